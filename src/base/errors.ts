@@ -1,0 +1,153 @@
+/**
+ * Errors are broken promises; an expected "no" is a value. Every error has a stable `code`
+ * (the message may change in any version, a code only in a major one), says whether trying
+ * again may help, and carries its facts as named fields, never as prose to parse.
+ *
+ * Branded by `Symbol.for`, so that two installed copies of the package know each other's errors.
+ */
+
+const BRAND = Symbol.for('holdfast.error')
+
+/** Every code, with its one-line meaning: `docs/errors.md` is generated from this table. */
+export const ERROR_CODES = {
+  CONFIG_INVALID:
+    'An option or argument is not of the form that is documented. Thrown at once, before anything is sent.',
+  TIMEOUT: 'The deadline passed. `sent` tells whether the command had left: if so, its effect may exist.',
+  CONNECTION_LOST:
+    'The connection is away, or broke with the command under way (`sent`). The library reconnects by itself.',
+  CONNECTION_CLOSED: 'The instance was closed by `close()`.',
+  AUTH_FAILED: 'The server refused the user name or password.',
+  SERVER_FULL: 'The server is at `maxmemory` and its policy refuses the write. Nothing was written.',
+  SERVER_DENIED: "The server's user may not do this. `command` and `needs` say what to grant.",
+  SERVER_UNFIT: 'The server is too old, or is not in the mode that the address says.',
+  SERVER_ERROR: 'The server answered with an error of its own; `reply` is its first word.',
+  REPLY_UNKNOWN: 'A script answered with a word that this version does not know: two versions share one namespace.',
+  VALUE_UNWRITABLE: 'A value holds something that cannot be stored and read back; `path` says where.',
+  VALUE_UNREADABLE: 'Stored bytes are not of a form that this version can read.',
+  STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
+  SEATS_EXIST: 'An event of this id exists with another layout.',
+  NO_SERVER: 'No redis-server or valkey-server was found to start.',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+export interface ErrorFields {
+  readonly retryable?: boolean
+  readonly cause?: unknown
+}
+
+/** The base of every error that Holdfast throws by itself. Tell them apart by `code`. */
+export class HoldfastError extends Error {
+  readonly code: ErrorCode
+  /** True when the same call may succeed later without anybody changing it. */
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields = {}) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause })
+    this.code = code
+    this.retryable = fields.retryable ?? false
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+
+  override get name(): string {
+    return this.constructor.name
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== HoldfastError) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+  }
+}
+
+/** An option or argument is wrong. Names it, what was expected and what came. */
+export class ConfigError extends HoldfastError {
+  readonly option: string
+  readonly expected: string
+  readonly received: string
+
+  constructor(option: string, expected: string, received: unknown) {
+    const shown = describe(received)
+    super('CONFIG_INVALID', `${option}: expected ${expected}, received ${shown}`)
+    this.option = option
+    this.expected = expected
+    this.received = shown
+  }
+}
+
+/** The deadline passed before an answer came. */
+export class TimeoutError extends HoldfastError {
+  /** True when the command had left: its effect may exist. */
+  readonly sent: boolean
+  readonly operation: string
+  readonly timeoutMs: number
+
+  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown) {
+    const where = sent ? 'it was sent, so its effect may exist' : 'it was never sent'
+    super('TIMEOUT', `${operation}: no answer within ${timeoutMs} ms; ${where}`, { retryable: true, cause })
+    this.operation = operation
+    this.timeoutMs = timeoutMs
+    this.sent = sent
+  }
+}
+
+/** The connection is away, broke with the command under way, or was closed. */
+export class ConnectionError extends HoldfastError {
+  readonly sent: boolean
+  readonly operation: string
+
+  constructor(
+    code: 'CONNECTION_LOST' | 'CONNECTION_CLOSED' | 'AUTH_FAILED' | 'SERVER_UNFIT',
+    operation: string,
+    why: string,
+    fields: { sent?: boolean; cause?: unknown } = {},
+  ) {
+    super(code, `${operation}: ${why}`, { retryable: code === 'CONNECTION_LOST', cause: fields.cause })
+    this.operation = operation
+    this.sent = fields.sent ?? false
+  }
+}
+
+/** The server answered, and its answer was an error. */
+export class ServerError extends HoldfastError {
+  /** The first word of the server's answer, such as `OOM` or `WRONGTYPE`. */
+  readonly reply: string
+  readonly operation: string
+  /** For SERVER_DENIED: what to grant, as an ACL rule. */
+  readonly needs: string | undefined
+
+  constructor(
+    code: 'SERVER_FULL' | 'SERVER_DENIED' | 'SERVER_ERROR' | 'REPLY_UNKNOWN',
+    operation: string,
+    message: string,
+    fields: { reply: string; needs?: string; retryable?: boolean; cause?: unknown },
+  ) {
+    super(code, `${operation}: ${message}`, { retryable: fields.retryable ?? false, cause: fields.cause })
+    this.operation = operation
+    this.reply = fields.reply
+    this.needs = fields.needs
+  }
+}
+
+/** A value that cannot be stored and read back, or stored bytes that cannot be read. */
+export class ValueError extends HoldfastError {
+  /** Where in the value, such as `$.items[3].run`. */
+  readonly path: string
+
+  constructor(code: 'VALUE_UNWRITABLE' | 'VALUE_UNREADABLE', path: string, why: string, cause?: unknown) {
+    super(code, `${path}: ${why}`, { cause })
+    this.path = path
+  }
+}
+
+/** A short, safe picture of what came, for an error message: no secrets, at most 80 characters. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return value.length > 78 ? `'${value.slice(0, 74)}…'` : `'${value}'`
+  if (typeof value === 'function') return `a function${value.name ? ` (${value.name})` : ''}`
+  if (typeof value === 'bigint') return `${value}n`
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (value === null || typeof value !== 'object') return String(value)
+  const name = value.constructor?.name
+  return name === undefined || name === 'Object'
+    ? `an object with {${Object.keys(value).slice(0, 5).join(', ')}}`
+    : `a ${name}`
+}
