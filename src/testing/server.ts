@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError, HoldfastError, TimeoutError } from '../base/errors.ts'
+import { findServerBinary } from './binary.ts'
+import { writeConfig } from './config.ts'
+import { freePort, returnPort } from './ports.ts'
+import { ServerProcess } from './process.ts'
+import { type CommandArg, type RawReply, type Reply, RespConnection, toText } from './resp.ts'
+
+export interface ServerOptions {
+  /** The program: a name on the PATH, or a path. Default `redis-server`, then `valkey-server`. */
+  readonly binary?: string
+  /** Listen on this port of 127.0.0.1. Default a free one. */
+  readonly port?: number
+  /** Listen on a unix socket in the private folder, and on no port. Default false. */
+  readonly unixSocket?: boolean
+  /** Keep an append-only file, so that data outlives `kill()` and `restart()`. Default false. */
+  readonly appendOnly?: boolean
+  /** Password of the default user. Default none. */
+  readonly password?: string
+  /** Further users by name, with their ACL rules: `{ app: 'on >secret ~app:* +@read' }`. */
+  readonly users?: Readonly<Record<string, string>>
+  /** Any setting of redis.conf, as it is written there: `{ maxmemory: '10mb', save: '900 1' }`. */
+  readonly config?: Readonly<Record<string, string | number>>
+  /** How long it may take to answer. Default 10 s; usually it takes 20 ms. */
+  readonly timeout?: Duration
+}
+
+/** With `users`, the default user may be off: the server's own hand has a name of its own then. */
+const OWN_USER = 'holdfast-testing'
+const ATTEMPTS = 10
+
+/**
+ * Start a real, private server: on a free loopback port or a unix socket, in a folder of its own, writing nothing to
+ * disk unless asked. It dies with this process, however that ends, and does not keep the process alive.
+ *
+ * returns a server that has answered
+ * throws  NoServerError; ConfigError for a setting that the server refuses; TimeoutError
+ */
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const server = new TestServer(options)
+  try {
+    await server.restart()
+    return server
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+}
+
+/** A running server of one's own, to be paused, killed and started again at will. */
+export class TestServer {
+  /** Its address in the library's form, with the password of the default user if it has one. */
+  url = ''
+  readonly host = '127.0.0.1'
+  /** 0 on a unix socket. */
+  port = 0
+  readonly socketPath: string | undefined
+  /** As the server gives it, such as `7.0.15`. */
+  version = ''
+  kind: 'redis' | 'valkey' = 'redis'
+
+  readonly #options: ServerOptions
+  readonly #timeoutMs: number
+  readonly #process: ServerProcess
+  readonly #ownPassword: string | undefined
+  #connection: RespConnection | undefined
+  #stopped = false
+
+  constructor(options: ServerOptions) {
+    this.#options = options
+    this.#timeoutMs = toMs(options.timeout ?? '10s', 'timeout')
+    this.#ownPassword = options.users && randomBytes(16).toString('hex')
+    this.#process = new ServerProcess(findServerBinary(options.binary))
+    this.socketPath = options.unixSocket ? join(this.#process.dir, 'socket') : undefined
+  }
+
+  /** The id of the running process; undefined after `kill()`. */
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /**
+   * Kill it if it runs and start it again, at the same address, with the same users and settings.
+   * Data comes back from the append-only file if there is one; `empty` removes that too.
+   */
+  async restart(options: { readonly empty?: boolean } = {}): Promise<void> {
+    this.#refuseWhenStopped('restart')
+    await this.kill()
+    if (options.empty) this.#process.clearData()
+    for (let attempt = 1; ; attempt++) {
+      await this.#choosePort()
+      this.#process.start(this.#config())
+      const said = await this.#firstAnswer()
+      if (said === 'ready') return
+      if (said === 'port taken' && !this.#portIsFixed && attempt < ATTEMPTS) this.#dropPort()
+      else throw this.#startError()
+    }
+  }
+
+  /** Freeze it (SIGSTOP): connections stay open and nothing is answered. Resolves when it stands still. */
+  async pause(): Promise<void> {
+    await this.#process.pause()
+  }
+
+  /** Let it go on (SIGCONT). Resolves when it answers again. */
+  async resume(): Promise<void> {
+    this.#process.resume()
+    await this.command('PING')
+  }
+
+  /** Kill it (SIGKILL), paused or not. Resolves when it is gone; `restart()` brings it back. */
+  async kill(): Promise<void> {
+    this.#connection?.close()
+    this.#connection = undefined
+    await this.#process.kill()
+  }
+
+  /**
+   * Ask the server with a client that shares nothing with the library, with full rights.
+   *
+   * returns the decoded reply, bulk strings as text
+   * throws  ServerError with `reply`; ConnectionError; TimeoutError after 5 s
+   */
+  async command<T extends Reply = Reply>(...args: readonly CommandArg[]): Promise<T> {
+    return toText(await this.commandRaw(...args)) as T
+  }
+
+  /** As `command`, with bulk strings as bytes. */
+  async commandRaw(...args: readonly CommandArg[]): Promise<RawReply> {
+    this.#refuseWhenStopped('command')
+    return this.#connect().send(args)
+  }
+
+  /** What the server printed since it was last started. */
+  log(): string {
+    return this.#process.log()
+  }
+
+  /** Kill it and remove its folder. Calling it again does nothing. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    await this.kill()
+    await this.#process.close()
+    returnPort(this.port)
+  }
+
+  close(): Promise<void> {
+    return this.stop()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  #config(): string {
+    const { users = {}, config = {}, password, appendOnly = false } = this.#options
+    const own = this.#ownPassword === undefined ? {} : { [OWN_USER]: `on >${this.#ownPassword} ~* &* +@all` }
+    return writeConfig({
+      port: this.port,
+      socketPath: this.socketPath,
+      dataDir: this.#process.dataDir,
+      appendOnly,
+      password,
+      users: { ...own, ...users },
+      config,
+    })
+  }
+
+  get #portIsFixed(): boolean {
+    return this.version !== '' || this.#options.port !== undefined || this.socketPath !== undefined
+  }
+
+  async #choosePort(): Promise<void> {
+    if (this.socketPath === undefined && this.port === 0) this.port = this.#options.port ?? (await freePort())
+    this.url = this.#address()
+  }
+
+  #dropPort(): void {
+    // Not given back: somebody else has it, and will have it a while.
+    this.port = 0
+  }
+
+  #address(): string {
+    const { password } = this.#options
+    const login = password === undefined ? '' : `:${encodeURIComponent(password)}@`
+    return this.socketPath === undefined
+      ? `redis://${login}${this.host}:${this.port}`
+      : `unix://${login}${this.socketPath}`
+  }
+
+  #connect(timeoutMs?: number): RespConnection {
+    if (this.#connection?.usable) return this.#connection
+    const { password } = this.#options
+    const own = this.#ownPassword
+    this.#connection = new RespConnection({
+      address: this.socketPath === undefined ? { host: this.host, port: this.port } : { path: this.socketPath },
+      login: own ? { user: OWN_USER, password: own } : password ? { password } : undefined,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    })
+    return this.#connection
+  }
+
+  async #firstAnswer(): Promise<'ready' | 'port taken' | 'ended'> {
+    const deadline = performance.now() + this.#timeoutMs
+    // Else a silent stranger on the port would be waited for.
+    this.#process.onceEnded(() => this.#connection?.close())
+    while (this.#process.running) {
+      const left = deadline - performance.now()
+      if (left <= 0) throw new TimeoutError('startServer', this.#timeoutMs, false)
+      if (await this.#isOurs(left)) return 'ready'
+      await wait(3)
+    }
+    return /address already in use/i.test(this.log()) ? 'port taken' : 'ended'
+  }
+
+  /** True when the process that answers at the address is the one that was started, and it has loaded its data. */
+  async #isOurs(timeoutMs: number): Promise<boolean> {
+    try {
+      const connection = this.#connect(timeoutMs)
+      const info = String(toText(await connection.send(['INFO'])))
+      const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
+      if (Number(field('process_id')) !== this.pid || field('loading') !== '0') return false
+      this.kind = field('valkey_version') === undefined ? 'redis' : 'valkey'
+      this.version = field('valkey_version') ?? field('redis_version') ?? ''
+      return true
+    } catch {
+      return false
+    } finally {
+      this.#connection?.close()
+    }
+  }
+
+  #startError(): HoldfastError {
+    const lines = this.log().trim().split('\n')
+    if (/FATAL CONFIG FILE ERROR/.test(lines.join('\n')))
+      return new ConfigError('config', 'settings that the server accepts', lines.slice(-2).join(' '))
+    const said = lines.slice(-3).join(' | ')
+    return new HoldfastError('SERVER_ERROR', `startServer: the server ended before it answered: ${said}`)
+  }
+
+  #refuseWhenStopped(operation: string): void {
+    if (this.#stopped) throw new HoldfastError('CONNECTION_CLOSED', `${operation}: the server was stopped`)
+  }
+}
