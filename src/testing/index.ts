@@ -1,0 +1,5 @@
+export { NoServerError } from './binary.ts'
+export { testNamespace } from './namespace.ts'
+export { type ProxyOptions, type ProxyTarget, startProxy, type TestProxy } from './proxy.ts'
+export type { CommandArg, RawReply, Reply } from './resp.ts'
+export { type ServerOptions, startServer, type TestServer } from './server.ts'
