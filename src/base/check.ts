@@ -1,0 +1,51 @@
+import { ConfigError } from './errors.ts'
+
+/** Small checks of options at construction: each answers the value, or throws a ConfigError that names the option. */
+
+export function checkInteger(option: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max)
+    throw new ConfigError(option, `a whole number of ${min} to ${max}`, value)
+  return value
+}
+
+export function checkFraction(option: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+    throw new ConfigError(option, 'a number of 0 to 1', value)
+  return value
+}
+
+export function checkBoolean(option: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new ConfigError(option, 'true or false', value)
+  return value
+}
+
+export function checkFunction<T extends (...args: never[]) => unknown>(
+  option: string,
+  value: T | undefined,
+): T | undefined {
+  if (value !== undefined && typeof value !== 'function') throw new ConfigError(option, 'a function', value)
+  return value
+}
+
+export function checkOneOf<T extends string>(option: string, value: unknown, choices: readonly T[]): T {
+  if (!choices.includes(value as T))
+    throw new ConfigError(option, choices.map((choice) => `'${choice}'`).join(' or '), value)
+  return value as T
+}
+
+/** A name that a user gives to a thing: any string, also the empty one, up to 512 bytes. */
+export function checkName(option: string, value: unknown): string {
+  if (typeof value !== 'string' || value.length > 512 || Buffer.byteLength(value) > 512)
+    throw new ConfigError(option, 'a string of at most 512 bytes', value)
+  return value
+}
+
+/** Refuses options that do not exist: a misspelt name would otherwise be a default that nobody chose. */
+export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
+  if (options === undefined) return
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new ConfigError(where, 'an object of options', options)
+  for (const name of Object.keys(options))
+    if (!known.includes(name))
+      throw new ConfigError(where === '' ? name : `${where}.${name}`, `one of ${known.join(', ')}`, name)
+}

@@ -1,0 +1,55 @@
+import { ConfigError } from './base/errors.ts'
+import { Redis } from './redis/redis.ts'
+import type { ConnectOptions } from './redis/settings.ts'
+import { resolveSettings } from './redis/settings.ts'
+
+/**
+ * One connection to Redis and everything that is done with it: builds each part when it is first asked for, and
+ * closes what it built. Made by `connect`.
+ */
+export class Holdfast implements AsyncDisposable {
+  readonly #redis: Redis
+
+  /** @internal */
+  constructor(redis: Redis) {
+    this.#redis = redis
+  }
+
+  /** Figures of this instance: calls under way, repeats, connections. */
+  get stats() {
+    return this.#redis.stats
+  }
+
+  /** What is known of the server. */
+  get server() {
+    return this.#redis.facts
+  }
+
+  /** Lets what is under way end, then closes every connection. Calls made later reject with CONNECTION_CLOSED. */
+  async close(): Promise<void> {
+    await this.#redis.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/**
+ * Connects to Redis or Valkey.
+ *
+ * url      `redis://[user:pass@]host[:port][/db]`, `rediss://…`, `unix:///path`; default `REDIS_URL`, then `redis://127.0.0.1:6379`
+ * returns  when the server has answered; with `{ lazy: true }` at once
+ * throws   ConfigError for a wrong option; within `timeout`: TIMEOUT, CONNECTION_LOST, AUTH_FAILED or SERVER_UNFIT
+ */
+export function connect(url?: string, options?: ConnectOptions): Promise<Holdfast>
+export function connect(options?: ConnectOptions): Promise<Holdfast>
+export async function connect(first?: string | ConnectOptions, second?: ConnectOptions): Promise<Holdfast> {
+  if (first !== undefined && typeof first !== 'string' && (typeof first !== 'object' || first === null))
+    throw new ConfigError('url', 'a URL or an object of options', first)
+  const url = typeof first === 'string' ? first : undefined
+  const settings = resolveSettings(url, (typeof first === 'object' ? first : second) ?? {})
+  const redis = new Redis(settings)
+  if (!settings.lazy) await redis.connect()
+  return new Holdfast(redis)
+}

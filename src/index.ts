@@ -1,0 +1,13 @@
+export type { Duration } from './base/duration.ts'
+export {
+  ConfigError,
+  ConnectionError,
+  ERROR_CODES,
+  type ErrorCode,
+  HoldfastError,
+  ServerError,
+  TimeoutError,
+  ValueError,
+} from './base/errors.ts'
+export { connect, type Holdfast } from './holdfast.ts'
+export type { ConnectOptions } from './redis/settings.ts'

@@ -1,0 +1,154 @@
+import { backoffMs } from '../base/backoff.ts'
+import { monotonicMs } from '../base/clock.ts'
+import { LinkFault, type OpenWire, ReplyFault, type Wire, type WireSettings } from './wire.ts'
+
+/** How to reach one server; the password may be a function, asked anew for every connection. */
+export interface ConnectionSettings extends Omit<WireSettings, 'password'> {
+  readonly password?: string | (() => string | Promise<string>)
+}
+
+const RETRY_BASE_MS = 25
+const RETRY_MAX_MS = 400
+/** A wire that lived this long was a real one: after it, the first new attempt is made at once. */
+const STEADY_MS = 1_000
+
+export interface ConnectionEvents {
+  /** A wire is open and logged in. What this does first happens before anybody else may use the wire. */
+  prepare?(wire: Wire): Promise<void>
+  /** The wire may be used. */
+  up(wire: Wire): void
+  /** The wire has ended; a new one is being opened. */
+  down(): void
+  /** An attempt to open one failed. */
+  refused(error: ReplyFault | LinkFault): void
+}
+
+/**
+ * Keeps one wire to a server open, for ever, until closed: the first attempts follow each other closely, later ones
+ * by at most 0.4 s, so that work goes on within half a second of the server's return.
+ */
+export class Connection {
+  readonly #settings: ConnectionSettings
+  readonly #openWire: OpenWire
+  readonly #events: ConnectionEvents
+  #wire: Wire | undefined
+  #opening: Wire | undefined
+  #retry: NodeJS.Timeout | undefined
+  readonly #closing = new AbortController()
+  #trying = false
+  #awaySinceMs = monotonicMs()
+  #attempt = 0
+  #upSinceMs = 0
+  /** Why the last attempt failed, for the cause of errors. */
+  lastError: ReplyFault | LinkFault | undefined
+
+  constructor(settings: ConnectionSettings, openWire: OpenWire, events: ConnectionEvents) {
+    this.#settings = settings
+    this.#openWire = openWire
+    this.#events = events
+  }
+
+  /** The wire to use now, if there is one. */
+  get wire(): Wire | undefined {
+    return this.#wire
+  }
+
+  /** How long there has been no wire, in ms; 0 with one. */
+  awayMs(nowMs: number): number {
+    return this.#wire === undefined ? nowMs - this.#awaySinceMs : 0
+  }
+
+  open(): void {
+    if (this.#closing.signal.aborted || this.#trying || this.#retry !== undefined || this.#wire !== undefined) return
+    this.#awaySinceMs = monotonicMs()
+    void this.#tryOpen()
+  }
+
+  async #tryOpen(): Promise<void> {
+    let wire: Wire | undefined
+    this.#trying = true
+    try {
+      const { password, ...settings } = this.#settings
+      const secret = typeof password === 'function' ? await password() : password
+      wire = await this.#openWire(
+        { ...settings, ...(secret === undefined ? {} : { password: secret }) },
+        this.#closing.signal,
+      )
+      if (this.#closing.signal.aborted) return wire.destroy()
+      this.#opening = wire
+      let ended = false
+      wire.onEnd(() => {
+        ended = true
+        if (this.#wire === wire) this.#lose(0)
+      })
+      await this.#prepare(wire)
+      if (ended) throw new LinkFault('the socket was closed during the handshake', false)
+      if (this.#closing.signal.aborted) return wire.destroy()
+      this.#opening = undefined
+      this.#trying = false
+      this.#wire = wire
+      this.#upSinceMs = monotonicMs()
+      this.lastError = undefined
+      this.#events.up(wire)
+    } catch (error) {
+      this.#opening = undefined
+      this.#trying = false
+      wire?.destroy()
+      if (this.#closing.signal.aborted) return
+      const fault =
+        error instanceof ReplyFault || error instanceof LinkFault ? error : new LinkFault(String(error), false, error)
+      this.lastError = fault
+      this.#events.refused(fault)
+      this.#retryLater()
+    }
+  }
+
+  /** A server that freezes between the handshake and the first command must not hold the place for ever. */
+  async #prepare(wire: Wire): Promise<void> {
+    if (this.#events.prepare === undefined) return
+    const timer = setTimeout(() => wire.destroy(), this.#settings.openTimeoutMs)
+    try {
+      await this.#events.prepare(wire)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #lose(silentMs: number): void {
+    const nowMs = monotonicMs()
+    this.#wire = undefined
+    this.#awaySinceMs = nowMs - silentMs
+    // A server that takes connections only to drop them must not be asked for one every millisecond.
+    if (nowMs - this.#upSinceMs > STEADY_MS) this.#attempt = 0
+    if (this.#closing.signal.aborted) return
+    this.#events.down()
+    this.#retryLater()
+  }
+
+  #retryLater(): void {
+    if (this.#closing.signal.aborted || this.#retry !== undefined) return
+    const waitMs = this.#attempt === 0 ? 1 : backoffMs(this.#attempt, RETRY_BASE_MS, RETRY_MAX_MS)
+    this.#attempt++
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      void this.#tryOpen()
+    }, waitMs)
+  }
+
+  /** Drops a wire that has been silent for `silentMs` with commands under way, and opens another. */
+  renew(silentMs: number): void {
+    const wire = this.#wire
+    if (wire === undefined) return
+    this.#lose(silentMs)
+    wire.destroy()
+  }
+
+  close(): void {
+    this.#closing.abort()
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#opening?.destroy()
+    this.#wire?.destroy()
+    this.#wire = undefined
+  }
+}

@@ -1,0 +1,54 @@
+import { ConnectionError, type HoldfastError, ServerError } from '../base/errors.ts'
+import { type LinkFault, ReplyFault } from './wire.ts'
+
+/**
+ * Answers that say "not now": the command was not carried out, so whatever it was it may be sent again.
+ * BUSY: a script runs; LOADING: the server reads its data; the others: a failover or a slot move is under way.
+ */
+const NOT_NOW = new Set(['BUSY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'READONLY', 'NOREPLICAS'])
+
+export const isNotNow = (fault: ReplyFault): boolean => NOT_NOW.has(fault.prefix)
+
+const AUTH = new Set(['WRONGPASS', 'NOAUTH'])
+
+/** True when trying again by itself will not help: the server is there and does not know us. */
+export const isRefusal = (fault: ReplyFault | LinkFault): boolean =>
+  fault instanceof ReplyFault && (AUTH.has(fault.prefix) || fault.message.includes('invalid password'))
+
+/** The typed error for a server's answer. `needs` says what the operation's room must be allowed to do. */
+export function replyError(operation: string, fault: ReplyFault, needs?: string): HoldfastError {
+  const fields = { reply: fault.prefix, cause: fault, ...(needs === undefined ? {} : { needs }) }
+  switch (fault.prefix) {
+    case 'OOM':
+      return new ServerError('SERVER_FULL', operation, 'the server is at maxmemory and refuses writes', {
+        ...fields,
+        retryable: true,
+      })
+    case 'NOPERM': {
+      const grant = needs === undefined ? '' : `; its user needs: ${needs}`
+      return new ServerError('SERVER_DENIED', operation, `${fault.message}${grant}`, fields)
+    }
+    case 'NOAUTH':
+    case 'WRONGPASS':
+      return new ConnectionError('AUTH_FAILED', operation, 'the server refused the user name or password', {
+        cause: fault,
+      })
+    default:
+      return new ServerError('SERVER_ERROR', operation, fault.message, { ...fields, retryable: isNotNow(fault) })
+  }
+}
+
+/** The typed error for a wire that is away or broke. */
+export function linkError(
+  operation: string,
+  where: string,
+  fault: LinkFault | ReplyFault | undefined,
+  sent: boolean,
+): HoldfastError {
+  if (fault !== undefined && isRefusal(fault))
+    return new ConnectionError('AUTH_FAILED', operation, `${where} refused the user name or password`, { cause: fault })
+  const why = sent
+    ? `the connection to ${where} broke with the command under way, so its effect may exist`
+    : `no connection to ${where}${fault === undefined ? '' : ` (${fault.message})`}; it was not sent`
+  return new ConnectionError('CONNECTION_LOST', operation, why, { sent, cause: fault })
+}

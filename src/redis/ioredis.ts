@@ -1,0 +1,138 @@
+// The only file that names ioredis. Everything it can do by itself beyond one socket (reconnecting, its offline queue, resending,
+// auto-pipelining, key prefixes) is off: those are decided in connection.ts and node.ts, where deadlines and repeats are known.
+import { Command, Redis } from 'ioredis'
+import { monotonicMs } from '../base/clock.ts'
+import { type Arg, LinkFault, type OpenWire, type Reply, ReplyFault, type Wire, type WireSettings } from './wire.ts'
+
+const BYTES = { replyEncoding: null } as const
+const TEXT = { replyEncoding: 'utf8' } as const
+
+export const openIoredisWire: OpenWire = (settings, signal) =>
+  new Promise((resolve, reject) => {
+    const client = new Redis(clientOptions(settings))
+    let firstError: Error | undefined
+    let settled = false
+    const fail = (error: unknown) => {
+      if (settled) return
+      settled = true
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+      discard(client)
+      reject(toFault(error, false))
+    }
+    // A frozen server accepts the socket and then says nothing: the client's own timeout ends at the accept.
+    const timer = setTimeout(
+      () => fail(new Error(`no handshake within ${settings.openTimeoutMs} ms`)),
+      settings.openTimeoutMs,
+    )
+    const giveUp = () => fail(new Error('given up'))
+    signal.addEventListener('abort', giveUp, { once: true })
+    // Kept for the socket's whole life: an 'error' event without a listener would end the process.
+    client.on('error', (error: Error) => {
+      firstError ??= error
+    })
+    client.once('end', () => fail(firstError ?? new Error('the socket was closed during the handshake')))
+    client.once('ready', () => {
+      if (settled) return
+      settled = true
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+      resolve(new IoredisWire(client))
+    })
+    client.connect().catch(() => {})
+  })
+
+class IoredisWire implements Wire {
+  readonly #client: Redis
+  lastByteMs = monotonicMs()
+  #corked = false
+
+  constructor(client: Redis) {
+    this.#client = client
+    client.stream.on('data', () => {
+      this.lastByteMs = monotonicMs()
+    })
+  }
+
+  send(name: string, args: readonly Arg[], bytes: boolean): Promise<Reply> {
+    // One write for all commands of a tick: measured 2.1 × the throughput of a write each for GET and for EVALSHA
+    // with 100 callers, and, unlike a pipeline, the first command does not wait for the last one's reply.
+    if (!this.#corked) this.#cork()
+    const command = new Command(name, args as Arg[], bytes ? BYTES : TEXT)
+    this.#client.sendCommand(command)
+    return command.promise as Promise<Reply>
+  }
+
+  fault(error: unknown): ReplyFault | LinkFault {
+    return toFault(error, true)
+  }
+
+  subscribe(channels: readonly string[]): Promise<unknown> {
+    return this.#client.subscribe(...channels)
+  }
+
+  #cork(): void {
+    const { stream } = this.#client
+    if (stream === undefined || stream.destroyed) return
+    this.#corked = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      stream.uncork()
+    })
+  }
+
+  onEnd(listener: () => void): void {
+    if (this.#client.status === 'end') queueMicrotask(listener)
+    else this.#client.once('end', listener)
+  }
+
+  onMessage(listener: (channel: string, message: Buffer | readonly Buffer[] | null) => void): void {
+    this.#client.on('messageBuffer', (channel: Buffer, message: Buffer | readonly Buffer[] | null) =>
+      listener(channel.toString(), message),
+    )
+  }
+
+  destroy(): void {
+    discard(this.#client)
+  }
+}
+
+function discard(client: Redis): void {
+  // On a client that has ended it would only start a timer that keeps the process alive for two seconds.
+  if (client.status !== 'end') client.disconnect()
+  // `disconnect` ends politely and waits for the other side, which a frozen one never answers.
+  client.stream?.destroy()
+}
+
+/** What a rejection of the client means in the port's terms. */
+function toFault(error: unknown, sent: boolean): ReplyFault | LinkFault {
+  const { name, message = String(error), cause } = error as Error
+  if (name === 'ReplyError') return new ReplyFault(message)
+  // Said before a byte was written; any other end of the socket may have come after.
+  const unsent = !sent || message.startsWith("Stream isn't writeable")
+  return new LinkFault(message, !unsent, cause ?? error)
+}
+
+function clientOptions(settings: WireSettings) {
+  const { host, port, path, db, username, password, tls, name, openTimeoutMs } = settings
+  return {
+    ...(path === undefined ? { host, port } : { path }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+    db,
+    connectionName: name,
+    connectTimeout: openTimeoutMs,
+    // RESP2: under RESP3 the client swallows invalidation messages.
+    protocol: 2 as const,
+    keepAlive: 10_000,
+    lazyConnect: true,
+    retryStrategy: null,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    disableClientInfo: true,
+  }
+}

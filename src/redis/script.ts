@@ -1,0 +1,88 @@
+import { ServerError } from '../base/errors.ts'
+import type { Key } from './keyspace.ts'
+import type { CallOptions } from './node.ts'
+import type { Redis } from './redis.ts'
+import type { Arg, Reply } from './wire.ts'
+
+type FieldType = 'text' | 'int' | 'bytes' | 'list' | 'text…' | 'int…' | 'bytes…' | 'list…'
+
+/** A script's contract, made from its header by `scripts/build-lua.mjs`. */
+export interface ScriptSource {
+  readonly name: string
+  readonly sha: string
+  readonly flags: readonly string[]
+  readonly keys: readonly string[]
+  readonly args: readonly string[]
+  /** Each reply's word, with the types of what follows it. */
+  readonly replies: Readonly<Record<string, readonly FieldType[]>>
+  readonly lua: string
+}
+
+export type ScriptOptions = Omit<CallOptions, 'bytes'>
+
+/** A script as a function of its named keys and arguments; a reply is a tuple that starts with a word. */
+export interface Script<Keys, Args, Result> {
+  readonly source: ScriptSource
+  run(redis: Redis, keys: Keys, args: Args, options: ScriptOptions): Promise<Result>
+}
+
+/**
+ * EVALSHA, and EVAL on NOSCRIPT only: a restarted or flushed server learns the script by the call that needed it.
+ * A script that was refused as unknown has done nothing, so this needs no right to repeat.
+ */
+export function defineScript<Keys, Args, Result extends readonly unknown[]>(
+  source: ScriptSource,
+): Script<Keys, Args, Result> {
+  const keyNames = source.keys.map(plainName)
+  const argNames = source.args.map(plainName)
+  const bytes = Object.values(source.replies).some((fields) => fields.some((type) => type.startsWith('bytes')))
+  const decode = replyDecoder<Result>(source, bytes)
+  return {
+    source,
+    async run(redis, keys, args, options) {
+      const keyList = flatten(keys as Record<string, unknown>, keyNames)
+      const argList = flatten(args as Record<string, unknown>, argNames)
+      const words: Arg[] = [source.sha, keyList.length, ...keyList, ...argList]
+      const callOptions: CallOptions = { ...options, bytes }
+      const key = keyList[0] as Key
+      let reply: Reply
+      try {
+        reply = await redis.call(key, 'EVALSHA', words, callOptions)
+      } catch (error) {
+        if (!(error instanceof ServerError) || error.reply !== 'NOSCRIPT') throw error
+        words[0] = source.lua
+        reply = await redis.call(key, 'EVAL', words, callOptions)
+      }
+      return decode(reply, options.operation)
+    },
+  }
+}
+
+const plainName = (name: string): string => name.replace('…', '')
+
+function flatten(values: Record<string, unknown>, names: readonly string[]): Arg[] {
+  const list: Arg[] = []
+  for (const name of names) {
+    const value = values[name]
+    if (Array.isArray(value)) for (const item of value) list.push(item as Arg)
+    else list.push(value as Arg)
+  }
+  return list
+}
+
+function replyDecoder<Result>(source: ScriptSource, bytes: boolean) {
+  return (reply: Reply, operation: string): Result => {
+    const fields = reply as Reply[]
+    const word = String(fields?.[0])
+    const types = source.replies[word]
+    if (types === undefined)
+      throw new ServerError('REPLY_UNKNOWN', operation, `the script ${source.name} answered '${word}'`, { reply: word })
+    fields[0] = word
+    if (bytes && fields.length > 1)
+      for (let i = 1; i < fields.length; i++) {
+        const type = types[Math.min(i, types.length) - 1]
+        if (type?.startsWith('text') && fields[i] !== null) fields[i] = String(fields[i])
+      }
+    return fields as Result
+  }
+}

@@ -1,0 +1,60 @@
+import { type Reply, ReplyFault, type Wire } from './wire.ts'
+
+/** What is known of a server. `undefined` where its user may not ask. */
+export interface ServerFacts {
+  readonly product: 'redis' | 'valkey'
+  /** Such as `7.0.15`. */
+  readonly version: string | undefined
+  readonly mode: 'standalone' | 'sentinel' | 'cluster' | undefined
+  readonly role: 'primary' | 'replica' | undefined
+}
+
+const OLDEST = { redis: [7, 0], valkey: [7, 2] } as const
+
+/** Asks the server what it is, with the one command that any user may be given without risk. */
+export async function readFacts(wire: Wire): Promise<ServerFacts> {
+  try {
+    const hello = toMap((await wire.send('HELLO', [], false)) as readonly Reply[])
+    const role = hello.get('role')
+    return {
+      product: hello.get('server') === 'valkey' ? 'valkey' : 'redis',
+      version: hello.get('version') as string | undefined,
+      mode: hello.get('mode') as ServerFacts['mode'],
+      role: role === 'master' ? 'primary' : role === 'replica' ? 'replica' : undefined,
+    }
+  } catch (error) {
+    const fault = wire.fault(error)
+    if (fault instanceof ReplyFault && fault.prefix === 'NOPERM')
+      return { product: 'redis', version: undefined, mode: undefined, role: undefined }
+    throw fault
+  }
+}
+
+/** Why this server cannot be used as a single one, or undefined. */
+export function unfitness(facts: ServerFacts): string | undefined {
+  const { product, version, mode } = facts
+  if (mode === 'sentinel') return 'this is a Sentinel, which holds no data; give the address of the server itself'
+  if (mode === 'cluster') return 'this server is a node of a Cluster, and the address says it is alone'
+  if (version === undefined) return undefined
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [leastMajor, leastMinor] = OLDEST[product]
+  if (major < leastMajor || (major === leastMajor && minor < leastMinor))
+    return `${product} ${version} is too old: Redis 7.0 or later, or Valkey 7.2 or later, is needed`
+  return undefined
+}
+
+/** `INFO` as a map of its fields. */
+export function parseInfo(text: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>()
+  for (const line of text.split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
+  }
+  return fields
+}
+
+function toMap(flat: readonly Reply[]): Map<string, Reply> {
+  const map = new Map<string, Reply>()
+  for (let i = 0; i + 1 < flat.length; i += 2) map.set(String(flat[i]), flat[i + 1] as Reply)
+  return map
+}
