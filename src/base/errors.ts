@@ -3,7 +3,8 @@
  * (the message may change in any version, a code only in a major one), says whether trying
  * again may help, and carries its facts as named fields, never as prose to parse.
  *
- * Branded by `Symbol.for`, so that two installed copies of the package know each other's errors.
+ * Branded by `Symbol.for`, so that two installed copies of the package know each other's errors: `instanceof` goes by
+ * the `kind` of each class, since a bundler may rename the class itself.
  */
 
 const BRAND = Symbol.for('holdfast.error')
@@ -38,6 +39,9 @@ export interface ErrorFields {
 
 /** The base of every error that Holdfast throws by itself. Tell them apart by `code`. */
 export class HoldfastError extends Error {
+  /** The class in words. Each class states its own; one that does not is known by its prototype alone. */
+  static readonly kind: string = 'HoldfastError'
+
   readonly code: ErrorCode
   /** True when the same call may succeed later without anybody changing it. */
   readonly retryable: boolean
@@ -46,21 +50,33 @@ export class HoldfastError extends Error {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause })
     this.code = code
     this.retryable = fields.retryable ?? false
-    Object.defineProperty(this, BRAND, { value: true })
   }
 
   override get name(): string {
-    return this.constructor.name
+    return Object.hasOwn(this.constructor, 'kind')
+      ? (this.constructor as typeof HoldfastError).kind
+      : this.constructor.name
+  }
+
+  get [BRAND](): readonly string[] {
+    const kinds: string[] = []
+    for (let made: unknown = this.constructor; typeof made === 'function'; made = Object.getPrototypeOf(made))
+      if (Object.hasOwn(made, 'kind')) kinds.push((made as unknown as typeof HoldfastError).kind)
+    return kinds
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (this !== HoldfastError) return Function.prototype[Symbol.hasInstance].call(this, value)
-    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(this, 'kind')) return false
+    const kinds = (value as Record<symbol, unknown>)[BRAND]
+    return Array.isArray(kinds) && kinds.includes(this.kind)
   }
 }
 
 /** An option or argument is wrong. Names it, what was expected and what came. */
 export class ConfigError extends HoldfastError {
+  static override readonly kind = 'ConfigError'
+
   readonly option: string
   readonly expected: string
   readonly received: string
@@ -76,6 +92,8 @@ export class ConfigError extends HoldfastError {
 
 /** The deadline passed before an answer came. */
 export class TimeoutError extends HoldfastError {
+  static override readonly kind = 'TimeoutError'
+
   /** True when the command had left: its effect may exist. */
   readonly sent: boolean
   readonly operation: string
@@ -92,6 +110,8 @@ export class TimeoutError extends HoldfastError {
 
 /** The connection is away, broke with the command under way, or was closed. */
 export class ConnectionError extends HoldfastError {
+  static override readonly kind = 'ConnectionError'
+
   readonly sent: boolean
   readonly operation: string
 
@@ -109,6 +129,8 @@ export class ConnectionError extends HoldfastError {
 
 /** The server answered, and its answer was an error. */
 export class ServerError extends HoldfastError {
+  static override readonly kind = 'ServerError'
+
   /** The first word of the server's answer, such as `OOM` or `WRONGTYPE`. */
   readonly reply: string
   readonly operation: string
@@ -130,6 +152,8 @@ export class ServerError extends HoldfastError {
 
 /** A value that cannot be stored and read back, or stored bytes that cannot be read. */
 export class ValueError extends HoldfastError {
+  static override readonly kind = 'ValueError'
+
   /** Where in the value, such as `$.items[3].run`. */
   readonly path: string
 
@@ -141,6 +165,11 @@ export class ValueError extends HoldfastError {
 
 /** A short, safe picture of what came, for an error message: no secrets, at most 80 characters. */
 export function describe(value: unknown): string {
+  const shown = picture(value)
+  return shown.length > 80 ? `${shown.slice(0, 79)}…` : shown
+}
+
+function picture(value: unknown): string {
   if (typeof value === 'string') return value.length > 78 ? `'${value.slice(0, 74)}…'` : `'${value}'`
   if (typeof value === 'function') return `a function${value.name ? ` (${value.name})` : ''}`
   if (typeof value === 'bigint') return `${value}n`
