@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS, monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 
 export interface LoopOptions {
@@ -20,6 +21,9 @@ export class Loop {
   readonly #onError: (error: unknown) => void
   readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
+  #dueMs = Number.POSITIVE_INFINITY
+  /** When the next turn was asked for while one was under way. */
+  #wantedMs = Number.POSITIVE_INFINITY
   #running: Promise<void> | undefined
   #again = false
 
@@ -32,7 +36,7 @@ export class Loop {
 
   start(): this {
     if (this.#timer === undefined && this.#running === undefined && !this.#stopping.signal.aborted)
-      this.#schedule(this.#everyMs)
+      this.#schedule(monotonicMs() + this.#variedMs())
     return this
   }
 
@@ -40,41 +44,52 @@ export class Loop {
   async runNow(): Promise<void> {
     if (this.#running !== undefined) {
       this.#again = true
-      await this.#running
+      return this.#running
     }
-    if (this.#stopping.signal.aborted) return
-    clearTimeout(this.#timer)
-    await this.#runTurn()
+    if (!this.#stopping.signal.aborted) return this.#runTurn()
   }
 
   /** The next turn no later than `ms` from now. */
   within(ms: number): void {
-    if (this.#stopping.signal.aborted || this.#running !== undefined) return
-    clearTimeout(this.#timer)
-    this.#schedule(ms, 0)
+    if (this.#stopping.signal.aborted) return
+    const dueMs = monotonicMs() + ms
+    if (this.#running !== undefined) this.#wantedMs = Math.min(this.#wantedMs, dueMs)
+    else if (this.#timer === undefined || dueMs < this.#dueMs) this.#schedule(dueMs)
   }
 
-  #schedule(ms: number, jitter = this.#jitter): void {
-    const varied = ms * (1 + (Math.random() * 2 - 1) * jitter)
-    this.#timer = setTimeout(() => void this.#runTurn(), varied)
-    this.#timer.unref()
+  #variedMs(): number {
+    return this.#everyMs * (1 + (Math.random() * 2 - 1) * this.#jitter)
+  }
+
+  #schedule(dueMs: number): void {
+    clearTimeout(this.#timer)
+    this.#dueMs = dueMs
+    const leftMs = dueMs - monotonicMs()
+    const next = leftMs > LONGEST_TIMER_MS ? () => this.#schedule(dueMs) : () => void this.#runTurn()
+    this.#timer = setTimeout(next, Math.min(leftMs, LONGEST_TIMER_MS)).unref()
   }
 
   #runTurn(): Promise<void> {
-    this.#running ??= (async () => {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#running ??= this.#run()
+    return this.#running
+  }
+
+  async #run(): Promise<void> {
+    do {
+      this.#again = false
       try {
-        do {
-          this.#again = false
-          await this.#turn(this.#stopping.signal)
-        } while (this.#again && !this.#stopping.signal.aborted)
+        // A turn that throws at once must not end this before `#running` is set.
+        await (async () => this.#turn(this.#stopping.signal))()
       } catch (error) {
         this.#onError(error)
-      } finally {
-        this.#running = undefined
-        if (!this.#stopping.signal.aborted) this.#schedule(this.#everyMs)
       }
-    })()
-    return this.#running
+    } while (this.#again && !this.#stopping.signal.aborted)
+    this.#running = undefined
+    if (this.#stopping.signal.aborted) return
+    this.#schedule(Math.min(monotonicMs() + this.#variedMs(), this.#wantedMs))
+    this.#wantedMs = Number.POSITIVE_INFINITY
   }
 
   async stop(): Promise<void> {
