@@ -63,7 +63,7 @@ export function takeShelter(): Shelter {
 
 function enter(dir: string, program: string, args: readonly string[], log: number): ChildProcess {
   // A group of its own: Ctrl-C is for the application, which may still need its server to say goodbye.
-  const child = spawn('sh', ['-c', ENTER, dir, program, ...args], {
+  const child = spawn('/bin/sh', ['-c', ENTER, dir, program, ...args], {
     cwd: dir,
     detached: true,
     stdio: ['ignore', log, log],
@@ -75,7 +75,7 @@ function enter(dir: string, program: string, args: readonly string[], log: numbe
 
 function build(): House {
   const root = mkdtempSync(join(tmpdir(), 'holdfast-'))
-  const watchdog = spawn('sh', ['-c', WATCHDOG, root], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, root], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   watchdog.unref()
   watchdog.stdin.on('error', () => {})
   const pipe = watchdog.stdin as typeof watchdog.stdin & { unref?: () => void }
