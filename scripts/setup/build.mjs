@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { alone } from './lock.mjs'
 import { ROOT, SCRATCH, scratch, tool } from './paths.mjs'
@@ -10,6 +10,7 @@ const SHARED = ['package.json', 'tsconfig.json', 'tsdown.config.ts', 'scripts/se
 
 /**
  * What can be built, by its name in tsdown.config.ts.
+ * The box office finds its data and pages in apps/box-office, wherever its code lies: nothing is copied.
  * from: the sources whose change means a new build. makes: a file without which there is none.
  */
 const PARTS = {
@@ -44,15 +45,6 @@ async function build(name, part) {
   const options = { quiet: true, env: { BUILD: name } }
   const { code, output } = await run(tool('tsdown'), ['--config-loader', 'unrun', '--logLevel', 'warn'], options)
   if (code !== 0) throw new SetupError(`${output}\nThe build failed (exit code ${code}).`)
-  if (part.assets) for (const folder of part.from) copyAssets(join(ROOT, folder), part.makes)
-}
-
-/**
- * Everything of the app that is not TypeScript goes where its code goes: data, pages, styles. The build keeps the
- * layout of its folders, so that `new URL('./data/venues.json', import.meta.url)` is true in both places.
- */
-function copyAssets(from, to) {
-  cpSync(from, to, { recursive: true, filter: (path) => !/\.tsx?$/.test(path) })
 }
 
 /** A hash over the names and contents of files, and of folders with all that is in them except tests. */
