@@ -1,4 +1,7 @@
+import { checkName } from './base/check.ts'
 import { ConfigError } from './base/errors.ts'
+import { Cache, type CacheOptions } from './cache/index.ts'
+import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
 import { resolveSettings } from './redis/settings.ts'
@@ -9,10 +12,32 @@ import { resolveSettings } from './redis/settings.ts'
  */
 export class Holdfast implements AsyncDisposable {
   readonly #redis: Redis
+  readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
 
   /** @internal */
   constructor(redis: Redis) {
     this.#redis = redis
+  }
+
+  /**
+   * Values by id, read through Redis. The same name with the same options is the same instance.
+   *
+   * name     any string of at most 512 bytes; one name holds one kind of value
+   * options  `ttl` is required; see CacheOptions for all
+   * throws   ConfigError for wrong options, or when the name is in use with others
+   */
+  cache<T = unknown>(name: string, options: CacheOptions<T>): Cache<T> {
+    checkName('name', name)
+    const resolved = resolveCacheOptions(options)
+    const known = this.#caches.get(name)
+    if (known !== undefined) {
+      if (!sameOptions(known.options, resolved))
+        throw new ConfigError('options', `the options with which the cache '${name}' was made first`, options)
+      return known.cache as Cache<T>
+    }
+    const cache = new Cache<T>(this.#redis, name, resolved)
+    this.#caches.set(name, { cache: cache as Cache<unknown>, options: resolved })
+    return cache
   }
 
   /** Figures of this instance: calls under way, repeats, connections. */
@@ -27,6 +52,7 @@ export class Holdfast implements AsyncDisposable {
 
   /** Lets what is under way end, then closes every connection. Calls made later reject with CONNECTION_CLOSED. */
   async close(): Promise<void> {
+    for (const { cache } of this.#caches.values()) cache.close()
     await this.#redis.close()
   }
 

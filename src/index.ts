@@ -9,5 +9,15 @@ export {
   TimeoutError,
   ValueError,
 } from './base/errors.ts'
+export type {
+  Cache,
+  CacheOptions,
+  CacheStats,
+  GetOptions,
+  Load,
+  LoadContext,
+  LoadMany,
+  SetOptions,
+} from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'
 export type { ConnectOptions } from './redis/settings.ts'

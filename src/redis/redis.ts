@@ -1,10 +1,11 @@
+import { monotonicMs } from '../base/clock.ts'
 import { ConnectionError, type HoldfastError, ServerError, TimeoutError } from '../base/errors.ts'
 import { isRefusal, linkError } from './faults.ts'
 import { openIoredisWire } from './ioredis.ts'
 import { type Key, Keyspace } from './keyspace.ts'
 import { type CallOptions, Node, type NodeStats } from './node.ts'
 import { aclRule, missingRights, type Rights } from './rights.ts'
-import { parseInfo, readFacts, type ServerFacts, unfitness } from './server.ts'
+import { parseInfo, readClockOffset, readFacts, type ServerFacts, unfitness } from './server.ts'
 import type { Settings } from './settings.ts'
 import { Subscriber } from './subscriber.ts'
 import { type Arg, LinkFault, type Reply, type Wire } from './wire.ts'
@@ -26,6 +27,8 @@ export class Redis {
   readonly #warned = new Set<string>()
   #subscriber: Subscriber | undefined
   #facts = NO_FACTS
+  /** The server's wall clock less our steady one; until it is known, less our wall clock's guess. */
+  #serverAheadMs = Date.now() - monotonicMs()
   #unfit: string | undefined
 
   constructor(settings: Settings) {
@@ -70,7 +73,9 @@ export class Redis {
   }
 
   async #meet(wire: Wire): Promise<void> {
-    this.#facts = await readFacts(wire)
+    const [facts, offsetMs] = await Promise.all([readFacts(wire), readClockOffset(wire)])
+    this.#facts = facts
+    this.#serverAheadMs = offsetMs
     this.#unfit = unfitness(this.#facts)
     if (this.#unfit !== undefined) throw new LinkFault(this.#unfit, false)
   }
@@ -106,6 +111,11 @@ export class Redis {
   /** What is known of the server; filled when the first connection is up. */
   get facts(): ServerFacts {
     return this.#facts
+  }
+
+  /** The server's wall clock in ms, as exact as half a round trip. For what may be off by that, such as freshness. */
+  serverNowMs(): number {
+    return monotonicMs() + this.#serverAheadMs
   }
 
   get stats(): NodeStats {

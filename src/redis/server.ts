@@ -1,3 +1,4 @@
+import { monotonicMs } from '../base/clock.ts'
 import { type Reply, ReplyFault, type Wire } from './wire.ts'
 
 /** What is known of a server. `undefined` where its user may not ask. */
@@ -26,6 +27,20 @@ export async function readFacts(wire: Wire): Promise<ServerFacts> {
     const fault = wire.fault(error)
     if (fault instanceof ReplyFault && fault.prefix === 'NOPERM')
       return { product: 'redis', version: undefined, mode: undefined, role: undefined }
+    throw fault
+  }
+}
+
+/** The server's wall clock less our `monotonicMs`; where its user may not ask, our own wall clock stands in. */
+export async function readClockOffset(wire: Wire): Promise<number> {
+  const askedMs = monotonicMs()
+  try {
+    const [seconds, micros] = (await wire.send('TIME', [], false)) as readonly Reply[]
+    const halfWayMs = (askedMs + monotonicMs()) / 2
+    return Number(seconds) * 1_000 + Number(micros) / 1_000 - halfWayMs
+  } catch (error) {
+    const fault = wire.fault(error)
+    if (fault instanceof ReplyFault) return Date.now() - monotonicMs()
     throw fault
   }
 }

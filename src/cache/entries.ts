@@ -1,0 +1,123 @@
+import type { Key } from '../redis/keyspace.ts'
+import type { Redis } from '../redis/redis.ts'
+import type { Reply } from '../redis/wire.ts'
+import type { CacheKeys } from './keys.ts'
+import { fillScript, leaseScript, putScript } from './lua.generated.ts'
+
+/** How long a load's lease lasts unless renewed: a killed holder keeps the others waiting for no longer. */
+export const LEASE_MS = 3_000
+/** Most entries of one script call: bounds the server's work per call to about half a millisecond. */
+const MOST_PER_SCRIPT = 128
+
+/** What a lease request found for one entry. */
+export type LeaseAnswer =
+  | { readonly state: 'value'; readonly frame: Buffer }
+  | { readonly state: 'granted' | 'held'; readonly token: string }
+
+export interface FilledEntry {
+  readonly id: string
+  readonly lifeMs: number
+  readonly frame: Buffer
+}
+
+/** The entries of one cache on the wire: each verb is one round trip, for one entry or many. */
+export class Entries {
+  readonly #redis: Redis
+  readonly #keys: CacheKeys
+  readonly #fleet: boolean
+  readonly #needs: string
+  readonly #readOptions: { operation: string; repeat: true; bytes: true; needs: string }
+
+  constructor(redis: Redis, keys: CacheKeys, fleet: boolean, needs: string) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#fleet = fleet
+    this.#needs = needs
+    this.#readOptions = { operation: 'cache.get', repeat: true, bytes: true, needs }
+  }
+
+  read(id: string): Promise<Buffer | null> {
+    const key = this.#keys.entry(id)
+    return this.#redis.call(key, 'GET', [key], this.#readOptions) as Promise<Buffer | null>
+  }
+
+  readMany(ids: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    return this.#redis.getAll(
+      ids.map((id) => this.#keys.entry(id)),
+      this.#readOptions,
+    ) as Promise<readonly Reply[]> as Promise<readonly (Buffer | null)[]>
+  }
+
+  /** Asks for the right to load each of `ids`. `look`: answer a value that is there by now. */
+  async lease(ids: readonly string[], token: string, look: boolean): Promise<readonly LeaseAnswer[]> {
+    const lots = this.#redis.groupByPlace(ids, (id) => this.#keys.entry(id), MOST_PER_SCRIPT)
+    const replies = await Promise.all(
+      lots.map((lot) =>
+        leaseScript.run(
+          this.#redis,
+          { pairs: this.#pairs(lot) },
+          { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
+          this.#writeOptions('cache.lease'),
+        ),
+      ),
+    )
+    const byId = new Map<string, LeaseAnswer>()
+    replies.forEach(([, ...answers], l) => {
+      const lot = lots[l] as readonly string[]
+      lot.forEach((id, i) => {
+        const state = String(answers[2 * i]) as LeaseAnswer['state']
+        const payload = answers[2 * i + 1] as Buffer
+        byId.set(id, state === 'value' ? { state, frame: payload } : { state, token: String(payload) })
+      })
+    })
+    return ids.map((id) => byId.get(id) as LeaseAnswer)
+  }
+
+  /** Writes what was loaded under `token`, where its lease still stands. Answers the ids that were written. */
+  async fill(token: string, entries: readonly FilledEntry[]): Promise<ReadonlySet<string>> {
+    const lots = this.#redis.groupByPlace(entries, ({ id }) => this.#keys.entry(id), MOST_PER_SCRIPT)
+    const filled = new Set<string>()
+    await Promise.all(
+      lots.map(async (lot) => {
+        const [, ...outcomes] = await fillScript.run(
+          this.#redis,
+          { pairs: this.#pairs(lot.map(({ id }) => id)) },
+          { token, channel: this.#channel, frames: lot.flatMap(({ lifeMs, frame }) => [String(lifeMs), frame]) },
+          this.#writeOptions('cache.fill'),
+        )
+        lot.forEach(({ id }, i) => {
+          if (outcomes[i] === 'filled') filled.add(id)
+        })
+      }),
+    )
+    return filled
+  }
+
+  async put(id: string, lifeMs: number, frame: Buffer): Promise<void> {
+    await putScript.run(
+      this.#redis,
+      { value: this.#keys.entry(id), lease: this.#keys.lease(id) },
+      { frame, lifeMs, channel: this.#channel },
+      this.#writeOptions('cache.set'),
+    )
+  }
+
+  /** Removes an entry and voids a load of it that is under way. True if a value was there. */
+  async remove(id: string, operation: string): Promise<void> {
+    const key = this.#keys.entry(id)
+    await this.#redis.call(key, 'UNLINK', [key, this.#keys.lease(id)], this.#writeOptions(operation))
+  }
+
+  get #channel(): string {
+    return this.#fleet ? this.#keys.channel : ''
+  }
+
+  #pairs(ids: readonly string[]): readonly Key[] {
+    return ids.flatMap((id) => [this.#keys.entry(id), this.#keys.lease(id)])
+  }
+
+  // Every write of a cache may be repeated: it carries a token of ours, or writes or removes the very same again.
+  #writeOptions(operation: string) {
+    return { operation, repeat: true, needs: this.#needs } as const
+  }
+}

@@ -1,0 +1,64 @@
+// Made by scripts/build-lua.mjs from lua/*.lua. Do not edit.
+
+import type { Key } from '../redis/keyspace.ts'
+import { defineScript } from '../redis/script.ts'
+
+/** write what was loaded for each entry whose lease still stands, and end the lease. */
+export const fillScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly channel: string; readonly frames: readonly (Buffer | string)[] }, FillReply>({
+  name: 'cache/fill',
+  sha: '87c6afca8707cc2c65f6914f0ed017c10a0518f3',
+  flags: [],
+  keys: ["pairs…"],
+  args: ["token","channel","frames…"],
+  replies: {"fills":["text…"]},
+  lua: "#!lua\nlocal outcomes = {'fills'}\nfor i = 1, #KEYS, 2 do\n  local lease = redis.call('GET', KEYS[i + 1])\n  local stands = lease and string.sub(lease, 1, 22) == ARGV[1]\n  if stands then\n    redis.call('SET', KEYS[i], ARGV[i + 3], 'PX', ARGV[i + 2])\n    redis.call('DEL', KEYS[i + 1])\n  end\n  outcomes[#outcomes + 1] = stands and 'filled' or 'voided'\n  if ARGV[2] ~= '' and (not stands or #lease > 22) then\n    redis.call('PUBLISH', ARGV[2], KEYS[i])\n  end\nend\nreturn outcomes\n",
+})
+export type FillReply = readonly [word: 'fills', ...outcomes: readonly string[]]
+
+/** give some tags a new epoch, so that no entry that carries an older one is fresh. */
+export const invalidateTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly nonce: string; readonly lifeMs: number }, InvalidateTagsReply>({
+  name: 'cache/invalidate-tags',
+  sha: '587a6588f9149adc0b1067ea1213515c963dd5cb',
+  flags: ["allow-oom"],
+  keys: ["generation","tags…"],
+  args: ["nonce","lifeMs"],
+  replies: {"invalidated":[]},
+  lua: "#!lua flags=allow-oom\nlocal last = tonumber(redis.call('GET', KEYS[1]) or '0')\nlocal now = redis.call('TIME')\nlocal generation = string.format('%.0f', math.max(last + 1, now[1] * 1000000 + now[2]))\nredis.call('SET', KEYS[1], generation, 'PX', math.max(ARGV[2], 86400000))\nfor i = 2, #KEYS do\n  redis.call('SET', KEYS[i], generation .. '.' .. ARGV[1], 'PX', ARGV[2])\nend\nreturn {'invalidated'}\n",
+})
+export type InvalidateTagsReply = readonly ['invalidated']
+
+/** for each entry, its value if there is one by now, else the right to load it, granted or another's. */
+export const leaseScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
+  name: 'cache/lease',
+  sha: '70710c9f4825cde3b28a6d5d64b14760cc952ec2',
+  flags: [],
+  keys: ["pairs…"],
+  args: ["token","leaseMs","read","waits"],
+  replies: {"leases":["bytes…"]},
+  lua: "#!lua\nlocal answers = {'leases'}\nfor i = 1, #KEYS, 2 do\n  local n = #answers\n  local value = ARGV[3] == '1' and redis.call('GET', KEYS[i])\n  if value then\n    answers[n + 1], answers[n + 2] = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if not other or string.sub(other, 1, 22) == ARGV[1] then\n      answers[n + 1], answers[n + 2] = 'granted', ARGV[1]\n    else\n      if ARGV[4] == '1' and string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      answers[n + 1], answers[n + 2] = 'held', string.sub(other, 1, 22)\n    end\n  end\nend\nreturn answers\n",
+})
+export type LeaseReply = readonly [word: 'leases', ...answers: readonly Buffer[]]
+
+/** write an entry, and void any load of it that is under way. */
+export const putScript = defineScript<{ readonly value: Key; readonly lease: Key }, { readonly frame: Buffer | string; readonly lifeMs: number; readonly channel: string }, PutReply>({
+  name: 'cache/put',
+  sha: '6e973fb91d82e9cdb097e3c77a4f4de8dd87574d',
+  flags: [],
+  keys: ["value","lease"],
+  args: ["frame","lifeMs","channel"],
+  replies: {"written":[]},
+  lua: "#!lua\nredis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\nif redis.call('DEL', KEYS[2]) == 1 and ARGV[3] ~= '' then\n  redis.call('PUBLISH', ARGV[3], KEYS[1])\nend\nreturn {'written'}\n",
+})
+export type PutReply = readonly ['written']
+
+/** the epochs of some tags, made where they are missing; or 'changed' when one moved since a load began. */
+export const touchTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly since: string; readonly nonce: string; readonly lifeMs: number }, TouchTagsReply>({
+  name: 'cache/touch-tags',
+  sha: '4f320318950c82278f6b4b5d45aed36520bc99c9',
+  flags: [],
+  keys: ["generation","tags…"],
+  args: ["since","nonce","lifeMs"],
+  replies: {"touched":["text","text…"],"changed":[]},
+  lua: "#!lua\nlocal generation = redis.call('GET', KEYS[1]) or '0'\nlocal reply = {'touched', generation}\nfor i = 2, #KEYS do\n  local epoch = redis.call('GET', KEYS[i])\n  if epoch then\n    if ARGV[1] ~= '' and tonumber(string.match(epoch, '^%d+')) > tonumber(ARGV[1]) then\n      return {'changed'}\n    end\n    if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[3]) / 2 then\n      redis.call('PEXPIRE', KEYS[i], ARGV[3])\n    end\n  else\n    if ARGV[1] ~= '' and ARGV[1] ~= generation then\n      return {'changed'}\n    end\n    epoch = generation .. '.' .. ARGV[2]\n    redis.call('SET', KEYS[i], epoch, 'PX', ARGV[3])\n  end\n  reply[i + 1] = epoch\nend\nreturn reply\n",
+})
+export type TouchTagsReply = readonly [word: 'touched', generation: string, ...epochs: readonly string[]] | readonly ['changed']

@@ -1,0 +1,31 @@
+#!lua
+-- cache/lease: for each entry, its value if there is one by now, else the right to load it, granted or another's.
+-- KEYS  pairs…   by entry: its value, string; its lease, string, the holder's token and '+' once somebody waits
+-- ARGV  token    text   22 letters, the caller's own
+--       leaseMs  int    how long a grant lasts unless it is renewed
+--       read     text   '1': answer values; '0': the caller has just looked and found none
+--       waits    text   '1': mark a lease of another's, so that its end is published; '0': share it
+-- REPLY {'leases', answers…:bytes}   by entry two: 'value', the frame | 'granted', token | 'held', the other's token
+-- WHY   a fill is accepted only while its lease stands, and every invalidation deletes the lease: so no value that was
+--       loaded before an invalidation can be written after it (Nishtala et al. 2013, leases)
+-- COST  O(entries), at most 3 commands each
+local answers = {'leases'}
+for i = 1, #KEYS, 2 do
+  local n = #answers
+  local value = ARGV[3] == '1' and redis.call('GET', KEYS[i])
+  if value then
+    answers[n + 1], answers[n + 2] = 'value', value
+  else
+    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+    -- Its own token: the answer to a first try was lost on the way.
+    if not other or string.sub(other, 1, 22) == ARGV[1] then
+      answers[n + 1], answers[n + 2] = 'granted', ARGV[1]
+    else
+      if ARGV[4] == '1' and string.sub(other, -1) ~= '+' then
+        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')
+      end
+      answers[n + 1], answers[n + 2] = 'held', string.sub(other, 1, 22)
+    end
+  end
+end
+return answers

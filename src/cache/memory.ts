@@ -1,0 +1,212 @@
+import { monotonicMs } from '../base/clock.ts'
+import type { Subscriber } from '../redis/subscriber.ts'
+import type { CacheKeys } from './keys.ts'
+
+/** A kept value; also a node of the eviction queue. */
+interface Kept {
+  readonly id: string
+  readonly value: unknown
+  readonly bytes: number
+  readonly expiresMs: number
+  readonly tags: readonly string[]
+  /** The tier's sequence when it was kept: a tag that was invalidated later ends it. */
+  readonly sequence: number
+  visited: boolean
+  newer: Kept | undefined
+  older: Kept | undefined
+}
+
+/** What an entry costs beside its bytes, roughly: the node, the id, the map's slot. */
+const OVERHEAD_BYTES = 200
+/** How many invalidated tags are remembered one by one; beyond it, everything is forgotten once instead. */
+const MOST_TAGS = 10_000
+
+export interface MemoryLimits {
+  readonly maxEntries: number
+  readonly maxBytes: number
+  readonly ttlMs: number
+}
+
+/**
+ * Values kept in the process, true within the subscriber's stated bound: the server tells of every key that changes, and while
+ * that stream is in doubt this tier is off and empty. Values are frozen: every caller gets the same one.
+ *
+ * Evicts by SIEVE: a hit only sets a bit, and a hand that moves from old to new drops what was not hit since it last came by.
+ * Nothing is kept per key elsewhere, so nothing is left behind.
+ *
+ * source  Zhang et al., SIEVE is Simpler than LRU, NSDI 2024
+ */
+export class MemoryTier {
+  readonly #limits: MemoryLimits
+  readonly #subscriber: Subscriber
+  readonly #keys: CacheKeys
+  readonly #kept = new Map<string, Kept>()
+  readonly #reading = new Map<string, { readers: number; changed: boolean }>()
+  readonly #tagSequence = new Map<string, number>()
+  readonly #unwatch: () => void
+  #newest: Kept | undefined
+  #oldest: Kept | undefined
+  #hand: Kept | undefined
+  #bytes = 0
+  #sequence = 0
+  #epoch = 0
+
+  constructor(limits: MemoryLimits, subscriber: Subscriber, keys: CacheKeys) {
+    this.#limits = limits
+    this.#subscriber = subscriber
+    this.#keys = keys
+    this.#unwatch = subscriber.watch({
+      prefixes: [keys.entryPrefix, keys.tagPrefix],
+      onKey: (key) => this.#onKey(key),
+      onGap: () => this.clear(),
+    })
+  }
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** The kept entry for `id`, if it may be served now. */
+  get(id: string): { readonly value: unknown } | undefined {
+    const kept = this.#kept.get(id)
+    if (kept === undefined) return undefined
+    const nowMs = monotonicMs()
+    if (!this.#subscriber.trusted(nowMs)) {
+      this.clear()
+      return undefined
+    }
+    if (kept.expiresMs <= nowMs || (kept.tags.length > 0 && this.#tagMoved(kept))) {
+      this.#drop(kept)
+      return undefined
+    }
+    kept.visited = true
+    return kept
+  }
+
+  #tagMoved(kept: Kept): boolean {
+    if (this.#tagSequence.size === 0) return false
+    return kept.tags.some((tag) => (this.#tagSequence.get(tag) ?? 0) > kept.sequence)
+  }
+
+  /**
+   * Call before a value is read from Redis; the answer keeps it, unless anything was said of its key or its tags meanwhile:
+   * the stream and the reply come by different sockets, and the news may overtake the value.
+   */
+  beginRead(
+    id: string,
+  ): (found: { value: unknown; bytes: number; freshMs: number; tags: readonly string[] } | undefined) => void {
+    const reading = this.#reading.get(id) ?? { readers: 0, changed: false }
+    reading.readers++
+    this.#reading.set(id, reading)
+    const epoch = this.#epoch
+    const sequence = this.#sequence
+    return (found) => {
+      if (--reading.readers === 0 && this.#reading.get(id) === reading) this.#reading.delete(id)
+      if (found === undefined || reading.changed || epoch !== this.#epoch) return
+      if (!this.#subscriber.trusted(monotonicMs())) return
+      this.#keep(id, found, sequence)
+    }
+  }
+
+  #keep(
+    id: string,
+    found: { value: unknown; bytes: number; freshMs: number; tags: readonly string[] },
+    sequence: number,
+  ): void {
+    const lifeMs = Math.min(this.#limits.ttlMs, found.freshMs)
+    const bytes = found.bytes + OVERHEAD_BYTES
+    if (lifeMs <= 0 || bytes > this.#limits.maxBytes) return
+    this.forget(id)
+    const kept: Kept = {
+      id,
+      value: freezeDeep(found.value),
+      bytes,
+      expiresMs: monotonicMs() + lifeMs,
+      tags: found.tags,
+      sequence,
+      visited: false,
+      newer: undefined,
+      older: this.#newest,
+    }
+    if (this.#newest !== undefined) this.#newest.newer = kept
+    this.#newest = kept
+    this.#oldest ??= kept
+    this.#kept.set(id, kept)
+    this.#bytes += bytes
+    while (this.#kept.size > this.#limits.maxEntries || this.#bytes > this.#limits.maxBytes) this.#evictOne()
+  }
+
+  #evictOne(): void {
+    let kept = this.#hand ?? this.#oldest
+    while (kept?.visited) {
+      kept.visited = false
+      kept = kept.newer ?? this.#oldest
+    }
+    if (kept === undefined) return
+    this.#hand = kept.newer
+    this.#drop(kept)
+  }
+
+  #drop(kept: Kept): void {
+    if (this.#kept.get(kept.id) !== kept) return
+    this.#kept.delete(kept.id)
+    this.#bytes -= kept.bytes
+    if (this.#hand === kept) this.#hand = kept.newer
+    if (kept.newer === undefined) this.#newest = kept.older
+    else kept.newer.older = kept.older
+    if (kept.older === undefined) this.#oldest = kept.newer
+    else kept.older.newer = kept.newer
+  }
+
+  /** This process knows that an entry changed; the stream will say so too. */
+  forget(id: string): void {
+    const kept = this.#kept.get(id)
+    if (kept !== undefined) this.#drop(kept)
+    const reading = this.#reading.get(id)
+    if (reading !== undefined) reading.changed = true
+  }
+
+  forgetTags(tags: readonly string[]): void {
+    this.#sequence++
+    for (const tag of tags) this.#tagSequence.set(tag, this.#sequence)
+    if (this.#tagSequence.size > MOST_TAGS) this.clear()
+  }
+
+  forgetWhere(matches: (id: string) => boolean): void {
+    for (const id of this.#kept.keys()) if (matches(id)) this.forget(id)
+    for (const [id, reading] of this.#reading) if (matches(id)) reading.changed = true
+  }
+
+  #onKey(key: string): void {
+    const tag = this.#keys.tagOf(key)
+    if (tag !== undefined) return this.forgetTags([tag])
+    const id = this.#keys.idOf(key)
+    if (id !== undefined) this.forget(id)
+  }
+
+  clear(): void {
+    this.#epoch++
+    this.#kept.clear()
+    this.#tagSequence.clear()
+    this.#newest = undefined
+    this.#oldest = undefined
+    this.#hand = undefined
+    this.#bytes = 0
+  }
+
+  close(): void {
+    this.#unwatch()
+    this.clear()
+  }
+}
+
+/** Freezes plain data through and through. Maps, Sets, Dates and bytes cannot be frozen; treat them as read-only. */
+function freezeDeep(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
+  for (const key of Object.keys(value)) freezeDeep((value as Record<string, unknown>)[key])
+  return Object.freeze(value)
+}

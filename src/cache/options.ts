@@ -1,0 +1,176 @@
+import { checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
+import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError } from '../base/errors.ts'
+
+/** What a loader is told beside the id. */
+export interface LoadContext {
+  /** Fires when the cache is closed: nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
+
+export type Load<T> = (id: string, context: LoadContext) => Promise<T> | T
+export type LoadMany<T> = (
+  ids: readonly string[],
+  context: LoadContext,
+) => Promise<ReadonlyMap<string, T> | readonly T[]> | ReadonlyMap<string, T> | readonly T[]
+
+export interface CacheOptions<T> {
+  /** How long a value is fresh. Required. */
+  readonly ttl: Duration
+  /** Loads the value of one id on a miss. `null` is cached with `nullTtl`, `undefined` is not cached. */
+  readonly load?: Load<T>
+  /** Loads many at once, for `getMany`: a Map, or an array in the order of the ids. Default: `load` for each. */
+  readonly loadMany?: LoadMany<T>
+  /** Tags of every value, or of one: to be invalidated together. */
+  readonly tags?: readonly string[] | ((value: T, id: string) => readonly string[])
+  /** Keep values in this process too, fed by the server's invalidation stream. Default false. */
+  readonly memory?: false | MemoryOptions
+  /** Who loads a missing value: one caller of each process (default), or one of the whole fleet. */
+  readonly stampede?: 'process' | 'fleet'
+  readonly expiry?: ExpiryOptions
+  readonly loader?: LoaderOptions
+  /** While Redis cannot be asked: answer from the loader (default), or throw. Writes and invalidations always throw. */
+  readonly whenDown?: 'load' | 'throw'
+  /** Make `set` write to the system of record too. */
+  readonly write?: WriteOptions<T>
+}
+
+export interface MemoryOptions {
+  /** Most values kept. Default 10,000. */
+  readonly maxEntries?: number
+  /** Most bytes kept, as they are stored. Default 64 MiB. */
+  readonly maxBytes?: number
+  /** Longest time a value is kept here. Default: the value's own ttl. */
+  readonly ttl?: Duration
+}
+
+export interface ExpiryOptions {
+  /** How long a value may be served after its ttl, while it is refreshed behind or the loader fails. Default 0: never. */
+  readonly stale?: Duration
+  /** How long `null` is cached. Default: the ttl, but at most 30 s. */
+  readonly nullTtl?: Duration
+  /** Share of the ttl, 0 to 1, by which each entry's life is cut at random, so that they do not all end at once. Default 0. */
+  readonly jitter?: number
+}
+
+export interface LoaderOptions {
+  /** Most loads at work at once in this process; others wait their turn. Default 256. */
+  readonly concurrency?: number
+}
+
+export interface WriteOptions<T> {
+  /** `'through'`: `set` persists first, then caches; if persisting fails, nothing is cached. */
+  readonly mode: 'through'
+  readonly persist: (id: string, value: T) => Promise<unknown> | unknown
+  readonly retry?: {
+    /** Tries in all. Default 3. */
+    readonly attempts?: number
+    /** Wait before the first repeat; doubles, with jitter. Default `'50ms'`. */
+    readonly base?: Duration
+    /** Longest wait. Default `'2s'`. */
+    readonly max?: Duration
+  }
+}
+
+/** The options with every default in place and every duration in ms. */
+export interface ResolvedCacheOptions {
+  readonly ttlMs: number
+  readonly staleMs: number
+  readonly nullTtlMs: number
+  readonly jitter: number
+  readonly load: Load<unknown> | undefined
+  readonly loadMany: LoadMany<unknown> | undefined
+  readonly staticTags: readonly string[]
+  readonly dynamicTags: ((value: unknown, id: string) => readonly string[]) | undefined
+  readonly memory: { readonly maxEntries: number; readonly maxBytes: number; readonly ttlMs: number } | undefined
+  readonly fleet: boolean
+  readonly concurrency: number
+  readonly whenDown: 'load' | 'throw'
+  readonly write:
+    | {
+        readonly persist: (id: string, value: unknown) => unknown
+        readonly attempts: number
+        readonly baseMs: number
+        readonly maxMs: number
+      }
+    | undefined
+}
+
+const KNOWN = ['ttl', 'load', 'loadMany', 'tags', 'memory', 'stampede', 'expiry', 'loader', 'whenDown', 'write']
+const LONGEST_NULL_MS = 30_000
+
+export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError('options', 'an object with at least { ttl }', options)
+  checkKnown('', options, KNOWN)
+  if (options.ttl === undefined) throw new ConfigError('ttl', "a duration such as '10m'", undefined)
+  const ttlMs = toMs(options.ttl, 'ttl')
+  const { expiry = {}, loader = {}, tags } = options
+  checkKnown('expiry', expiry, ['stale', 'nullTtl', 'jitter'])
+  checkKnown('loader', loader, ['concurrency'])
+  return {
+    ttlMs,
+    staleMs: toMs(expiry.stale ?? 0, 'expiry.stale', { min: 0 }),
+    nullTtlMs: toMs(expiry.nullTtl ?? Math.min(ttlMs, LONGEST_NULL_MS), 'expiry.nullTtl'),
+    jitter: checkFraction('expiry.jitter', expiry.jitter ?? 0),
+    load: checkFunction('load', options.load as Load<unknown> | undefined),
+    loadMany: checkFunction('loadMany', options.loadMany as LoadMany<unknown> | undefined),
+    staticTags: typeof tags === 'function' || tags === undefined ? [] : checkTags('tags', tags),
+    dynamicTags: typeof tags === 'function' ? (tags as (value: unknown, id: string) => readonly string[]) : undefined,
+    memory: resolveMemory(options.memory, ttlMs),
+    fleet: checkOneOf('stampede', options.stampede ?? 'process', ['process', 'fleet']) === 'fleet',
+    concurrency: checkInteger('loader.concurrency', loader.concurrency ?? 256, 1, 1_000_000),
+    whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
+    write: resolveWrite(options.write),
+  }
+}
+
+/** Distinct tags: each a string of at most 512 bytes, at most 64 of them. */
+export function checkTags(option: string, tags: unknown): readonly string[] {
+  if (!Array.isArray(tags)) throw new ConfigError(option, 'an array of strings', tags)
+  if (tags.length > 64) throw new ConfigError(option, 'at most 64 tags', tags)
+  tags.forEach((tag, i) => {
+    checkName(`${option}[${i}]`, tag)
+  })
+  return tags.length < 2 ? tags : [...new Set(tags)]
+}
+
+function resolveMemory(memory: unknown, ttlMs: number): ResolvedCacheOptions['memory'] {
+  if (memory === undefined || memory === false) return undefined
+  if (typeof memory !== 'object' || memory === null)
+    throw new ConfigError('memory', 'false or { maxEntries, maxBytes, ttl }', memory)
+  checkKnown('memory', memory, ['maxEntries', 'maxBytes', 'ttl'])
+  const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, ttl = ttlMs } = memory as MemoryOptions
+  return {
+    maxEntries: checkInteger('memory.maxEntries', maxEntries, 1, 10_000_000),
+    maxBytes: checkInteger('memory.maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER),
+    ttlMs: toMs(ttl, 'memory.ttl'),
+  }
+}
+
+function resolveWrite<T>(write: WriteOptions<T> | undefined): ResolvedCacheOptions['write'] {
+  if (write === undefined) return undefined
+  checkKnown('write', write, ['mode', 'persist', 'retry'])
+  checkOneOf('write.mode', write.mode, ['through'])
+  if (typeof write.persist !== 'function')
+    throw new ConfigError('write.persist', 'a function (id, value)', write.persist)
+  const { retry = {} } = write
+  checkKnown('write.retry', retry, ['attempts', 'base', 'max'])
+  return {
+    persist: write.persist as (id: string, value: unknown) => unknown,
+    attempts: checkInteger('write.retry.attempts', retry.attempts ?? 3, 1, 1_000),
+    baseMs: toMs(retry.base ?? '50ms', 'write.retry.base'),
+    maxMs: toMs(retry.max ?? '2s', 'write.retry.max'),
+  }
+}
+
+/** True when two sets of options mean the same cache; functions are the same when their text is. */
+export function sameOptions(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a === 'function' && typeof b === 'function') return String(a) === String(b)
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)])
+  for (const key of keys)
+    if (!sameOptions((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false
+  return true
+}

@@ -1,0 +1,282 @@
+import { Bulkhead } from '../base/bulkhead.ts'
+import { monotonicMs } from '../base/clock.ts'
+import { ServerError } from '../base/errors.ts'
+import { randomId } from '../base/id.ts'
+import { HeldLeases, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
+import { isOutage, type Redis } from '../redis/redis.ts'
+import type { Entries } from './entries.ts'
+import { LEASE_MS } from './entries.ts'
+import { Flight, type Landing } from './flight.ts'
+import { encodeFrame, type TagStamp } from './frame.ts'
+import type { CacheKeys } from './keys.ts'
+import type { LoadContext, ResolvedCacheOptions } from './options.ts'
+import type { TagMoment, TagTable } from './tags.ts'
+import type { FillBell } from './waiting.ts'
+
+/** How one id is to be loaded, by the cache's own loader or by the call's. */
+export interface LoadPlan {
+  readonly load: (context: LoadContext) => unknown
+  readonly ttlMs: number | undefined
+  readonly tags: readonly string[]
+}
+
+export interface RefillRoom {
+  readonly redis: Redis
+  readonly keys: CacheKeys
+  readonly options: ResolvedCacheOptions
+  readonly entries: Entries
+  readonly tags: TagTable
+  readonly bell: FillBell
+  readonly signal: AbortSignal
+  /** The value in a frame, if it may be served without loading: it can be read, its tags stand, it is not stale. */
+  usable(id: string, frame: Buffer): Promise<{ readonly value: unknown } | undefined>
+}
+
+/** What loads and fills so far: for figures, not for decisions. */
+export interface RefillCounts {
+  loads: number
+  failures: number
+  /** Loaded, and not kept: its entry was invalidated or written meanwhile. */
+  voided: number
+  /** Answered by another process's load. */
+  waited: number
+}
+
+const SHARED_BY_ALL = Number.POSITIVE_INFINITY
+
+/**
+ * Loads what is missing: one load per id in this process, with `fleet` one in all, under a lease that every invalidation voids, so
+ * that what was loaded before an invalidation is never stored after it.
+ */
+export class Refill {
+  readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0 }
+  readonly #room: RefillRoom
+  readonly #bulkhead: Bulkhead
+  readonly #flights = new Map<string, Flight>()
+  /** True while nearly every look misses: the lease script then looks as well, and saves the round trip before it. */
+  #missesInRow = 0
+
+  constructor(room: RefillRoom) {
+    this.#room = room
+    this.#bulkhead = new Bulkhead(room.options.concurrency)
+  }
+
+  /** The load of `id` that a caller may board, if there is one. */
+  flying(id: string): Flight | undefined {
+    return this.#flights.get(id)
+  }
+
+  /** Loads at work, and loads that wait for a place. */
+  get atWork(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#bulkhead.running, waiting: this.#bulkhead.waiting }
+  }
+
+  /** Puts a flight in the air for `id`; whoever comes meanwhile may board it. */
+  launch(id: string, behind: boolean, fly: (flight: Flight) => Promise<Landing>): Flight {
+    const flight = new Flight(behind, fly)
+    this.#flights.set(id, flight)
+    const land = () => {
+      if (this.#flights.get(id) === flight) this.#flights.delete(id)
+    }
+    flight.landing.then(land, land)
+    return flight
+  }
+
+  /** Callers who come from now on do not board: what the flight brings may be older than what they must see. */
+  detach(id: string): void {
+    this.#flights.delete(id)
+  }
+
+  detachWhere(matches: (id: string) => boolean): void {
+    for (const id of this.#flights.keys()) if (matches(id)) this.#flights.delete(id)
+  }
+
+  /** Loads `id` under a lease. `behind`: a stale value is being served meanwhile. `look`: nobody has looked in Redis yet. */
+  begin(id: string, plan: LoadPlan, how: { behind: boolean; look: boolean }): Flight {
+    return this.launch(id, how.behind, (flight) => this.fly(id, plan, flight, how.look))
+  }
+
+  /** Loads `id` while Redis cannot be asked: no lease, nothing is stored, every caller of this process shares it. */
+  beginWithoutRedis(id: string, plan: LoadPlan): Flight {
+    return this.launch(id, false, async () => ({ value: await this.#load(plan), goodBefore: SHARED_BY_ALL }))
+  }
+
+  /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
+  async fly(id: string, plan: LoadPlan, flight: Flight, lookFirst: boolean): Promise<Landing> {
+    const { entries, tags, bell, options } = this.#room
+    const tagged = options.dynamicTags !== undefined || plan.tags.length > 0
+    let look = options.fleet || lookFirst
+    if (options.fleet) void bell.listen()
+    for (;;) {
+      const token = randomId(TOKEN_LENGTH)
+      const ring = options.fleet ? bell.next(id) : undefined
+      const readPhase = flight.mark()
+      const askedMs = monotonicMs()
+      let moment: TagMoment | undefined
+      let answer: Awaited<ReturnType<Entries['lease']>>[number] | undefined
+      try {
+        const asked = entries.lease([id], token, look)
+        if (tagged) [moment] = await Promise.all([tags.begin(plan.tags), asked])
+        answer = (await asked)[0]
+      } catch (error) {
+        ring?.cancel()
+        return await this.#flyWithoutLease(plan, flight, error)
+      }
+      if (answer?.state === 'value') {
+        ring?.cancel()
+        const found = await this.#room.usable(id, answer.frame)
+        this.noteLook(found !== undefined)
+        if (found !== undefined) return { value: found.value, goodBefore: readPhase }
+        look = false
+      } else if (answer?.state === 'held' && options.fleet) {
+        // Somebody else refreshes it, and until then the stale value serves.
+        if (flight.behind) {
+          ring?.cancel()
+          return { value: undefined, goodBefore: 0 }
+        }
+        this.counts.waited++
+        await ring?.rung
+        look = true
+      } else if (answer !== undefined) {
+        ring?.cancel()
+        return await this.#flyUnder(id, answer.token, askedMs, plan, moment, flight)
+      }
+    }
+  }
+
+  async #flyWithoutLease(plan: LoadPlan, flight: Flight, error: unknown): Promise<Landing> {
+    if (this.#room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
+    const loadPhase = flight.mark()
+    const value = await this.#load(plan)
+    return { value, goodBefore: isOutage(error) ? SHARED_BY_ALL : loadPhase }
+  }
+
+  async #flyUnder(
+    id: string,
+    token: string,
+    askedMs: number,
+    plan: LoadPlan,
+    moment: TagMoment | undefined,
+    flight: Flight,
+  ): Promise<Landing> {
+    const { redis, keys } = this.#room
+    const lease = new HeldLeases(redis, [keys.lease(id)], token, LEASE_MS, askedMs, 'cache.renew')
+    const loadPhase = flight.mark()
+    try {
+      const value = await this.#load(plan)
+      const fillPhase = flight.mark()
+      const stood = await this.#settle(id, value, token, plan, moment)
+      if (stood === false) this.counts.voided++
+      return { value, goodBefore: stood === 'unknown' ? SHARED_BY_ALL : stood ? fillPhase : loadPhase }
+    } catch (error) {
+      // Others need not wait for a lease whose load has failed; that this may fail too changes nothing for them.
+      if (this.#room.options.fleet) void this.#release(id, token).catch(() => {})
+      throw error
+    } finally {
+      lease.end()
+    }
+  }
+
+  /** Stores a loaded value. True: its lease stood. False: voided. 'unknown': Redis could not be asked. */
+  async #settle(
+    id: string,
+    value: unknown,
+    token: string,
+    plan: LoadPlan,
+    moment: TagMoment | undefined,
+  ): Promise<boolean | 'unknown'> {
+    const { entries } = this.#room
+    try {
+      if (value === undefined) return await this.#release(id, token)
+      const stamps = await this.stamp(id, value, plan.tags, moment)
+      if (stamps === undefined) {
+        if (this.#room.options.fleet) await this.#release(id, token)
+        return false
+      }
+      const filled = await entries.fill(token, [{ id, ...this.frame(value, plan.ttlMs, stamps) }])
+      return filled.has(id)
+    } catch (error) {
+      if (!mayLoadDespite(error)) throw error
+      // The value is there, only not kept.
+      return isOutage(error) ? 'unknown' : false
+    }
+  }
+
+  /** The stamps for a loaded value, or undefined when one of its tags was invalidated since the load began. */
+  async stamp(
+    id: string,
+    value: unknown,
+    tags: readonly string[],
+    moment: TagMoment | undefined,
+  ): Promise<readonly TagStamp[] | undefined> {
+    const all = this.tagsOf(id, value, tags)
+    if (all.length === 0 || moment === undefined) return []
+    return this.#room.tags.settle(all, moment)
+  }
+
+  /** Every tag of a value: the given ones and those its cache derives from it. */
+  tagsOf(id: string, value: unknown, given: readonly string[]): readonly string[] {
+    const { dynamicTags } = this.#room.options
+    if (dynamicTags === undefined || value === null) return given
+    const derived = dynamicTags(value, id)
+    return given.length === 0 && derived.length < 2 ? derived : [...new Set([...given, ...derived])]
+  }
+
+  /** A value's frame, and how long Redis keeps it. */
+  frame(value: unknown, ttlMs: number | undefined, stamps: readonly TagStamp[]): { lifeMs: number; frame: Buffer } {
+    const { options, redis } = this.#room
+    const fullMs = value === null ? options.nullTtlMs : (ttlMs ?? options.ttlMs)
+    const freshMs = Math.max(
+      1,
+      Math.round(options.jitter === 0 ? fullMs : fullMs * (1 - Math.random() * options.jitter)),
+    )
+    const lifeMs = freshMs + (value === null ? 0 : options.staleMs)
+    return { lifeMs, frame: encodeFrame(value, Math.round(redis.serverNowMs() + freshMs), stamps) }
+  }
+
+  async #release(id: string, token: string): Promise<boolean> {
+    const { redis, keys, options } = this.#room
+    const count = await releaseLeases(
+      redis,
+      [keys.lease(id)],
+      token,
+      options.fleet ? keys.channel : '',
+      'cache.release',
+    )
+    return count === 1
+  }
+
+  async #load(plan: LoadPlan): Promise<unknown> {
+    return this.runLoader(plan.load)
+  }
+
+  /** Runs a loader under the bound on loads at work. */
+  async runLoader<R>(load: (context: LoadContext) => R): Promise<Awaited<R>> {
+    const { signal } = this.#room
+    try {
+      return (await this.#bulkhead.run(() => {
+        this.counts.loads++
+        return load({ signal }) as Awaited<R>
+      })) as Awaited<R>
+    } catch (error) {
+      this.counts.failures++
+      throw error
+    }
+  }
+
+  /** Tells how a look at Redis ended, and whether the next one had better ask for a lease at once. */
+  noteLook(found: boolean): void {
+    this.#missesInRow = found ? 0 : this.#missesInRow + 1
+  }
+
+  get mostlyMisses(): boolean {
+    return this.#missesInRow >= MISSES_TO_SKIP_LOOK
+  }
+}
+
+const MISSES_TO_SKIP_LOOK = 16
+
+/** Errors of Redis that leave the loader as an answer. */
+export function mayLoadDespite(error: unknown): boolean {
+  return isOutage(error) || error instanceof ServerError
+}
