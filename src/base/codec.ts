@@ -1,0 +1,226 @@
+import { ValueError } from './errors.ts'
+
+/**
+ * Values as JSON, and beside it, out of band, where something stands that JSON has no word for: Date, Map, Set, bigint, Buffer
+ * and typed arrays, NaN, the infinities, -0, undefined. Nothing is guessed from the look of a string: a text that looks like a date
+ * stays a text. Most values need no list, and then the JSON is the plain JSON.
+ *
+ * Like JSON it honours `toJSON` and keeps the own enumerable fields of an instance, not its class. Unlike JSON it refuses what
+ * it would silently lose: functions, symbols, circles.
+ */
+export interface Encoded {
+  readonly json: string
+  /** The list of what is not JSON, as JSON; empty for a plain value. */
+  readonly types: string
+}
+
+/** [path, type] in the order to restore: what stands inside comes before what holds it. */
+type TypeEntry = readonly [path: readonly (string | number)[], type: string]
+
+/** Deeper than any data; what is deeper is a circle, or an attack on the stack. */
+const DEEPEST = 500
+/** The quick walk leaves anything deeper than this to the careful one. */
+const QUICK_DEPTH = 40
+
+export function encode(value: unknown): Encoded {
+  if (isPlain(value, 0)) return { json: JSON.stringify(value), types: '' }
+  const types: TypeEntry[] = []
+  const tree = toTree(value, [], types, [])
+  return { json: JSON.stringify(tree), types: types.length === 0 ? '' : JSON.stringify(types) }
+}
+
+export function decode(json: string, types: string): unknown {
+  try {
+    const tree = JSON.parse(json)
+    return types === '' ? tree : restore(tree, JSON.parse(types) as readonly TypeEntry[])
+  } catch (error) {
+    throw error instanceof ValueError
+      ? error
+      : new ValueError('VALUE_UNREADABLE', '$', 'the stored text is no value of ours', error)
+  }
+}
+
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      // -0 is the one finite number that JSON changes.
+      return Number.isFinite(value) && (value !== 0 || 1 / value > 0)
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null) return true
+  if (depth > QUICK_DEPTH) return false
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false
+    return true
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false
+  for (const key in value) {
+    const field = (value as Record<string, unknown>)[key]
+    if (key === 'toJSON' || !isPlain(field, depth + 1)) return false
+  }
+  return true
+}
+
+type Path = (string | number)[]
+
+function toTree(value: unknown, path: Path, types: TypeEntry[], holders: object[]): unknown {
+  const mark = (type: string) => types.push([path.slice(), type])
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+      if (Number.isFinite(value) && !Object.is(value, -0)) return value
+      mark('number')
+      return Object.is(value, -0) ? '-0' : String(value)
+    case 'bigint':
+      mark('bigint')
+      return String(value)
+    case 'undefined':
+      mark('undefined')
+      return null
+    case 'function':
+    case 'symbol':
+      throw new ValueError('VALUE_UNWRITABLE', spell(path), `a ${typeof value} cannot be stored`)
+  }
+  if (value === null) return null
+  const object = value as object
+  if (holders.includes(object))
+    throw new ValueError('VALUE_UNWRITABLE', spell(path), 'it holds itself, and a circle cannot be stored')
+  if (holders.length > DEEPEST)
+    throw new ValueError('VALUE_UNWRITABLE', spell(path.slice(0, 8)), `it is nested deeper than ${DEEPEST}`)
+  holders.push(object)
+  const tree = objectToTree(object, path, types, holders, mark)
+  holders.pop()
+  return tree
+}
+
+function objectToTree(
+  object: object,
+  path: Path,
+  types: TypeEntry[],
+  holders: object[],
+  mark: (type: string) => void,
+): unknown {
+  const inside = (item: unknown, key: string | number) => {
+    path.push(key)
+    const tree = toTree(item, path, types, holders)
+    path.pop()
+    return tree
+  }
+  if (object instanceof Date) {
+    mark('date')
+    return object.getTime()
+  }
+  if (object instanceof Map) {
+    const pairs = [...object].map(([key, item], i) => {
+      path.push(i)
+      const pair = [inside(key, 0), inside(item, 1)]
+      path.pop()
+      return pair
+    })
+    mark('map')
+    return pairs
+  }
+  if (object instanceof Set) {
+    const items = [...object].map(inside)
+    mark('set')
+    return items
+  }
+  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) {
+    const view =
+      object instanceof ArrayBuffer
+        ? Buffer.from(object)
+        : Buffer.from(object.buffer, object.byteOffset, object.byteLength)
+    mark(Buffer.isBuffer(object) ? 'Buffer' : object.constructor.name)
+    return view.toString('base64')
+  }
+  if (typeof (object as { toJSON?: unknown }).toJSON === 'function')
+    return toTree((object as { toJSON(): unknown }).toJSON(), path, types, holders)
+  if (Array.isArray(object)) return Array.from(object, inside)
+  if (object instanceof String || object instanceof Number || object instanceof Boolean) return object.valueOf()
+  const tree: Record<string, unknown> = {}
+  for (const key of Object.keys(object)) {
+    const item = inside((object as Record<string, unknown>)[key], key)
+    // '__proto__' as a field of data must stay one.
+    if (key === '__proto__')
+      Object.defineProperty(tree, key, { value: item, enumerable: true, configurable: true, writable: true })
+    else tree[key] = item
+  }
+  return tree
+}
+
+const VIEWS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
+  Uint8Array,
+  Int8Array,
+  Uint8ClampedArray,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+}
+
+function restore(root: unknown, types: readonly TypeEntry[]): unknown {
+  const holder = { root }
+  for (const [path, type] of types) {
+    let place: Record<string | number, unknown> = holder
+    let key: string | number = 'root'
+    for (const step of path) {
+      place = place[key] as Record<string | number, unknown>
+      key = step
+      // A path that leaves the value (into a prototype, say) was not written by us.
+      if (typeof place !== 'object' || place === null || !Object.hasOwn(place, key))
+        throw new ValueError('VALUE_UNREADABLE', spell(path), 'its list of types does not fit it')
+    }
+    const item = revive(place[key], type, path)
+    if (key === '__proto__')
+      Object.defineProperty(place, key, { value: item, enumerable: true, configurable: true, writable: true })
+    else place[key] = item
+  }
+  return holder.root
+}
+
+function revive(item: unknown, type: string, path: readonly (string | number)[]): unknown {
+  switch (type) {
+    case 'undefined':
+      return undefined
+    case 'number':
+      return Number(item)
+    case 'bigint':
+      return BigInt(item as string)
+    case 'date':
+      return new Date(item === null ? Number.NaN : (item as number))
+    case 'map':
+      return new Map(item as [unknown, unknown][])
+    case 'set':
+      return new Set(item as unknown[])
+    case 'Buffer':
+      return Buffer.from(item as string, 'base64')
+    case 'ArrayBuffer':
+      return copyBytes(item as string)
+  }
+  const View = VIEWS[type]
+  if (View === undefined) throw new ValueError('VALUE_UNREADABLE', spell(path), `this version knows no type '${type}'`)
+  return new View(copyBytes(item as string))
+}
+
+/** Bytes in a buffer of their own: typed arrays need their alignment, and a pooled one would be shared. */
+function copyBytes(base64: string): ArrayBuffer {
+  const bytes = Buffer.from(base64, 'base64')
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
+}
+
+function spell(path: readonly (string | number)[]): string {
+  return `$${path.map((key) => (typeof key === 'number' ? `[${key}]` : /^\w+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`)).join('')}`
+}
