@@ -19,7 +19,6 @@ const PARTS = {
     label: 'the box office',
     from: ['apps/box-office'],
     makes: join(SCRATCH, 'box-office'),
-    assets: true,
   },
   bench: { label: 'the benchmarks', from: ['bench'], makes: join(SCRATCH, 'bench') },
 }
@@ -34,13 +33,13 @@ export async function ensureBuild(parts, { force = false } = {}) {
       const print = fingerprint([...SHARED, ...part.from])
       const isFresh = existsSync(part.makes) && existsSync(stamp) && readFileSync(stamp, 'utf8') === print
       if (isFresh && !force) continue
-      await step(`building ${part.label}`, () => build(name, part))
+      await step(`building ${part.label}`, () => build(name))
       writeFileSync(stamp, print)
     }
   })
 }
 
-async function build(name, part) {
+async function build(name) {
   rmSync(scratch(`${name}.stamp`), { force: true })
   const options = { quiet: true, env: { BUILD: name } }
   const { code, output } = await run(tool('tsdown'), ['--config-loader', 'unrun', '--logLevel', 'warn'], options)
