@@ -1,0 +1,262 @@
+/**
+ * The ticket desk: holds, releases and sells. Pages, simulated buyers and the sale of `--once` all come here.
+ *
+ * Three parties must agree on every sale and any of them, or this process, may fail between two steps: the bank, the
+ * seat map in Redis, and the order in SQL. The order of the steps keeps two promises: no customer pays without getting
+ * the seats, and no seat goes to two customers.
+ *
+ *   1  SQL    order 'pending' and its payment 'new', written together; unique (event, hold), so a repeated request
+ *             finds the order instead of making another
+ *   2  bank   authorise, under the payment's id: money is reserved, not taken
+ *   3  SQL    payment 'authorised'. From here on the order is carried forward, never back, by whoever finds it
+ *   4  Redis  confirm the hold. The one decision about the seats: one atomic step, by the server's clock
+ *        'confirmed'          5a SQL   order 'paid' and its sales, together; unique (event, seat) would refuse a seat
+ *                                      that another order has: then nothing is written and the money is let go
+ *                             6a bank  capture, and SQL payment 'captured'
+ *        'expired' | 'gone'   5b SQL   order refused
+ *                             6b bank  void, and SQL payment 'voided'
+ *        'paused', or no answer: the order stays 'pending'; nobody knows yet, so nothing is taken and nothing let go
+ *
+ * Every step may be repeated: the bank answers the same key with the same words, a confirmed hold is confirmed again, and
+ * SQL moves a state only from the one before. So recovery (`settle`) is nothing but going on from the step that is
+ * recorded. Taking the money comes last: a crash before it is mended by capturing, and the opposite order
+ * would need a refund.
+ */
+
+import { isUniqueViolation } from '../database/database.ts'
+import type { Figures } from '../figures/figures.ts'
+import type { Card } from '../payment/card.ts'
+import type { Decline, PaymentProvider } from '../payment/provider.ts'
+import type { Night, Nights } from '../seating/nights.ts'
+import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
+import type { Ledger } from './ledger.ts'
+import { orderNumber, paymentId } from './number.ts'
+import type { Claim, Order } from './order.ts'
+
+export interface HoldRequest {
+  readonly eventId: string
+  readonly customer: string
+  readonly seats: readonly string[]
+  /** The caller's own word for this request: the same again means the same hold. */
+  readonly key: string
+  readonly holdMs?: number
+}
+
+export type HoldAnswer =
+  | { readonly status: 'held'; readonly claim: Claim }
+  | { readonly status: 'taken'; readonly taken: readonly string[] }
+  | { readonly status: 'limit' | 'invalid' | 'no-event' | 'paused' | 'closed' }
+
+export type PayAnswer =
+  | { readonly status: 'paid'; readonly order: Order }
+  | { readonly status: 'declined'; readonly reason: Decline | 'abandoned'; readonly order: Order }
+  | { readonly status: 'expired' | 'gone' | 'conflict'; readonly order: Order }
+  /** Not known yet: it settles by itself, and the order says how. */
+  | { readonly status: 'settling'; readonly order: Order }
+  | { readonly status: 'no-event' }
+
+/** What has just been done, for tests that stop the world there. */
+export type Step = 'ordered' | 'authorised' | 'recorded' | 'confirmed' | 'sold' | 'captured'
+
+export interface DeskOptions {
+  readonly nights: Nights
+  readonly ledger: Ledger
+  readonly bank: PaymentProvider
+  readonly figures: Figures
+  /** Told when an event has sold its last seat. */
+  readonly onSoldOut?: (eventId: string) => Promise<void>
+  readonly onFault?: (error: unknown, what: string) => void
+  readonly onStep?: (step: Step, order: Order) => void | Promise<void>
+}
+
+export type Desk = ReturnType<typeof createDesk>
+
+/** How long a customer has to pay. */
+export const HOLD_MS = 10 * 60_000
+
+/** An attempt whose card never reached the bank is given up after this long. */
+const ABANDON_MS = 60_000
+
+export function createDesk(options: DeskOptions) {
+  const { nights, ledger, bank, figures } = options
+  const step = options.onStep ?? (() => {})
+  const underWay = new Map<string, Promise<PayAnswer>>()
+
+  async function hold(request: HoldRequest): Promise<HoldAnswer> {
+    const night = await nights.open(request.eventId)
+    if (night === undefined) return { status: 'no-event' }
+    if (night.startsAt.getTime() <= Date.now()) return { status: 'closed' }
+    if (request.seats.some((seat) => !night.byId.has(seat))) return refused('invalid')
+    if (request.seats.length > SEATS_PER_CUSTOMER) return refused('limit')
+    // The customer is part of the id, so that nobody can touch a hold by guessing another's word for it.
+    const id = `${request.customer}.${request.key}`
+    const held = await figures.time('hold', () =>
+      night.seats.hold({
+        id,
+        customer: request.customer,
+        seats: [...request.seats],
+        for: request.holdMs ?? HOLD_MS,
+      }),
+    )
+    if (held.status === 'taken') return { ...refused('taken'), taken: held.taken ?? [] }
+    if (held.status === 'no-event') return { status: 'no-event' }
+    if (held.status !== 'held') return refused(held.status)
+    figures.count('held')
+    const { eventId, customer } = request
+    return {
+      status: 'held',
+      claim: { eventId, customer, holdId: id, seats: held.seats, expiresAtMs: held.expiresAtMs },
+    }
+  }
+
+  function refused<S extends 'taken' | 'limit' | 'invalid' | 'paused'>(status: S): { status: S } {
+    figures.count(status)
+    return { status }
+  }
+
+  /** Gives the seats back, if they are still held. */
+  async function release(claim: Claim): Promise<void> {
+    const night = await nights.open(claim.eventId)
+    if (night === undefined) return
+    await night.seats.release(claim.holdId)
+    figures.count('released')
+  }
+
+  /** Two requests for one hold are one payment: the second gets the answer of the first. */
+  function pay(claim: Claim, card: Card): Promise<PayAnswer> {
+    const key = `${claim.eventId} ${claim.holdId}`
+    let answer = underWay.get(key)
+    if (answer !== undefined) {
+      figures.count('repeatedPayments')
+      return answer
+    }
+    answer = figures.time('pay', () => payOnce(claim, card)).finally(() => underWay.delete(key))
+    underWay.set(key, answer)
+    return answer
+  }
+
+  async function payOnce(claim: Claim, card: Card): Promise<PayAnswer> {
+    const night = await nights.open(claim.eventId)
+    if (night === undefined) return { status: 'no-event' }
+    const prices = claim.seats.map((seat) => nights.priceOf(night, seat))
+    const number = orderNumber()
+    const payment = { id: paymentId(number), card }
+    const opened = await ledger.open({ number, claim, prices, currency: night.currency }, payment)
+    const order = opened.order
+    if (opened.ours) return guarded(order, () => charge(night, order, payment))
+    figures.count('repeatedPayments')
+    if (order.customer !== claim.customer) return { status: 'gone', order }
+    if (order.state !== 'declined') return guarded(order, () => settle(order))
+    const again = await ledger.retry(order, payment)
+    const present = (await ledger.order(order.number)) ?? order
+    return guarded(present, () => (again ? charge(night, present, payment) : settle(present)))
+  }
+
+  /** After the order is written, a fault is no answer: the order is carried on later, from what is recorded. */
+  async function guarded(order: Order, work: () => Promise<PayAnswer>): Promise<PayAnswer> {
+    try {
+      return await work()
+    } catch (error) {
+      figures.count('faults')
+      options.onFault?.(error, `paying order ${order.number}`)
+      figures.count('settling')
+      return { status: 'settling', order }
+    }
+  }
+
+  async function charge(night: Night, order: Order, payment: { id: string; card: Card }): Promise<PayAnswer> {
+    await step('ordered', order)
+    const { amount, currency } = order
+    const verdict = await bank.authorise({ key: payment.id, amount, currency, card: payment.card })
+    await step('authorised', order)
+    if (verdict.status === 'declined') {
+      await ledger.recordNoMoney(payment.id, 'declined', verdict.reason)
+      figures.count('declined')
+      return { status: 'declined', reason: verdict.reason, order: { ...order, state: 'declined' } }
+    }
+    if (!(await ledger.recordAuthorised(payment.id))) return overtaken(order, payment.id)
+    await step('recorded', order)
+    return finish(night, order, payment.id)
+  }
+
+  /** Somebody else moved this attempt on meanwhile: if he gave it up, the money is let go; else he has the answer. */
+  async function overtaken(order: Order, payment: string): Promise<PayAnswer> {
+    const present = (await ledger.order(order.number)) ?? order
+    const now = await ledger.payment(present)
+    if (now?.id === payment && now.state !== 'voided') return settle(present)
+    await bank.void(payment)
+    return { status: 'declined', reason: 'abandoned', order: present }
+  }
+
+  /** The money is reserved and that is recorded: from here on there is one way, and anybody may walk it. */
+  async function finish(night: Night, order: Order, payment: string): Promise<PayAnswer> {
+    const confirmed = await figures.time('confirm', () => night.seats.confirm(order.holdId, { payment }))
+    await step('confirmed', order)
+    if (confirmed.status === 'paused') {
+      figures.count('settling')
+      return { status: 'settling', order }
+    }
+    if (confirmed.status !== 'confirmed') return letGo(order, payment, confirmed.status)
+    try {
+      const { written, soldOut } = await ledger.sell(order)
+      if (written) {
+        figures.count('paid')
+        figures.count('seatsSold', order.seats.length)
+      }
+      await step('sold', order)
+      if (soldOut) await options.onSoldOut?.(order.eventId)
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error
+      options.onFault?.(error, `a seat of order ${order.number} was sold before`)
+      return letGo(order, payment, 'conflict')
+    }
+    await bank.capture(payment)
+    await ledger.recordCaptured(payment)
+    await step('captured', order)
+    return outcome((await ledger.order(order.number)) ?? order)
+  }
+
+  async function letGo(order: Order, payment: string, state: 'expired' | 'gone' | 'conflict'): Promise<PayAnswer> {
+    await ledger.refuse(order.number, state)
+    await bank.void(payment)
+    await ledger.recordVoided(payment, state)
+    figures.count(state)
+    return outcome((await ledger.order(order.number)) ?? order)
+  }
+
+  /** Goes on with an order from the step that is recorded. */
+  async function settle(order: Order): Promise<PayAnswer> {
+    const payment = order.state === 'pending' ? await ledger.payment(order) : undefined
+    if (payment === undefined) return outcome(order)
+    const night = await nights.open(order.eventId)
+    if (night === undefined) return { status: 'no-event' }
+    if (payment.state === 'authorised') return finish(night, order, payment.id)
+    if (payment.state === 'new') {
+      const seen = await bank.lookup(payment.id)
+      if (seen === 'authorised' || seen === 'captured') {
+        await ledger.recordAuthorised(payment.id)
+        return finish(night, order, payment.id)
+      }
+      if (seen === 'declined') await ledger.recordNoMoney(payment.id, 'declined', 'declined')
+      // The card number was never kept, so an attempt that did not reach the bank cannot be made again by us.
+      else if (Date.now() - payment.createdAt.getTime() > ABANDON_MS)
+        await ledger.recordNoMoney(payment.id, 'voided', 'abandoned')
+      else return { status: 'settling', order }
+    }
+    return outcome((await ledger.order(order.number)) ?? order)
+  }
+
+  async function outcome(order: Order): Promise<PayAnswer> {
+    if (order.state === 'pending') return { status: 'settling', order }
+    if (order.state !== 'declined') return { status: order.state, order }
+    const reason = (await ledger.payment(order))?.reason
+    return { status: 'declined', reason: (reason ?? 'abandoned') as Decline | 'abandoned', order }
+  }
+
+  /** Is a payment of this hold being worked on in this process? Recovery leaves it alone. */
+  function isUnderWay(order: Order): boolean {
+    return underWay.has(`${order.eventId} ${order.holdId}`)
+  }
+
+  return { hold, release, pay, settle, isUnderWay }
+}

@@ -1,0 +1,227 @@
+/**
+ * Orders, payments and sales in SQL. Each verb is one transaction, and each moves a state only from where the caller
+ * believes it is; who comes second moves nothing and is told so. That is what makes every step repeatable.
+ */
+
+import type { Database, Row } from '../database/database.ts'
+import type { Card } from '../payment/card.ts'
+import type { Claim, Order, Payment } from './order.ts'
+
+export interface NewOrder {
+  readonly number: string
+  readonly claim: Claim
+  readonly prices: readonly bigint[]
+  readonly currency: string
+}
+
+export interface NewPayment {
+  readonly id: string
+  readonly card: Card
+}
+
+export type Ledger = ReturnType<typeof createLedger>
+
+export function createLedger(db: Database) {
+  /** The one order of this hold: ours with its first payment, or the one that was there. */
+  async function open(order: NewOrder, payment: NewPayment): Promise<{ order: Order; ours: boolean }> {
+    const { claim, prices, currency } = order
+    const amount = prices.reduce((sum, price) => sum + price, 0n)
+    const [, , rows] = await db.transaction([
+      {
+        text: `insert into orders (number, event_id, hold_id, customer, seats, prices, amount, currency)
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (event_id, hold_id) do nothing`,
+        values: [order.number, claim.eventId, claim.holdId, claim.customer, claim.seats, prices, amount, currency],
+      },
+      {
+        text: `insert into payments (id, order_number, attempt, amount, currency, card_brand, card_last4)
+               select $2, number, attempt, amount, currency, $3, $4 from orders where number = $1`,
+        values: [order.number, payment.id, payment.card.brand, payment.card.last4],
+      },
+      { text: 'select * from orders where event_id = $1 and hold_id = $2', values: [claim.eventId, claim.holdId] },
+    ])
+    const row = rows?.[0]
+    if (row === undefined) throw new Error(`Order ${order.number} was not written.`)
+    return { order: toOrder(row), ours: row.number === order.number }
+  }
+
+  /** Another card for a declined order. False when somebody else moved it meanwhile. */
+  async function retry(order: Order, payment: NewPayment): Promise<boolean> {
+    const rows = await db.query(
+      `with again as (
+         update orders set state = 'pending', attempt = attempt + 1
+         where number = $1 and state = 'declined' and attempt = $2
+         returning number, attempt, amount, currency
+       )
+       insert into payments (id, order_number, attempt, amount, currency, card_brand, card_last4)
+       select $3, number, attempt, amount, currency, $4, $5 from again returning id`,
+      [order.number, order.attempt, payment.id, payment.card.brand, payment.card.last4],
+    )
+    return rows.length > 0
+  }
+
+  /** False when the attempt was given up meanwhile: then the authorisation must be let go. */
+  async function recordAuthorised(id: string): Promise<boolean> {
+    const rows = await db.query(
+      `update payments set state = 'authorised' where id = $1 and state = 'new' returning id`,
+      [id],
+    )
+    return rows.length > 0
+  }
+
+  /** The attempt ended without money: the bank declined it, or (`voided`) it was given up. */
+  async function recordNoMoney(id: string, state: 'declined' | 'voided', reason: string): Promise<void> {
+    await db.query(
+      `with p as (
+         update payments set state = $2, reason = $3 where id = $1 and state = 'new' returning order_number, attempt
+       )
+       update orders o set state = 'declined' from p
+       where o.number = p.order_number and o.attempt = p.attempt and o.state = 'pending'`,
+      [id, state, reason],
+    )
+  }
+
+  /**
+   * The seats are his: order paid and sales written, together. A second call writes nothing.
+   * Throws a unique violation when a seat was sold to another order; then nothing of it is written.
+   */
+  async function sell(order: Order): Promise<{ written: boolean; soldOut: boolean }> {
+    const [written, soldOut] = await db.transaction([
+      {
+        text: `with moved as (
+                 update orders set state = 'paid', settled_at = now()
+                 where number = $1 and state = 'pending'
+                 returning number, event_id, seats, prices
+               )
+               insert into sales (event_id, seat_id, order_number, price)
+               select m.event_id, s.seat_id, m.number, s.price
+               from moved m, unnest(m.seats, m.prices) as s (seat_id, price)
+               returning seat_id`,
+        values: [order.number],
+      },
+      {
+        text: `update events set status = 'sold-out'
+               where id = $1 and status = 'on-sale' and seats <= (select count(*) from sales where event_id = $1)
+               returning id`,
+        values: [order.eventId],
+      },
+    ])
+    return { written: (written?.length ?? 0) > 0, soldOut: (soldOut?.length ?? 0) > 0 }
+  }
+
+  async function refuse(number: string, state: 'expired' | 'gone' | 'conflict'): Promise<void> {
+    await db.query(`update orders set state = $2, settled_at = now() where number = $1 and state = 'pending'`, [
+      number,
+      state,
+    ])
+  }
+
+  async function recordCaptured(id: string): Promise<void> {
+    await db.query(`update payments set state = 'captured' where id = $1 and state = 'authorised'`, [id])
+  }
+
+  async function recordVoided(id: string, reason: string): Promise<void> {
+    await db.query(
+      `update payments set state = 'voided', reason = $2 where id = $1 and state in ('new', 'authorised')`,
+      [id, reason],
+    )
+  }
+
+  async function order(number: string): Promise<Order | undefined> {
+    const [row] = await db.query('select * from orders where number = $1', [number])
+    return row === undefined ? undefined : toOrder(row)
+  }
+
+  async function ordersOf(customer: string, limit = 50): Promise<Order[]> {
+    const rows = await db.query(
+      `select * from orders where customer = $1 order by created_at desc limit ${Math.trunc(limit)}`,
+      [customer],
+    )
+    return rows.map(toOrder)
+  }
+
+  /** The payment of the order's present attempt. */
+  async function payment(of: Order): Promise<Payment | undefined> {
+    const [row] = await db.query('select * from payments where order_number = $1 and attempt = $2', [
+      of.number,
+      of.attempt,
+    ])
+    return row === undefined ? undefined : toPayment(row)
+  }
+
+  /** Orders whose end is not known: left by a crash, or by a server that did not answer. */
+  async function pending(olderThanMs: number): Promise<Order[]> {
+    const rows = await db.query(
+      `select * from orders where state = 'pending' and created_at <= now() - make_interval(secs => $1)
+       order by created_at limit 500`,
+      [olderThanMs / 1_000],
+    )
+    return rows.map(toOrder)
+  }
+
+  /** Money that is still reserved though the order has ended: to be captured if it was paid, else let go. */
+  async function unfinishedPayments(): Promise<{ payment: Payment; earned: boolean }[]> {
+    const rows = await db.query(
+      `select p.*, (o.state = 'paid' and o.attempt = p.attempt) as earned from payments p join orders o on o.number = p.order_number
+       where p.state = 'authorised' and (o.state <> 'pending' or o.attempt <> p.attempt)
+       order by p.created_at limit 500`,
+    )
+    return rows.map((row) => ({ payment: toPayment(row), earned: row.earned as boolean }))
+  }
+
+  /** What was paid for an event, to lay out its seats again as they were. */
+  async function paidOrders(eventId: string): Promise<Order[]> {
+    const rows = await db.query(`select * from orders where event_id = $1 and state = 'paid' order by settled_at`, [
+      eventId,
+    ])
+    return rows.map(toOrder)
+  }
+
+  return {
+    open,
+    retry,
+    recordAuthorised,
+    recordNoMoney,
+    sell,
+    refuse,
+    recordCaptured,
+    recordVoided,
+    order,
+    ordersOf,
+    payment,
+    pending,
+    unfinishedPayments,
+    paidOrders,
+  }
+}
+
+function toOrder(row: Row): Order {
+  return {
+    number: row.number as string,
+    eventId: row.event_id as string,
+    holdId: row.hold_id as string,
+    customer: row.customer as string,
+    seats: row.seats as string[],
+    prices: row.prices as bigint[],
+    amount: row.amount as bigint,
+    currency: row.currency as string,
+    state: row.state as Order['state'],
+    attempt: row.attempt as number,
+    createdAt: row.created_at as Date,
+    settledAt: row.settled_at as Date | null,
+  }
+}
+
+function toPayment(row: Row): Payment {
+  return {
+    id: row.id as string,
+    orderNumber: row.order_number as string,
+    attempt: row.attempt as number,
+    amount: row.amount as bigint,
+    currency: row.currency as string,
+    state: row.state as Payment['state'],
+    cardBrand: row.card_brand as string,
+    cardLast4: row.card_last4 as string,
+    reason: row.reason as string | null,
+    createdAt: row.created_at as Date,
+  }
+}
