@@ -1,0 +1,139 @@
+/** The box office put together: Redis, SQL, and everything between, opened in order and closed in the other. */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, type Holdfast } from 'holdfast'
+import { startServer } from 'holdfast/testing'
+import { removeNamespace } from './audit/namespace.ts'
+import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts'
+import { createTables } from './catalogue/schema.ts'
+import { seedHouse } from './catalogue/seed.ts'
+import type { Database } from './database/database.ts'
+import { openPglite } from './database/pglite.ts'
+import { preparedDatabase } from './database/prepared.ts'
+import { Figures } from './figures/figures.ts'
+import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
+import { createLedger, type Ledger } from './orders/ledger.ts'
+import { createSettler, type Settler } from './orders/settler.ts'
+import type { PaymentProvider } from './payment/provider.ts'
+import { createTestBank } from './payment/test-bank.ts'
+import { createNights, type Nights } from './seating/nights.ts'
+
+export type OnFault = (error: unknown, what: string) => void
+
+/** What sells, given Redis and SQL: the same in the shop, in a process of buyers, and in a test. */
+export interface Trade {
+  readonly hf: Holdfast
+  readonly db: Database
+  readonly figures: Figures
+  readonly catalogue: Catalogue
+  readonly ledger: Ledger
+  readonly nights: Nights
+  readonly bank: PaymentProvider
+  readonly desk: Desk
+}
+
+export interface TradeOptions {
+  readonly hf: Holdfast
+  readonly db: Database
+  readonly onFault: OnFault
+  readonly onStep?: DeskOptions['onStep']
+}
+
+export function openTrade({ hf, db, onFault, onStep }: TradeOptions): Trade {
+  const figures = new Figures()
+  const catalogue = createCatalogue(hf, db, figures)
+  const ledger = createLedger(db)
+  const nights = createNights({ hf, db, catalogue, ledger })
+  const bank = createTestBank(db)
+  const onSoldOut = (eventId: string) => catalogue.changed(eventId)
+  const desk = createDesk({
+    nights,
+    ledger,
+    bank,
+    figures,
+    onSoldOut,
+    onFault,
+    ...(onStep === undefined ? {} : { onStep }),
+  })
+  return { hf, db, figures, catalogue, ledger, nights, bank, desk }
+}
+
+export interface House extends Trade {
+  readonly settler: Settler
+  readonly redisUrl: string
+  readonly namespace: string
+  /** For people: which server holds the seats. */
+  readonly server: string
+  /** Signs what browsers carry for us. */
+  readonly secret: string
+  close(): Promise<void>
+}
+
+export interface HouseOptions {
+  /** A server of the user's: used under a namespace of our own. Left out: a private one is started. */
+  readonly redisUrl: string | undefined
+  /** Where SQL is kept. Left out: in memory. */
+  readonly dataDir: string | undefined
+  readonly onFault: OnFault
+  readonly onStep?: DeskOptions['onStep']
+}
+
+export async function openHouse({ redisUrl, dataDir, onFault, onStep }: HouseOptions): Promise<House> {
+  const own = redisUrl === undefined ? await startServer() : undefined
+  const url = redisUrl ?? (own?.url as string)
+  // Orders in memory are gone with this process, and so must be the seats that they sold: a namespace of this run.
+  const passing = dataDir === undefined
+  const namespace = passing ? `box-office-${randomBytes(4).toString('hex')}` : 'box-office'
+  const closers: (() => Promise<unknown>)[] = []
+  if (own !== undefined) closers.push(() => own.stop())
+  try {
+    const hf = await connect(url, { namespace, timeout: '3s' })
+    closers.push(() => hf.close())
+    if (own === undefined && passing) closers.push(() => removeNamespace(url, namespace))
+    const pglite = openPglite(dataDir === undefined ? {} : { dataDir })
+    const db = preparedDatabase(pglite, async (fresh) => {
+      await createTables(fresh)
+      await seedHouse(fresh, new Date())
+    })
+    closers.push(() => db.close())
+    const trade = openTrade({ hf, db, onFault, ...(onStep === undefined ? {} : { onStep }) })
+    const settler = createSettler({ ...trade, onFault })
+    closers.push(() => settler.stop())
+    // What an earlier run left in the middle; there is none when nothing outlives a run.
+    if (db.lasting) await settler.run(0)
+    return {
+      ...trade,
+      settler,
+      redisUrl: url,
+      namespace,
+      server: own === undefined ? 'the Redis server of REDIS_URL' : `a private ${own.kind} ${own.version}`,
+      secret: secretOf(dataDir),
+      close: () => closeAll(closers),
+    }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+/** The last that was opened first; one that fails does not keep the others open. */
+async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
+  let failure: unknown
+  for (const close of closers.splice(0).reverse()) {
+    await close().catch((error: unknown) => {
+      failure ??= error
+    })
+  }
+  if (failure !== undefined) throw failure
+}
+
+/** Kept beside the orders that it gives access to; else as short-lived as they are. */
+function secretOf(dataDir: string | undefined): string {
+  if (dataDir === undefined) return randomBytes(32).toString('hex')
+  const path = join(dataDir, 'secret')
+  mkdirSync(dataDir, { recursive: true })
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
+  return readFileSync(path, 'utf8')
+}

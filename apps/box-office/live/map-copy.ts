@@ -1,0 +1,139 @@
+/**
+ * One copy of an event's seat map in this process, for all who look at it: read once, then kept true by the
+ * event's stream of changes. However many viewers there are, Redis is asked by one.
+ *
+ * The version is the map's own, the id of the last change. A viewer who says which version he has gets what changed
+ * since; one who is too far behind, or ahead (the map went back), gets the whole.
+ */
+
+import { HoldfastError } from 'holdfast'
+import type { EventSeats } from '../seating/nights.ts'
+
+export type SeatState = 'free' | 'held' | 'offered' | 'sold' | 'blocked'
+
+export interface Update {
+  readonly version: string
+  /** `all`: forget what you had. */
+  readonly all: boolean
+  readonly seats: ReadonlyMap<string, SeatState>
+}
+
+interface Past {
+  readonly version: string
+  readonly seats: readonly { readonly id: string; readonly state: SeatState }[]
+}
+
+/** Changes kept for those who come back. */
+const MEMORY = 2_000
+/** Changes are gathered this long before viewers are told. */
+const GATHER_MS = 100
+const RETRY_MS = 1_000
+
+export interface MapCopy {
+  /** The version of what is here; waits for the first reading. */
+  ready(): Promise<void>
+  version(): string
+  state(seat: string): SeatState | undefined
+  states(): ReadonlyMap<string, SeatState>
+  /** What a viewer at `version` must be told; undefined when he has all. */
+  since(version: string | undefined): Update | undefined
+  /** Called after every batch of changes, until the function it returns is called. */
+  watch(told: () => void): () => void
+  watchers(): number
+  stop(): Promise<void>
+}
+
+export function followMap(seats: EventSeats, onFault: (error: unknown) => void): MapCopy {
+  const states = new Map<string, SeatState>()
+  const watchers = new Set<() => void>()
+  const ending = new AbortController()
+  let past: Past[] = []
+  let version = ''
+  let gathering: NodeJS.Timeout | undefined
+  let started: () => void = () => {}
+  const ready = new Promise<void>((resolve) => {
+    started = resolve
+  })
+
+  async function readWhole(): Promise<void> {
+    const map = await seats.map()
+    states.clear()
+    for (const seat of map.seats) states.set(seat.id, seat.state)
+    past = []
+    version = String(map.version)
+    started()
+    tell()
+  }
+
+  async function follow(): Promise<void> {
+    for await (const change of seats.changes({ since: version, signal: ending.signal })) {
+      for (const seat of change.seats) states.set(seat.id, seat.state)
+      version = String(change.version)
+      past.push({ version, seats: change.seats })
+      if (past.length > MEMORY) past = past.slice(-MEMORY / 2)
+      gathering ??= setTimeout(tell, GATHER_MS)
+    }
+  }
+
+  function tell(): void {
+    clearTimeout(gathering)
+    gathering = undefined
+    for (const told of watchers) told()
+  }
+
+  async function run(): Promise<void> {
+    while (!ending.signal.aborted) {
+      try {
+        await readWhole()
+        await follow()
+      } catch (error) {
+        if (ending.signal.aborted) return
+        // A lost stream is in order: the whole is read again at once. Anything else is waited out.
+        if (error instanceof HoldfastError && error.code === 'STREAM_LOST') continue
+        onFault(error)
+        await pause(RETRY_MS, ending.signal)
+      }
+    }
+  }
+
+  const running = run()
+
+  return {
+    ready: () => ready,
+    version: () => version,
+    state: (seat) => states.get(seat),
+    states: () => states,
+    since(known) {
+      if (known === version) return undefined
+      const index = known === undefined ? -1 : past.findIndex((change) => change.version === known)
+      // The version just before the oldest change that is kept is not known by its own name: then the whole is sent.
+      if (index === -1) return { version, all: true, seats: new Map(states) }
+      const changed = new Map<string, SeatState>()
+      for (const change of past.slice(index + 1)) for (const seat of change.seats) changed.set(seat.id, seat.state)
+      return { version, all: false, seats: changed }
+    },
+    watch(told) {
+      watchers.add(told)
+      return () => watchers.delete(told)
+    },
+    watchers: () => watchers.size,
+    async stop() {
+      ending.abort()
+      clearTimeout(gathering)
+      started()
+      await running
+    },
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}

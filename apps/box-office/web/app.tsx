@@ -1,0 +1,62 @@
+/** The whole shop as one Fetch handler. */
+
+import { Hono } from 'hono'
+import { compress } from 'hono/compress'
+import { ErrorPage } from '../pages/layout.tsx'
+import { assetRoutes } from './assets.ts'
+import { browseRoutes } from './browse.tsx'
+import { buyRoutes } from './buy.tsx'
+import { headers, ownHost, ownOrigin, smallBody } from './guard.ts'
+import { liveRoutes } from './live.tsx'
+import { Refusal } from './refusal.ts'
+import { type Shop, wantsJson } from './shop.ts'
+
+const TITLES: Partial<Record<Refusal['code'], string>> = {
+  NOT_FOUND: 'Not found',
+  HOLD_EXPIRED: 'Your time ran out',
+  SEATS_TAKEN: 'Somebody was quicker',
+  TOO_MANY_SEATS: 'Too many seats',
+  SALE_PAUSED: 'Just a moment',
+  SALE_CLOSED: 'Too late',
+  FORBIDDEN_ORIGIN: 'Not from here',
+}
+
+export function createApp(shop: Shop, onFault: (error: unknown, what: string) => void): Hono {
+  const app = new Hono()
+  app.use(headers, ownHost, ownOrigin, smallBody)
+  app.use(compress())
+
+  app.route('/assets', assetRoutes())
+  app.route('/', browseRoutes(shop))
+  app.route('/', buyRoutes(shop))
+  app.route('/', liveRoutes(shop))
+
+  app.notFound((c) => {
+    const refusal = new Refusal('NOT_FOUND', 'This page does not exist.')
+    return wantsJson(c) ? c.json(problemOf(refusal), 404) : c.html(errorPage(refusal), 404)
+  })
+
+  app.onError((error, c) => {
+    if (error instanceof Refusal) {
+      if (wantsJson(c)) return c.json(problemOf(error), error.status)
+      return c.html(errorPage(error), error.status)
+    }
+    onFault(error, `${c.req.method} ${c.req.path.split('/', 2).join('/')}`)
+    const message = 'Something did not work on our side. Please try again in a moment.'
+    if (wantsJson(c)) return c.json({ error: { code: 'FAULT', message } }, 503)
+    return c.html(`<!doctype html>${String(<ErrorPage title="Just a moment" message={message} />)}`, 503)
+  })
+
+  return app
+}
+
+function problemOf({ code, message, details }: Refusal) {
+  return { error: { code, message, ...details } }
+}
+
+function errorPage(refusal: Refusal): string {
+  const title = TITLES[refusal.code] ?? 'That did not work'
+  const back = refusal.details.back
+  const link = typeof back === 'string' ? { back } : {}
+  return `<!doctype html>${String(<ErrorPage title={title} message={refusal.message} {...link} />)}`
+}

@@ -1,0 +1,157 @@
+/** Buying: hold, look at what is held, pay or give back, and what was bought. */
+
+import { type Context, Hono } from 'hono'
+import type { HoldAnswer, PayAnswer } from '../orders/desk.ts'
+import type { Claim } from '../orders/order.ts'
+import { Checkout, type CheckoutProps } from '../pages/checkout.tsx'
+import { OrderPage, OrdersPage } from '../pages/orders.tsx'
+import { Card, readCard } from '../payment/card.ts'
+import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
+import { customerOf, knownCustomer } from './customer.ts'
+import { Refusal } from './refusal.ts'
+import { claimUrl, eventOr404, page, readClaim, type Shop, wantsJson } from './shop.ts'
+
+const SEAT = /^[A-Z]{1,2}-\d{1,3}-\d{1,3}$/
+const KEY = /^[\w-]{8,64}$/
+
+const DECLINED = {
+  declined: 'The bank declined this card. Nothing was taken; try another one.',
+  'insufficient-funds': 'There is not enough money on this card. Nothing was taken; try another one.',
+  'not-a-test-card': 'This shop takes test cards only. Nothing was taken; use one of the cards above.',
+  abandoned: 'The payment was not finished. Nothing was taken; please try again.',
+} as const
+
+export function buyRoutes(shop: Shop): Hono {
+  const app = new Hono()
+
+  app.post('/events/:id/holds', async (c) => {
+    const event = await eventOr404(shop, c.req.param('id'))
+    const customer = customerOf(c, shop.sealer)
+    const { seats, key } = await readHold(c)
+    const answer = await shop.desk.hold({ eventId: event.id, customer, seats, key })
+    if (answer.status !== 'held') throw refusalOf(answer)
+    shop.holdings.put(answer.claim)
+    const url = claimUrl(shop, answer.claim)
+    if (wantsJson(c)) return c.json({ status: 'held', url, expiresAtMs: answer.claim.expiresAtMs }, 201)
+    return c.redirect(url, 303)
+  })
+
+  app.get('/checkout/:claim', async (c) => {
+    const claim = readClaim(shop, c.req.param('claim'), knownCustomer(c, shop.sealer))
+    if (claim.expiresAtMs <= Date.now()) throw expired(claim)
+    return checkout(c, claim)
+  })
+
+  app.post('/checkout/:claim/pay', async (c) => {
+    const claim = readClaim(shop, c.req.param('claim'), knownCustomer(c, shop.sealer))
+    const form = await c.req.parseBody()
+    const card = readCard({ number: text(form.number), expiry: text(form.expiry), cvc: text(form.cvc) }, new Date())
+    if (!(card instanceof Card)) {
+      if (wantsJson(c)) throw new Refusal('CARD_INVALID', card.message, { field: card.field })
+      return checkout(c, claim, card, 400)
+    }
+    const answer = await shop.desk.pay(claim, card)
+    return paid(c, claim, answer)
+  })
+
+  app.post('/checkout/:claim/release', async (c) => {
+    const claim = readClaim(shop, c.req.param('claim'), knownCustomer(c, shop.sealer))
+    await shop.desk.release(claim)
+    shop.holdings.drop(claim)
+    if (wantsJson(c)) return c.json({ status: 'released' })
+    return c.redirect(`/events/${claim.eventId}`, 303)
+  })
+
+  app.get('/orders', async (c) => {
+    const customer = knownCustomer(c, shop.sealer)
+    const orders = customer === undefined ? [] : await shop.ledger.ordersOf(customer)
+    const shown = await Promise.all(
+      orders.map(async (order) => ({ order, event: await shop.catalogue.event(order.eventId) })),
+    )
+    return page(c, <OrdersPage orders={shown} />)
+  })
+
+  app.get('/orders/:number', async (c) => {
+    const order = await shop.ledger.order(c.req.param('number'))
+    if (order === undefined || order.customer !== knownCustomer(c, shop.sealer))
+      throw new Refusal('NOT_FOUND', 'There is no such order of yours.')
+    if (wantsJson(c)) return c.json({ number: order.number, state: order.state, seats: order.seats })
+    const [event, payment] = await Promise.all([shop.catalogue.event(order.eventId), shop.ledger.payment(order)])
+    return page(c, <OrderPage order={order} event={event} payment={payment} />)
+  })
+
+  async function checkout(c: Context, claim: Claim, problem?: CheckoutProps['problem'], status: 200 | 400 | 402 = 200) {
+    const event = await eventOr404(shop, claim.eventId)
+    const night = await shop.nights.open(claim.eventId)
+    if (night === undefined) throw new Refusal('NOT_FOUND', 'There is no such event.')
+    const prices = claim.seats.map((seat) => shop.nights.priceOf(night, seat))
+    const url = claimUrl(shop, claim)
+    const props = { event, claim, prices, payUrl: `${url}/pay`, releaseUrl: `${url}/release` }
+    return page(c, <Checkout {...props} {...(problem === undefined ? {} : { problem })} />, status)
+  }
+
+  async function paid(c: Context, claim: Claim, answer: PayAnswer): Promise<Response> {
+    if (answer.status === 'no-event') throw new Refusal('NOT_FOUND', 'There is no such event.')
+    if (answer.status === 'declined') {
+      const message = DECLINED[answer.reason]
+      if (wantsJson(c)) throw new Refusal('PAYMENT_DECLINED', message, { reason: answer.reason })
+      return checkout(c, claim, { message, field: 'number' }, 402)
+    }
+    shop.holdings.drop(claim)
+    const url = `/orders/${answer.order.number}`
+    if (wantsJson(c)) return c.json({ status: answer.status, number: answer.order.number, url })
+    return c.redirect(url, 303)
+  }
+
+  return app
+}
+
+/** The seats and the word of a request to hold, from JSON or from a form. */
+async function readHold(c: Context): Promise<{ seats: string[]; key: string }> {
+  const isJson = (c.req.header('content-type') ?? '').startsWith('application/json')
+  const body: unknown = isJson ? await c.req.json().catch(() => undefined) : await c.req.parseBody()
+  const { seats: given, key } = (body ?? {}) as { seats?: unknown; key?: unknown }
+  const seats = typeof given === 'string' ? given.split(',').filter((seat) => seat !== '') : given
+  if (
+    !Array.isArray(seats) ||
+    seats.length === 0 ||
+    !seats.every((seat) => typeof seat === 'string' && SEAT.test(seat))
+  )
+    throw new Refusal('BAD_REQUEST', 'seats: a list of seat ids such as A-1-7 is needed.')
+  if (typeof key !== 'string' || !KEY.test(key))
+    throw new Refusal(
+      'BAD_REQUEST',
+      'key: 8 to 64 letters, digits, _ or - are needed; the same again repeats the request.',
+    )
+  return { seats, key }
+}
+
+function refusalOf(answer: Exclude<HoldAnswer, { status: 'held' }>): Refusal {
+  switch (answer.status) {
+    case 'taken':
+      return new Refusal('SEATS_TAKEN', 'Somebody was quicker: choose other seats.', { taken: answer.taken })
+    case 'limit':
+      return new Refusal('TOO_MANY_SEATS', `One customer may have ${SEATS_PER_CUSTOMER} seats of a night.`)
+    case 'invalid':
+      return new Refusal(
+        'BAD_REQUEST',
+        'These are not seats of this night, or the request was made before with others.',
+      )
+    case 'no-event':
+      return new Refusal('NOT_FOUND', 'There is no such event.')
+    case 'closed':
+      return new Refusal('SALE_CLOSED', 'This night has begun.')
+    case 'paused':
+      return new Refusal('SALE_PAUSED', 'The sale of this night is paused. Please try again in a moment.')
+  }
+}
+
+function expired(claim: Claim): Refusal {
+  return new Refusal('HOLD_EXPIRED', 'Your time ran out, and the seats went back.', {
+    back: `/events/${claim.eventId}`,
+  })
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, 40) : ''
+}

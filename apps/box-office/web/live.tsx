@@ -1,0 +1,32 @@
+/** What moves by itself: the stream of a seat map, and the figures of the house. */
+
+import { Hono } from 'hono'
+import { mapStream } from '../live/stream.ts'
+import { StatusPage } from '../pages/status.tsx'
+import { Refusal } from './refusal.ts'
+import { page, type Shop } from './shop.ts'
+
+const MOST_VIEWERS = 2_000
+
+export function liveRoutes(shop: Shop): Hono {
+  const app = new Hono()
+
+  app.get('/events/:id/live', async (c) => {
+    if (shop.hub.viewers() >= MOST_VIEWERS)
+      throw new Refusal('TOO_MANY_VIEWERS', 'Too many look at seat maps just now.')
+    const view = await shop.hub.view(c.req.param('id'))
+    if (view === undefined) throw new Refusal('NOT_FOUND', 'There is no such event.')
+    // A browser that comes back says how far it was; one that comes first, which version its page was drawn from.
+    const known = c.req.header('last-event-id') ?? c.req.query('since')
+    return c.body(mapStream(view, known, shop.ending), 200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    })
+  })
+
+  app.get('/status', (c) => page(c, <StatusPage status={shop.status()} />))
+  app.get('/status.json', (c) => c.json(shop.status()))
+
+  return app
+}

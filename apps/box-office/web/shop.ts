@@ -1,0 +1,87 @@
+/** What the routes need, and the small acts that several of them share. */
+
+import type { Context } from 'hono'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { EventDetail } from '../catalogue/queries.ts'
+import type { Figures } from '../figures/figures.ts'
+import type { Status } from '../figures/status.ts'
+import type { Hub } from '../live/hub.ts'
+import type { Desk } from '../orders/desk.ts'
+import type { Ledger } from '../orders/ledger.ts'
+import type { Claim } from '../orders/order.ts'
+import type { Nights } from '../seating/nights.ts'
+import { Refusal } from './refusal.ts'
+import type { Sealer } from './seal.ts'
+
+export interface Shop {
+  readonly catalogue: Catalogue
+  readonly nights: Nights
+  readonly desk: Desk
+  readonly ledger: Ledger
+  readonly hub: Hub
+  readonly figures: Figures
+  readonly sealer: Sealer
+  readonly holdings: Holdings
+  readonly status: () => Status
+  /** Aborted when the server stops: streams end then. */
+  readonly ending: AbortSignal
+}
+
+/** HTML unless JSON was asked for. */
+export function wantsJson(c: Context): boolean {
+  return (c.req.header('accept') ?? '').includes('application/json')
+}
+
+/** `node` as a whole page. */
+export function page(c: Context, node: unknown, status: 200 | 400 | 402 = 200): Response {
+  return c.html(`<!doctype html>${String(node)}`, status)
+}
+
+export async function eventOr404(shop: Shop, id: string): Promise<EventDetail> {
+  const event = await shop.catalogue.event(id)
+  if (event === undefined) throw new Refusal('NOT_FOUND', 'There is no such event.')
+  return event
+}
+
+/** A claim travels in an address, sealed: whoever changes it, or has another cookie, holds nothing. */
+export function claimUrl(shop: Shop, claim: Claim): string {
+  return `/checkout/${shop.sealer.seal('claim', claim)}`
+}
+
+export function readClaim(shop: Shop, sealed: string, customer: string | undefined): Claim {
+  const claim = shop.sealer.open('claim', sealed) as Claim | undefined
+  if (claim === undefined || claim.customer !== customer)
+    throw new Refusal('NOT_FOUND', 'These seats are not held by you.')
+  return claim
+}
+
+/** The unpaid seats of each customer, as far as this process gave them out: for the map to show as his own. */
+export interface Holdings {
+  put(claim: Claim): void
+  drop(claim: Claim): void
+  find(customer: string, eventId: string): Claim | undefined
+}
+
+const MOST_HOLDINGS = 10_000
+
+export function createHoldings(): Holdings {
+  const claims = new Map<string, Claim>()
+  const keyOf = (customer: string, eventId: string) => `${customer} ${eventId}`
+  return {
+    put(claim) {
+      const key = keyOf(claim.customer, claim.eventId)
+      claims.delete(key)
+      claims.set(key, claim)
+      const oldest = claims.keys().next().value
+      if (claims.size > MOST_HOLDINGS && oldest !== undefined) claims.delete(oldest)
+    },
+    drop(claim) {
+      const key = keyOf(claim.customer, claim.eventId)
+      if (claims.get(key)?.holdId === claim.holdId) claims.delete(key)
+    },
+    find(customer, eventId) {
+      const claim = claims.get(keyOf(customer, eventId))
+      return claim !== undefined && claim.expiresAtMs > Date.now() ? claim : undefined
+    },
+  }
+}
