@@ -1,0 +1,91 @@
+/** `npm start`: reads the command line, opens the shop or sells one night, and ends cleanly. */
+
+import { HELP, type Options, readOptions, UsageError } from './options.ts'
+import { runOnce } from './sale/once.ts'
+import { printSummary } from './sale/summary.ts'
+import { runWorker, WORKER_ARGUMENT } from './sale/worker.ts'
+import { openShop } from './shop.ts'
+
+async function serve(options: Options): Promise<void> {
+  const shop = await openShop({
+    port: options.port,
+    crowd: options.crowd,
+    redisUrl: options.redisUrl,
+    dataDir: options.dataDir,
+    onFault: quietly(),
+  })
+  console.log(`
+  The box office is open:  ${shop.url}
+
+  Seats in       ${shop.house.server}
+  Orders in      ${shop.house.db.lasting ? `PGlite, kept in ${options.dataDir}` : 'PGlite, in memory (--keep keeps them)'}
+  The crowd      ${options.crowd === 0 ? 'nobody (--crowd N)' : `${options.crowd} simulated buyers (--no-crowd for none)`}
+
+  Try            open one event in two windows and watch seats turn
+                 hold seats, pay with 4242 4242 4242 4242, any date and code
+                 ${shop.url}/status for live figures
+                 npm start -- --once for one sale to the end, verified
+
+  Ctrl-C closes everything.
+`)
+  await stopped()
+  console.log('Closing.')
+  await shop.stop()
+}
+
+/** The first signal asks to close; a second one does not wait. */
+function stopped(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => {
+        if (asked) process.exit(130)
+        asked = true
+        resolve()
+      })
+  })
+}
+
+/** Faults go to stderr, the same one at most once a second: a server that is away is not a flood of lines. */
+function quietly(): (error: unknown, what: string) => void {
+  const last = new Map<string, number>()
+  return (error, what) => {
+    const text = error instanceof Error ? error.message : String(error)
+    const now = Date.now()
+    if (now - (last.get(text) ?? 0) < 1_000) return
+    if (last.size > 100) last.clear()
+    last.set(text, now)
+    console.error(`box office: ${what}: ${text}`)
+  }
+}
+
+async function main(): Promise<number> {
+  if (process.argv[2] === WORKER_ARGUMENT && process.send !== undefined) {
+    await runWorker()
+    return 0
+  }
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (options.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  if (options.once === undefined) {
+    await serve(options)
+    return 0
+  }
+  const summary = await runOnce({ ...options.once, redisUrl: options.redisUrl, onFault: quietly() })
+  if (options.json) console.log(JSON.stringify(summary, null, 2))
+  else printSummary(summary)
+  return summary.ok ? 0 : 1
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error: unknown) => {
+    if (error instanceof UsageError) console.error(`${error.message}\n\n${HELP}`)
+    else console.error(error)
+    process.exitCode = error instanceof UsageError ? 2 : 1
+  },
+)

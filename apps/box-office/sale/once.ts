@@ -1,0 +1,192 @@
+/**
+ * One night, sold to a crowd to its end, and then verified three times over: by the library's own `verify`, against SQL,
+ * and by an auditor that reads raw keys.
+ *
+ *   1  a hall of about as many seats as asked opens
+ *   2  everybody comes at once; who is refused comes back when forgotten seats are free again
+ *   3  the last holds run out, and what is unsettled is settled
+ *   4  the books are compared
+ */
+
+import type { Audit, Invariant } from '../audit/audit.ts'
+import { auditNight } from '../audit/audit.ts'
+import { pricesFor } from '../catalogue/prices.ts'
+import type { Ending } from '../crowd/buyer.ts'
+import { pause } from '../crowd/buyer.ts'
+import { Figures } from '../figures/figures.ts'
+import { type House, type OnFault, openHouse } from '../house.ts'
+import { drawPlan } from '../seating/plan.ts'
+import { type Share, sell } from './selling.ts'
+import { type Counts, type Summary, summaryOf } from './summary.ts'
+import { type BuyerProcess, startBuyers } from './worker.ts'
+
+export interface OnceRun {
+  readonly buyers: number
+  readonly seats: number
+  readonly seed: number
+  /** 1: in this process. More: so many processes of buyers, and this one keeps the books. */
+  readonly processes: number
+  readonly redisUrl: string | undefined
+  readonly onFault: OnFault
+  /** How a process of buyers is started; default as this one was. */
+  readonly program?: string
+  readonly execArgv?: readonly string[]
+  readonly onProgress?: (what: string) => void
+  /** Called when the sale is over, before the books are compared: tests spoil them here. */
+  readonly beforeAudit?: (house: House, eventId: string) => Promise<void>
+}
+
+const VENUE = 'royal-albert-hall'
+/** Buyers under way at once, in all processes together. */
+const AT_ONCE = 96
+/** Refused buyers come back so often. */
+const ROUNDS = 4
+/** How long the last holds may take to run out. */
+const LONGEST_WAIT_MS = 10_000
+
+export async function runOnce(run: OnceRun): Promise<Summary> {
+  const started = performance.now()
+  const say = run.onProgress ?? (() => {})
+  const house = await openHouse({ redisUrl: run.redisUrl, dataDir: undefined, onFault: run.onFault })
+  const processes: BuyerProcess[] = []
+  try {
+    const eventId = `opening-night-${run.seed}`
+    const plan = await announce(house, eventId, run.seats)
+    for (let i = 0; run.processes > 1 && i < run.processes; i += 1) {
+      processes.push(
+        await startBuyers({
+          ...house,
+          program: run.program ?? (process.argv[1] as string),
+          ...(run.execArgv === undefined ? {} : { execArgv: run.execArgv }),
+        }),
+      )
+    }
+    say(`${plan.seats} seats, ${run.buyers} buyers`)
+    const opened = performance.now()
+    const endings = await sellOut(house, processes, run, eventId, say)
+    await lastHoldsEnd(house, eventId)
+    await house.settler.run(0)
+    const closed = performance.now()
+
+    const figures = new Figures()
+    figures.add(house.figures.dump())
+    for (const buyers of processes.splice(0)) figures.add(await buyers.close())
+    await run.beforeAudit?.(house, eventId)
+    const { audit, checks, counts } = await compare(house, eventId, figures)
+    return summaryOf({
+      run: { buyers: run.buyers, seats: plan.seats, seed: run.seed, processes: run.processes, server: house.server },
+      counts,
+      endings,
+      figures,
+      changes: audit.changes,
+      invariants: [...checks, ...audit.invariants],
+      saleMs: closed - opened,
+      wholeMs: performance.now() - started,
+    })
+  } finally {
+    for (const buyers of processes) buyers.kill()
+    await house.close()
+  }
+}
+
+/** Puts the night into the catalogue. */
+async function announce(house: House, eventId: string, seats: number) {
+  const plan = drawPlan('round', seats)
+  const prices = pricesFor('GBP', plan.levels.length, 1)
+  await house.db.query(
+    `insert into events (id, venue_id, artist, title, genre, about, starts_at, currency, seats, prices)
+     values ($1, $2, 'Everybody', 'Opening Night', 'Gala', 'One night, sold to the end.', $3, 'GBP', $4, $5)`,
+    [eventId, VENUE, new Date(Date.now() + 30 * 86_400_000), plan.seats, prices],
+  )
+  await house.catalogue.changed(eventId)
+  await house.nights.open(eventId)
+  return plan
+}
+
+async function sellOut(
+  house: House,
+  processes: readonly BuyerProcess[],
+  run: OnceRun,
+  eventId: string,
+  say: (what: string) => void,
+): Promise<Map<number, Ending>> {
+  const endings = new Map<number, Ending>()
+  let waiting = Array.from({ length: run.buyers }, (_, number) => number)
+  for (let round = 0; round < ROUNDS && waiting.length > 0; round += 1) {
+    const share = (buyers: readonly number[], atOnce: number): Share => ({
+      eventId,
+      seed: run.seed,
+      buyers,
+      round,
+      atOnce,
+    })
+    const parts =
+      processes.length === 0
+        ? [sell(house, share(waiting, AT_ONCE))]
+        : processes.map((buyers, index) =>
+            buyers.sell(
+              share(
+                waiting.filter((_, i) => i % processes.length === index),
+                Math.ceil(AT_ONCE / processes.length),
+              ),
+            ),
+          )
+    for (const part of await Promise.all(parts)) for (const [buyer, ending] of part) endings.set(buyer, ending)
+    const { free, held } = await countsOf(house, eventId)
+    say(`round ${round + 1}: ${free} seats free, ${held} held`)
+    if (free + held === 0) break
+    await lastHoldsEnd(house, eventId)
+    waiting = waiting.filter((buyer) => ['refused', 'nothing-free'].includes(endings.get(buyer) ?? ''))
+  }
+  return endings
+}
+
+async function countsOf(house: House, eventId: string): Promise<Counts> {
+  const night = await house.nights.open(eventId)
+  if (night === undefined) throw new Error(`There is no event ${eventId}.`)
+  const { free, held, sold } = await night.seats.counts()
+  return { free, held, sold }
+}
+
+/** Nobody pays any more, so every hold ends by itself; asked by the map, because that is what people see. */
+async function lastHoldsEnd(house: House, eventId: string): Promise<void> {
+  const until = Date.now() + LONGEST_WAIT_MS
+  while (Date.now() < until && (await countsOf(house, eventId)).held > 0) await pause(50)
+}
+
+async function compare(
+  house: House,
+  eventId: string,
+  figures: Figures,
+): Promise<{ audit: Audit; checks: Invariant[]; counts: Counts }> {
+  const night = await house.nights.open(eventId)
+  if (night === undefined) throw new Error(`There is no event ${eventId}.`)
+  const verdict = await night.seats.verify()
+  const counts = await countsOf(house, eventId)
+  const [row] = await house.db.query<{ seats: string[] | null }>(
+    'select array_agg(seat_id order by seat_id) as seats from sales where event_id = $1',
+    [eventId],
+  )
+  const sold = (await night.seats.map()).seats.filter((seat) => seat.state === 'sold').map((seat) => seat.id)
+  const missing = difference(sold, row?.seats ?? [])
+  const extra = difference(row?.seats ?? [], sold)
+  const audit = await auditNight({ ...house, eventId, plan: night.plan })
+  const checks: Invariant[] = [
+    { name: "the library's own verify", problems: verdict.problems },
+    {
+      name: 'the map as pages read it = SQL',
+      problems: [...missing.map((seat) => `${seat} is not in SQL`), ...extra.map((seat) => `${seat} is only in SQL`)],
+    },
+    { name: 'no hold is left over', problems: counts.held === 0 ? [] : [`${counts.held} seats are still held`] },
+    {
+      name: 'no request ended in a fault',
+      problems: figures.of('faults') === 0 ? [] : [`${figures.of('faults')} did`],
+    },
+  ]
+  return { audit, checks, counts }
+}
+
+function difference(all: readonly string[], without: readonly string[]): string[] {
+  const known = new Set(without)
+  return all.filter((one) => !known.has(one))
+}
