@@ -1,9 +1,9 @@
 import { monotonicMs } from '../base/clock.ts'
 import { ConfigError, describe } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
-import { HeldLeases, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
+import { releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage } from '../redis/redis.ts'
-import { type FilledEntry, LEASE_MS } from './entries.ts'
+import type { FilledEntry } from './entries.ts'
 import type { Flight, Landing } from './flight.ts'
 import type { TagStamp } from './frame.ts'
 import type { LoadMany } from './options.ts'
@@ -136,7 +136,7 @@ async function flyUnder(
   const { redis, keys, options } = room
   const loading = [...byToken.values()].flat()
   const own = (byToken.get(token) ?? []).map(({ id }) => keys.lease(id))
-  const held = own.length === 0 ? undefined : new HeldLeases(redis, own, token, LEASE_MS, askedMs, 'cache.renew')
+  const held = own.length === 0 ? undefined : room.keeper.hold(own, token, askedMs)
   const loadPhase = markAll(loading)
   try {
     const values = await load(refill, loading, plan)
@@ -152,7 +152,7 @@ async function flyUnder(
     if (options.fleet) releaseLeases(redis, own, token, keys.channel, 'cache.release').catch(() => {})
     throw error
   } finally {
-    held?.end()
+    if (held !== undefined) room.keeper.letGo(held)
   }
 }
 

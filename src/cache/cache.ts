@@ -2,10 +2,11 @@ import { unlessAborted } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
+import { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import { aclRule } from '../redis/rights.ts'
 import { loadBatch } from './batch.ts'
-import { Entries } from './entries.ts'
+import { Entries, LEASE_MS } from './entries.ts'
 import { decodeFrame, type Entry } from './frame.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
@@ -104,6 +105,7 @@ export class Cache<T> {
       entries: this.#entries,
       tags: this.#tags,
       bell: new FillBell(redis, this.#keys),
+      keeper: new LeaseKeeper(redis, LEASE_MS, 'cache.renew'),
       signal: this.#closing.signal,
       usable: async (id, frame) => {
         const found = await this.#judge(id, decodeFrame(frame), undefined)
@@ -133,11 +135,16 @@ export class Cache<T> {
     return this.#get(id, second, third) as Promise<T>
   }
 
-  async #get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
-    checkId(id)
+  #get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
     const load = typeof second === 'function' ? (second as Load<unknown>) : this.#options.load
     const options = typeof second === 'function' ? third : second
-    const plan = load === undefined ? undefined : this.#plan(id, load, options)
+    let plan: LoadPlan | undefined
+    try {
+      checkId(id)
+      plan = load === undefined ? undefined : this.#plan(id, load, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const work = observedGet.heard
       ? observedGet.run({ cache: this.name, id }, (operation) =>
           this.#through(id, plan, (how) => (operation.outcome = how)),
@@ -191,8 +198,10 @@ export class Cache<T> {
         say?.('miss')
         return undefined
       }
-      const flight = this.#refill.flying(id) ?? this.#refill.begin(id, plan, { behind: false, look: skipLook })
-      const landed = await flight.board()
+      const boarding = this.#refill.flying(id)
+      const landed = await (boarding === undefined
+        ? this.#refill.begin(id, plan, { behind: false, look: skipLook }).landing
+        : boarding.board())
       if (landed === undefined) continue
       say?.('miss')
       return landed.value
@@ -229,7 +238,11 @@ export class Cache<T> {
     try {
       const frame = await this.#entries.read(id)
       const entry = frame === null ? undefined : decodeFrame(frame)
-      const found = await this.#judge(id, entry, epochs === undefined ? undefined : { tags: guess, epochs })
+      let found: Found | undefined
+      // Most entries have no tags and nothing to wait for.
+      if (entry !== undefined && epochs === undefined && entry.tags.length === 0) found = this.#inTime(entry)
+      else if (entry !== undefined || epochs !== undefined)
+        found = await this.#judge(id, entry, epochs === undefined ? undefined : { tags: guess, epochs })
       if (found !== undefined) {
         if (found.stale) this.#hitsStale++
         else this.#hitsRedis++
@@ -240,6 +253,11 @@ export class Cache<T> {
       keep?.(undefined)
       throw error
     }
+  }
+
+  #inTime(entry: Entry): Found {
+    const { staleMs } = this.#options
+    return { value: entry.value, stale: staleMs > 0 && entry.staleAtMs <= this.#redis.serverNowMs() }
   }
 
   #toKeep(entry: Entry) {
@@ -261,8 +279,7 @@ export class Cache<T> {
       const epochs = await (guessed ? guess.epochs : this.#tags.read(tags.map(({ tag }) => tag)))
       if (!TagTable.fresh(tags, epochs)) return undefined
     }
-    const stale = this.#options.staleMs > 0 && entry.staleAtMs <= this.#redis.serverNowMs()
-    return { value: entry.value, stale }
+    return this.#inTime(entry)
   }
 
   /**
@@ -391,9 +408,10 @@ export class Cache<T> {
 
   #loadOne(id: string, plan: LoadPlan, reachable: boolean): Promise<unknown> {
     if (!reachable) return this.#refill.beginWithoutRedis(id, plan).landing.then(({ value }) => value)
-    const flying = this.#refill.flying(id)
-    const flight = flying ?? this.#refill.begin(id, plan, { behind: false, look: false })
-    return flight.board().then((landed) => (landed === undefined ? this.#through(id, plan) : landed.value))
+    const boarding = this.#refill.flying(id)
+    if (boarding === undefined)
+      return this.#refill.begin(id, plan, { behind: false, look: false }).landing.then(({ value }) => value)
+    return boarding.board().then((landed) => (landed === undefined ? this.#through(id, plan) : landed.value))
   }
 
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */
@@ -519,6 +537,7 @@ export class Cache<T> {
   /** @internal Called by `hf.close()`. */
   close(): void {
     this.#closing.abort()
+    this.#room.keeper.stop()
     this.#memory?.close()
   }
 }

@@ -1,5 +1,6 @@
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { ScriptOptions } from '../redis/script.ts'
 import type { Reply } from '../redis/wire.ts'
 import type { CacheKeys } from './keys.ts'
 import { fillScript, leaseScript, putScript } from './lua.generated.ts'
@@ -26,6 +27,9 @@ export class Entries {
   readonly #keys: CacheKeys
   readonly #fleet: boolean
   readonly #needs: string
+  readonly #channel: string
+  readonly #leaseOptions: ScriptOptions
+  readonly #fillOptions: ScriptOptions
   readonly #readOptions: { operation: string; repeat: true; bytes: true; needs: string }
 
   constructor(redis: Redis, keys: CacheKeys, fleet: boolean, needs: string) {
@@ -33,6 +37,9 @@ export class Entries {
     this.#keys = keys
     this.#fleet = fleet
     this.#needs = needs
+    this.#channel = fleet ? keys.channel : ''
+    this.#leaseOptions = this.#writeOptions('cache.lease')
+    this.#fillOptions = this.#writeOptions('cache.fill')
     this.#readOptions = { operation: 'cache.get', repeat: true, bytes: true, needs }
   }
 
@@ -48,6 +55,30 @@ export class Entries {
     ) as Promise<readonly Reply[]> as Promise<readonly (Buffer | null)[]>
   }
 
+  /** Asks for the right to load one entry. `look`: answer its value if there is one by now. */
+  async leaseOne(id: string, token: string, look: boolean): Promise<LeaseAnswer> {
+    const entry = this.#keys.entry(id)
+    const reply = await leaseScript.run(
+      this.#redis,
+      { pairs: [entry, this.#keys.leaseOf(entry)] },
+      { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
+      this.#leaseOptions,
+    )
+    return readAnswer(reply[1], reply[2])
+  }
+
+  /** Writes what was loaded for one entry under `token`. False when its lease stands no more. */
+  async fillOne(token: string, id: string, lifeMs: number, frame: Buffer): Promise<boolean> {
+    const entry = this.#keys.entry(id)
+    const [, outcome] = await fillScript.run(
+      this.#redis,
+      { pairs: [entry, this.#keys.leaseOf(entry)] },
+      { token, channel: this.#channel, frames: [String(lifeMs), frame] },
+      this.#fillOptions,
+    )
+    return outcome === 'filled'
+  }
+
   /** Asks for the right to load each of `ids`. `look`: answer a value that is there by now. */
   async lease(ids: readonly string[], token: string, look: boolean): Promise<readonly LeaseAnswer[]> {
     const lots = this.#redis.groupByPlace(ids, (id) => this.#keys.entry(id), MOST_PER_SCRIPT)
@@ -57,7 +88,7 @@ export class Entries {
           this.#redis,
           { pairs: this.#pairs(lot) },
           { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
-          this.#writeOptions('cache.lease'),
+          this.#leaseOptions,
         ),
       ),
     )
@@ -65,9 +96,7 @@ export class Entries {
     replies.forEach(([, ...answers], l) => {
       const lot = lots[l] as readonly string[]
       lot.forEach((id, i) => {
-        const state = String(answers[2 * i]) as LeaseAnswer['state']
-        const payload = answers[2 * i + 1] as Buffer
-        byId.set(id, state === 'value' ? { state, frame: payload } : { state, token: String(payload) })
+        byId.set(id, readAnswer(answers[2 * i], answers[2 * i + 1]))
       })
     })
     return ids.map((id) => byId.get(id) as LeaseAnswer)
@@ -83,7 +112,7 @@ export class Entries {
           this.#redis,
           { pairs: this.#pairs(lot.map(({ id }) => id)) },
           { token, channel: this.#channel, frames: lot.flatMap(({ lifeMs, frame }) => [String(lifeMs), frame]) },
-          this.#writeOptions('cache.fill'),
+          this.#fillOptions,
         )
         lot.forEach(({ id }, i) => {
           if (outcomes[i] === 'filled') filled.add(id)
@@ -108,16 +137,22 @@ export class Entries {
     await this.#redis.call(key, 'UNLINK', [key, this.#keys.lease(id)], this.#writeOptions(operation))
   }
 
-  get #channel(): string {
-    return this.#fleet ? this.#keys.channel : ''
-  }
-
   #pairs(ids: readonly string[]): readonly Key[] {
-    return ids.flatMap((id) => [this.#keys.entry(id), this.#keys.lease(id)])
+    const pairs: Key[] = []
+    for (const id of ids) {
+      const entry = this.#keys.entry(id)
+      pairs.push(entry, this.#keys.leaseOf(entry))
+    }
+    return pairs
   }
 
   // Every write of a cache may be repeated: it carries a token of ours, or writes or removes the very same again.
   #writeOptions(operation: string) {
     return { operation, repeat: true, needs: this.#needs } as const
   }
+}
+
+function readAnswer(state: Reply | undefined, payload: Reply | undefined): LeaseAnswer {
+  const word = String(state) as LeaseAnswer['state']
+  return word === 'value' ? { state: word, frame: payload as Buffer } : { state: word, token: String(payload) }
 }

@@ -23,12 +23,10 @@ export class Flight {
   readonly behind: boolean
   #phase = 0
 
+  /** Whoever launches it may take `landing` as it is: he came before all that it does. */
   constructor(behind: boolean, fly: (flight: Flight) => Promise<Landing>) {
     this.behind = behind
-    // Begun after its first passengers have boarded: whoever launches it is always good for its answer.
-    this.landing = Promise.resolve().then(() => fly(this))
-    // Whoever waits sees the error; a flight that nobody waits for must not end the process.
-    this.landing.catch(() => {})
+    this.landing = fly(this)
   }
 
   /** Marks a moment: what is sent or begun next is younger than all who boarded so far. */
@@ -36,7 +34,7 @@ export class Flight {
     return ++this.#phase
   }
 
-  /** Waits for the answer. Undefined when it is not good for someone who boards now: begin again. */
+  /** Waits for the answer, for someone who came while it was under way. Undefined when it is not good for him: begin again. */
   async board(): Promise<{ readonly value: unknown } | undefined> {
     const boarded = this.#phase
     const landing = await this.landing

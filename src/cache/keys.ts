@@ -36,7 +36,12 @@ export class CacheKeys {
   }
 
   lease(id: string): Key {
-    return `lease:${this.entry(id)}` as Key
+    return this.leaseOf(this.entry(id))
+  }
+
+  /** The lease of an entry's key. */
+  leaseOf(entry: Key): Key {
+    return `lease:${entry}` as Key
   }
 
   tag(tag: string): Key {

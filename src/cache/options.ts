@@ -54,7 +54,7 @@ export interface ExpiryOptions {
 }
 
 export interface LoaderOptions {
-  /** Most loads at work at once in this process; others wait their turn. Default 256. */
+  /** Most loads at work at once in this process; others wait their turn, but for loads begun by a load. Default: no bound. */
   readonly concurrency?: number
 }
 
@@ -84,7 +84,7 @@ export interface ResolvedCacheOptions {
   readonly dynamicTags: ((value: unknown, id: string) => readonly string[]) | undefined
   readonly memory: { readonly maxEntries: number; readonly maxBytes: number; readonly ttlMs: number } | undefined
   readonly fleet: boolean
-  readonly concurrency: number
+  readonly concurrency: number | undefined
   readonly whenDown: 'load' | 'throw'
   readonly write:
     | {
@@ -119,7 +119,10 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
     dynamicTags: typeof tags === 'function' ? (tags as (value: unknown, id: string) => readonly string[]) : undefined,
     memory: resolveMemory(options.memory, ttlMs),
     fleet: checkOneOf('stampede', options.stampede ?? 'process', ['process', 'fleet']) === 'fleet',
-    concurrency: checkInteger('loader.concurrency', loader.concurrency ?? 256, 1, 1_000_000),
+    concurrency:
+      loader.concurrency === undefined
+        ? undefined
+        : checkInteger('loader.concurrency', loader.concurrency, 1, 1_000_000),
     whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
     write: resolveWrite(options.write),
   }

@@ -2,10 +2,9 @@ import { Bulkhead } from '../base/bulkhead.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
-import { HeldLeases, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
+import { type LeaseKeeper, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
-import type { Entries } from './entries.ts'
-import { LEASE_MS } from './entries.ts'
+import type { Entries, LeaseAnswer } from './entries.ts'
 import { Flight, type Landing } from './flight.ts'
 import { encodeFrame, type TagStamp } from './frame.ts'
 import type { CacheKeys } from './keys.ts'
@@ -27,6 +26,7 @@ export interface RefillRoom {
   readonly entries: Entries
   readonly tags: TagTable
   readonly bell: FillBell
+  readonly keeper: LeaseKeeper
   readonly signal: AbortSignal
   /** The value in a frame, if it may be served without loading: it can be read, its tags stand, it is not stale. */
   usable(id: string, frame: Buffer): Promise<{ readonly value: unknown } | undefined>
@@ -51,24 +51,21 @@ const SHARED_BY_ALL = Number.POSITIVE_INFINITY
 export class Refill {
   readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0 }
   readonly #room: RefillRoom
-  readonly #bulkhead: Bulkhead
+  /** Only where a bound was asked for: what it needs to let nested loads through slows every promise of the process. */
+  readonly #bulkhead: Bulkhead | undefined
   readonly #flights = new Map<string, Flight>()
   /** True while nearly every look misses: the lease script then looks as well, and saves the round trip before it. */
   #missesInRow = 0
 
   constructor(room: RefillRoom) {
     this.#room = room
-    this.#bulkhead = new Bulkhead(room.options.concurrency)
+    const { concurrency } = room.options
+    this.#bulkhead = concurrency === undefined ? undefined : new Bulkhead(concurrency)
   }
 
   /** The load of `id` that a caller may board, if there is one. */
   flying(id: string): Flight | undefined {
     return this.#flights.get(id)
-  }
-
-  /** Loads at work, and loads that wait for a place. */
-  get atWork(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#bulkhead.running, waiting: this.#bulkhead.waiting }
   }
 
   /** Puts a flight in the air for `id`; whoever comes meanwhile may board it. */
@@ -98,7 +95,7 @@ export class Refill {
 
   /** Loads `id` while Redis cannot be asked: no lease, nothing is stored, every caller of this process shares it. */
   beginWithoutRedis(id: string, plan: LoadPlan): Flight {
-    return this.launch(id, false, async () => ({ value: await this.#load(plan), goodBefore: SHARED_BY_ALL }))
+    return this.launch(id, false, async () => ({ value: await this.runLoader(plan.load), goodBefore: SHARED_BY_ALL }))
   }
 
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
@@ -113,22 +110,22 @@ export class Refill {
       const readPhase = flight.mark()
       const askedMs = monotonicMs()
       let moment: TagMoment | undefined
-      let answer: Awaited<ReturnType<Entries['lease']>>[number] | undefined
+      let answer: LeaseAnswer
       try {
-        const asked = entries.lease([id], token, look)
+        const asked = entries.leaseOne(id, token, look)
         if (tagged) [moment] = await Promise.all([tags.begin(plan.tags), asked])
-        answer = (await asked)[0]
+        answer = await asked
       } catch (error) {
         ring?.cancel()
         return await this.#flyWithoutLease(plan, flight, error)
       }
-      if (answer?.state === 'value') {
+      if (answer.state === 'value') {
         ring?.cancel()
         const found = await this.#room.usable(id, answer.frame)
         this.noteLook(found !== undefined)
         if (found !== undefined) return { value: found.value, goodBefore: readPhase }
         look = false
-      } else if (answer?.state === 'held' && options.fleet) {
+      } else if (answer.state === 'held' && options.fleet) {
         // Somebody else refreshes it, and until then the stale value serves.
         if (flight.behind) {
           ring?.cancel()
@@ -137,7 +134,7 @@ export class Refill {
         this.counts.waited++
         await ring?.rung
         look = true
-      } else if (answer !== undefined) {
+      } else {
         ring?.cancel()
         return await this.#flyUnder(id, answer.token, askedMs, plan, moment, flight)
       }
@@ -147,7 +144,7 @@ export class Refill {
   async #flyWithoutLease(plan: LoadPlan, flight: Flight, error: unknown): Promise<Landing> {
     if (this.#room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
     const loadPhase = flight.mark()
-    const value = await this.#load(plan)
+    const value = await this.runLoader(plan.load)
     return { value, goodBefore: isOutage(error) ? SHARED_BY_ALL : loadPhase }
   }
 
@@ -159,11 +156,11 @@ export class Refill {
     moment: TagMoment | undefined,
     flight: Flight,
   ): Promise<Landing> {
-    const { redis, keys } = this.#room
-    const lease = new HeldLeases(redis, [keys.lease(id)], token, LEASE_MS, askedMs, 'cache.renew')
+    const { keeper, keys } = this.#room
+    const held = keeper.hold([keys.lease(id)], token, askedMs)
     const loadPhase = flight.mark()
     try {
-      const value = await this.#load(plan)
+      const value = await this.runLoader(plan.load)
       const fillPhase = flight.mark()
       const stood = await this.#settle(id, value, token, plan, moment)
       if (stood === false) this.counts.voided++
@@ -173,7 +170,7 @@ export class Refill {
       if (this.#room.options.fleet) void this.#release(id, token).catch(() => {})
       throw error
     } finally {
-      lease.end()
+      keeper.letGo(held)
     }
   }
 
@@ -188,13 +185,13 @@ export class Refill {
     const { entries } = this.#room
     try {
       if (value === undefined) return await this.#release(id, token)
-      const stamps = await this.stamp(id, value, plan.tags, moment)
+      const stamps = moment === undefined ? [] : await this.stamp(id, value, plan.tags, moment)
       if (stamps === undefined) {
         if (this.#room.options.fleet) await this.#release(id, token)
         return false
       }
-      const filled = await entries.fill(token, [{ id, ...this.frame(value, plan.ttlMs, stamps) }])
-      return filled.has(id)
+      const { lifeMs, frame } = this.frame(value, plan.ttlMs, stamps)
+      return await entries.fillOne(token, id, lifeMs, frame)
     } catch (error) {
       if (!mayLoadDespite(error)) throw error
       // The value is there, only not kept.
@@ -207,11 +204,10 @@ export class Refill {
     id: string,
     value: unknown,
     tags: readonly string[],
-    moment: TagMoment | undefined,
+    moment: TagMoment,
   ): Promise<readonly TagStamp[] | undefined> {
     const all = this.tagsOf(id, value, tags)
-    if (all.length === 0 || moment === undefined) return []
-    return this.#room.tags.settle(all, moment)
+    return all.length === 0 ? [] : this.#room.tags.settle(all, moment)
   }
 
   /** Every tag of a value: the given ones and those its cache derives from it. */
@@ -246,18 +242,18 @@ export class Refill {
     return count === 1
   }
 
-  async #load(plan: LoadPlan): Promise<unknown> {
-    return this.runLoader(plan.load)
-  }
-
-  /** Runs a loader under the bound on loads at work. */
+  /** Runs a loader, under the bound on loads at work if there is one. */
   async runLoader<R>(load: (context: LoadContext) => R): Promise<Awaited<R>> {
     const { signal } = this.#room
+    const { counts } = this
     try {
-      return (await this.#bulkhead.run(() => {
-        this.counts.loads++
-        return load({ signal }) as Awaited<R>
-      })) as Awaited<R>
+      if (this.#bulkhead !== undefined)
+        return await this.#bulkhead.run(() => {
+          counts.loads++
+          return load({ signal })
+        })
+      counts.loads++
+      return await load({ signal })
     } catch (error) {
       this.counts.failures++
       throw error

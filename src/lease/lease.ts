@@ -8,64 +8,74 @@ export const TOKEN_LENGTH = 22
 /** Most leases of one script call. */
 const MOST_PER_SCRIPT = 128
 
+/** Leases of one token, held while some work runs. */
+export interface HeldLeases {
+  readonly keys: readonly Key[]
+  readonly token: string
+  /** When they were asked for, granted or last renewed, as `monotonicMs`. */
+  renewedMs: number
+}
+
 /**
- * Leases of one token that are held while some work runs: renewed at a third of their length, each time to the full length,
- * until `end`. By its own clock the holder knows when they may have ended, whether or not Redis answers.
+ * Renews the leases that are held in this process, each at a third of its length to its full length, until its work lets it go.
+ * One timer for all of them, and none while nothing is held: most work ends before its first renewal is due.
  */
-export class HeldLeases {
+export class LeaseKeeper {
   readonly #redis: Redis
-  readonly #keys: readonly Key[]
-  readonly #token: string
   readonly #lengthMs: number
   readonly #operation: string
+  readonly #held = new Set<HeldLeases>()
   #timer: NodeJS.Timeout | undefined
-  #standUntilMs: number
-  #ended = false
 
-  /** `askedMs`: when the grant was asked for, as `monotonicMs`; the server counts from later. */
-  constructor(redis: Redis, keys: readonly Key[], token: string, lengthMs: number, askedMs: number, operation: string) {
+  constructor(redis: Redis, lengthMs: number, operation: string) {
     this.#redis = redis
-    this.#keys = keys
-    this.#token = token
     this.#lengthMs = lengthMs
     this.#operation = operation
-    this.#standUntilMs = askedMs + lengthMs
-    this.#renewLater()
   }
 
-  /** False once they are known to be lost, or may have run out by our own clock. */
-  get stand(): boolean {
-    return !this.#ended && monotonicMs() < this.#standUntilMs
-  }
-
-  #renewLater(): void {
-    this.#timer = setTimeout(() => void this.#renew(), this.#lengthMs / 3)
-    this.#timer.unref()
-  }
-
-  async #renew(): Promise<void> {
-    const askedMs = monotonicMs()
-    const timeoutMs = Math.max(10, Math.round(this.#lengthMs / 3))
-    const options = { operation: this.#operation, repeat: true, timeoutMs }
-    try {
-      const lots = this.#redis.groupByPlace(this.#keys, (key) => key, MOST_PER_SCRIPT)
-      const replies = await Promise.all(
-        lots.map((leases) =>
-          renewScript.run(this.#redis, { leases }, { token: this.#token, leaseMs: this.#lengthMs }, options),
-        ),
-      )
-      if (replies.every(([, count]) => count === 0)) this.end()
-      else this.#standUntilMs = askedMs + this.#lengthMs
-    } catch {
-      // The next turn tries again; if none gets through, they end by our clock here and by the server's there.
-    }
-    if (!this.#ended) this.#renewLater()
+  /** `askedMs`: when the grant was asked for; the server counts from later. */
+  hold(keys: readonly Key[], token: string, askedMs: number): HeldLeases {
+    const held = { keys, token, renewedMs: askedMs }
+    this.#held.add(held)
+    this.#timer ??= setInterval(() => this.#turn(), this.#lengthMs / 6).unref()
+    return held
   }
 
   /** Stops renewing; the leases themselves are ended by whoever settles the work, or by `releaseLeases`. */
-  end(): void {
-    this.#ended = true
-    clearTimeout(this.#timer)
+  letGo(held: HeldLeases): void {
+    this.#held.delete(held)
+  }
+
+  #turn(): void {
+    if (this.#held.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      return
+    }
+    const dueMs = monotonicMs() - this.#lengthMs / 3
+    for (const held of this.#held) if (held.renewedMs <= dueMs) void this.#renew(held)
+  }
+
+  async #renew(held: HeldLeases): Promise<void> {
+    const askedMs = monotonicMs()
+    const before = held.renewedMs
+    // The next turn must not ask again while this one is under way; if it fails, the turn after tries again.
+    held.renewedMs = askedMs
+    const options = { operation: this.#operation, repeat: true, timeoutMs: Math.round(this.#lengthMs / 3) }
+    try {
+      const lots = this.#redis.groupByPlace(held.keys, (key) => key, MOST_PER_SCRIPT)
+      const args = { token: held.token, leaseMs: this.#lengthMs }
+      const replies = await Promise.all(lots.map((leases) => renewScript.run(this.#redis, { leases }, args, options)))
+      if (replies.every(([, count]) => count === 0)) this.letGo(held)
+    } catch {
+      held.renewedMs = before
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#held.clear()
   }
 }
 
