@@ -18,7 +18,7 @@ export type LeaseAnswer =
 export interface FilledEntry {
   readonly id: string
   readonly lifeMs: number
-  readonly frame: Buffer
+  readonly frame: string
 }
 
 /** The entries of one cache on the wire: each verb is one round trip, for one entry or many. */
@@ -68,7 +68,7 @@ export class Entries {
   }
 
   /** Writes what was loaded for one entry under `token`. False when its lease stands no more. */
-  async fillOne(token: string, id: string, lifeMs: number, frame: Buffer): Promise<boolean> {
+  async fillOne(token: string, id: string, lifeMs: number, frame: string): Promise<boolean> {
     const entry = this.#keys.entry(id)
     const [, outcome] = await fillScript.run(
       this.#redis,
@@ -122,7 +122,7 @@ export class Entries {
     return filled
   }
 
-  async put(id: string, lifeMs: number, frame: Buffer): Promise<void> {
+  async put(id: string, lifeMs: number, frame: string): Promise<void> {
     await putScript.run(
       this.#redis,
       { value: this.#keys.entry(id), lease: this.#keys.lease(id) },
