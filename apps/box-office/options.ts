@@ -51,19 +51,18 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   const values = parse(args)
   const whole = (name: keyof typeof values & string, fallback: number, min: number, max: number) =>
     number(name, values[name] as string | undefined, fallback, min, max)
+  const once: OnceOptions = {
+    buyers: whole('buyers', 2_000, 1, 100_000),
+    seats: whole('seats', 1_200, 300, 2_000),
+    seed: whole('seed', 1, 0, 2 ** 31),
+    processes: whole('processes', 1, 1, 16),
+  }
   return {
     port: whole('port', 4_600, 0, 65_000),
     crowd: values['no-crowd'] ? 0 : whole('crowd', 24, 0, 500),
     dataDir: values.data ?? (values.keep ? resolve(KEPT_IN) : undefined),
     redisUrl: env.REDIS_URL === '' ? undefined : env.REDIS_URL,
-    once: values.once
-      ? {
-          buyers: whole('buyers', 2_000, 1, 100_000),
-          seats: whole('seats', 1_200, 300, 2_000),
-          seed: whole('seed', 1, 0, 2 ** 31),
-          processes: whole('processes', 1, 1, 16),
-        }
-      : undefined,
+    once: values.once ? once : undefined,
     json: values.json ?? false,
     help: values.help ?? false,
   }

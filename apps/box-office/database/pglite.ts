@@ -89,7 +89,10 @@ export function openPglite(options: PgliteOptions = {}): Database {
   }
 }
 
-/** One process a directory: a file with our id in it, taken over only from a process that is gone. */
+/** Directories that this process has open. */
+const ours = new Set<string>()
+
+/** One process a directory, and in it one instance: a file with our id in it, taken over only from a process that is gone. */
 function lockDirectory(dataDir: string): () => void {
   mkdirSync(dataDir, { recursive: true })
   const path = join(dataDir, 'owner.pid')
@@ -98,11 +101,15 @@ function lockDirectory(dataDir: string): () => void {
       const file = openSync(path, 'wx')
       writeSync(file, String(process.pid))
       closeSync(file)
-      return () => rmSync(path, { force: true })
+      ours.add(path)
+      return () => {
+        ours.delete(path)
+        rmSync(path, { force: true })
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       const owner = Number(readFileSync(path, 'utf8'))
-      if (!mayTakeOver || isAlive(owner)) throw new Error(`${dataDir} is in use by process ${owner}.`)
+      if (!mayTakeOver || ours.has(path) || isAlive(owner)) throw new Error(`${dataDir} is in use by process ${owner}.`)
       rmSync(path, { force: true })
     }
   }

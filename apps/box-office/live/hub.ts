@@ -63,7 +63,12 @@ export function createHub(nights: Nights, onFault: (error: unknown, what: string
           }, LINGER_MS)
         },
       }
-      await entry.map.ready()
+      try {
+        await entry.map.ready()
+      } catch (error) {
+        view.leave()
+        throw error
+      }
       return view
     },
     viewers() {

@@ -30,7 +30,7 @@ const GATHER_MS = 100
 const RETRY_MS = 1_000
 
 export interface MapCopy {
-  /** The version of what is here; waits for the first reading. */
+  /** Waits for the first reading; rejects when that cannot be done now. */
   ready(): Promise<void>
   version(): string
   state(seat: string): SeatState | undefined
@@ -47,21 +47,22 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
   const states = new Map<string, SeatState>()
   const watchers = new Set<() => void>()
   const ending = new AbortController()
-  let past: Past[] = []
+  const past: Past[] = []
   let version = ''
+  /** The version just before the oldest change in `past`. */
+  let base = ''
   let gathering: NodeJS.Timeout | undefined
-  let started: () => void = () => {}
-  const ready = new Promise<void>((resolve) => {
-    started = resolve
-  })
+  /** The reading that those wait for who came before there was anything to see. */
+  let first = reading()
 
   async function readWhole(): Promise<void> {
     const map = await seats.map()
     states.clear()
     for (const seat of map.seats) states.set(seat.id, seat.state)
-    past = []
+    past.length = 0
     version = String(map.version)
-    started()
+    base = version
+    first.resolve()
     tell()
   }
 
@@ -70,7 +71,10 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
       for (const seat of change.seats) states.set(seat.id, seat.state)
       version = String(change.version)
       past.push({ version, seats: change.seats })
-      if (past.length > MEMORY) past = past.slice(-MEMORY / 2)
+      if (past.length > MEMORY) {
+        const dropped = past.splice(0, MEMORY / 2)
+        base = dropped.at(-1)?.version ?? base
+      }
       gathering ??= setTimeout(tell, GATHER_MS)
     }
   }
@@ -91,6 +95,8 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
         // A lost stream is in order: the whole is read again at once. Anything else is waited out.
         if (error instanceof HoldfastError && error.code === 'STREAM_LOST') continue
         onFault(error)
+        first.reject(error)
+        if (version === '') first = reading()
         await pause(RETRY_MS, ending.signal)
       }
     }
@@ -99,15 +105,14 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
   const running = run()
 
   return {
-    ready: () => ready,
+    ready: () => first.promise,
     version: () => version,
     state: (seat) => states.get(seat),
     states: () => states,
     since(known) {
       if (known === version) return undefined
-      const index = known === undefined ? -1 : past.findIndex((change) => change.version === known)
-      // The version just before the oldest change that is kept is not known by its own name: then the whole is sent.
-      if (index === -1) return { version, all: true, seats: new Map(states) }
+      const index = known === base ? -1 : past.findIndex((change) => change.version === known)
+      if (index === -1 && known !== base) return { version, all: true, seats: new Map(states) }
       const changed = new Map<string, SeatState>()
       for (const change of past.slice(index + 1)) for (const seat of change.seats) changed.set(seat.id, seat.state)
       return { version, all: false, seats: changed }
@@ -120,7 +125,7 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
     async stop() {
       ending.abort()
       clearTimeout(gathering)
-      started()
+      first.resolve()
       await running
     },
   }
@@ -136,4 +141,22 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
       resolve()
     }
   })
+}
+
+interface Reading {
+  readonly promise: Promise<void>
+  resolve(): void
+  reject(error: unknown): void
+}
+
+function reading(): Reading {
+  let resolve = () => {}
+  let reject = (_error: unknown) => {}
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  // Nobody may be waiting.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
 }

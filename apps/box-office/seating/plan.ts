@@ -116,23 +116,25 @@ export function drawPlan(shape: Shape, wanted: number): SeatPlan {
   let best: SeatPlan | undefined
   for (let scale = 0.5; scale <= 2.5; scale += 0.01) {
     const plan = drawAt(shape, form, scale)
-    if (plan.seats < SMALLEST_PLAN || plan.seats > LARGEST_PLAN) continue
+    if (plan === undefined || plan.seats < SMALLEST_PLAN || plan.seats > LARGEST_PLAN) continue
     if (best === undefined || Math.abs(plan.seats - wanted) < Math.abs(best.seats - wanted)) best = plan
   }
   if (best === undefined) throw new RangeError(`No ${shape} plan of about ${wanted} seats.`)
   return best
 }
 
-function drawAt(shape: Shape, form: Form, scale: number): SeatPlan {
+/** Undefined when the rows are too short to be cut into blocks. */
+function drawAt(shape: Shape, form: Form, scale: number): SeatPlan | undefined {
   const first = form.radius * scale
   const aisles = form.blocks.length - 1
   const sections: Section[] = []
   let radius = first
   let seats = 0
-  form.levels.forEach((level, depth) => {
+  for (const [depth, level] of form.levels.entries()) {
     const rows = Math.max(3, Math.round(level.rows * scale))
     const fits = Math.floor(form.angle * radius - aisles * AISLE)
     const widths = divide(fits, form)
+    if (sum(widths) > fits) return undefined
     const pitch = form.angle / (sum(widths) + aisles * AISLE)
     let angle = -form.angle / 2
     form.blocks.forEach((block, index) => {
@@ -144,18 +146,18 @@ function drawAt(shape: Shape, form: Form, scale: number): SeatPlan {
       seats += rows * width
       angle = to + AISLE * pitch
     })
-    radius += rows - 1 + 1 + GANGWAY
-  })
+    radius += rows + GANGWAY
+  }
   const levels = form.levels.map((level) => level.name)
   return { shape, seats, levels, sections, radius: first, angle: form.angle }
 }
 
 /** Shares as whole seats, symmetric, with what is left over in the middle. */
 function divide(total: number, form: Form): number[] {
-  const widths = form.blocks.map((block) => Math.max(3, Math.floor(total * block.share)))
+  const widths = form.blocks.map((block) => Math.max(2, Math.floor(total * block.share)))
   const middle = Math.floor(widths.length / 2)
   const left = total - sum(widths)
-  widths[middle] = Math.max(3, (widths[middle] ?? 0) + left)
+  if (left > 0) widths[middle] = (widths[middle] ?? 0) + left
   return widths
 }
 

@@ -1,0 +1,268 @@
+import { startProxy } from 'holdfast/testing'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type OpenShop, openShop } from '../shop.ts'
+import {
+  ask,
+  CHROMIUM,
+  complaintsOf,
+  freeSeats,
+  isLive,
+  openBrowser,
+  pageTests,
+  seat,
+  sidewaysScroll,
+} from './browser.fixture.ts'
+
+let shop: OpenShop
+let browser: Browser
+let contexts: BrowserContext[] = []
+let complaints: string[][] = []
+let nextEvent = 0
+
+describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
+  beforeAll(async () => {
+    shop = await openShop({ port: 0, crowd: 0, redisUrl: undefined, dataDir: undefined, onFault: () => {} })
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await shop?.stop()
+  })
+  afterEach(async () => {
+    await Promise.all(contexts.map((context) => context.close()))
+    contexts = []
+    const all = complaints.flat()
+    complaints = []
+    expect(all).toEqual([])
+  })
+
+  async function newPage(options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
+    const context = await browser.newContext(options)
+    contexts.push(context)
+    const page = await context.newPage()
+    complaints.push(complaintsOf(page))
+    return page
+  }
+
+  /** An event that no other test has touched. */
+  async function freshEvent(): Promise<string> {
+    const events = await shop.house.catalogue.upcoming()
+    nextEvent += 1
+    return `${shop.url}/events/${events[nextEvent]?.id}`
+  }
+
+  async function payWith(page: Page, card: string): Promise<void> {
+    await page.getByRole('button', { name: card }).click()
+    await page.getByRole('button', { name: /^Pay/ }).click()
+  }
+
+  it('sell: browse, find, choose, hold, pay, and show the order', async () => {
+    const page = await newPage()
+    await page.goto(shop.url)
+    expect(await page.locator('.card').count()).toBeGreaterThanOrEqual(60)
+    await page.getByLabel('Search', { exact: true }).fill('musikverein')
+    await page.getByRole('button', { name: 'Search' }).click()
+    await page.locator('.card-link').first().click()
+    await isLive(page)
+    const [first, second] = (await freeSeats(page, 2)) as [string, string]
+    await seat(page, first).click()
+    await seat(page, second).click()
+    expect(await page.locator('[data-count]').textContent()).toBe('2 seats chosen')
+    await page.getByRole('button', { name: 'Hold seats' }).click()
+    await page
+      .getByRole('timer')
+      .getByText(/^(10:00|9:\d\d)$/)
+      .waitFor()
+    await payWith(page, 'Succeeds')
+    await page.waitForURL(/\/orders\/BX-/)
+    const number = await page.locator('[data-order-number]').textContent()
+    expect(number).toMatch(/^BX-[0-9A-Z]{4}-[0-9A-Z]{4}$/)
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('The seats are yours')
+    await page.getByRole('link', { name: 'My orders', exact: true }).click()
+    await page.getByText(number as string).waitFor()
+  })
+
+  it('turn a seat in the other browser when it is held, given back and sold', async () => {
+    const url = await freshEvent()
+    const [mine, theirs] = await Promise.all([newPage(), newPage()])
+    await Promise.all([mine.goto(url), theirs.goto(url)])
+    await Promise.all([isLive(mine), isLive(theirs)])
+    const [id] = (await freeSeats(mine, 1)) as [string]
+
+    await seat(mine, id).click()
+    await mine.getByRole('button', { name: 'Hold seats' }).click()
+    await theirs.locator(`[data-seat="${id}"][data-state=h]`).waitFor()
+    expect(await seat(theirs, id).getAttribute('aria-disabled')).toBe('true')
+    expect(await seat(theirs, id).getAttribute('aria-label')).toContain('on hold')
+
+    await mine.getByRole('button', { name: 'Give the seats back' }).click()
+    await theirs.locator(`[data-seat="${id}"][data-state=f]`).waitFor()
+
+    await isLive(mine)
+    await seat(mine, id).click()
+    await mine.getByRole('button', { name: 'Hold seats' }).click()
+    await payWith(mine, 'Succeeds')
+    await theirs.locator(`[data-seat="${id}"][data-state=s]`).waitFor()
+  })
+
+  it('let go of a chosen seat that somebody else has taken, and say so', async () => {
+    const url = await freshEvent()
+    const [mine, theirs] = await Promise.all([newPage(), newPage()])
+    await Promise.all([mine.goto(url), theirs.goto(url)])
+    await Promise.all([isLive(mine), isLive(theirs)])
+    const [id] = (await freeSeats(mine, 1)) as [string]
+    await seat(mine, id).click()
+    await seat(theirs, id).click()
+    await theirs.getByRole('button', { name: 'Hold seats' }).click()
+    await mine.getByText(`Seat ${id} was just taken`).first().waitFor()
+    expect(await mine.locator('[data-count]').textContent()).toBe('No seats chosen yet')
+    expect(await mine.getByRole('button', { name: 'Hold seats' }).isDisabled()).toBe(true)
+  })
+
+  it('come back to the present after the connection was away', async () => {
+    const url = await freshEvent()
+    const network = await startProxy({ target: { host: '127.0.0.1', port: Number(new URL(url).port) } })
+    const [mine, theirs] = await Promise.all([newPage(), newPage()])
+    const theirUrl = url.replace(shop.url, `http://127.0.0.1:${network.port}`)
+    await Promise.all([mine.goto(url), theirs.goto(theirUrl)])
+    await Promise.all([isLive(mine), isLive(theirs)])
+    await network.refuse()
+    network.cut()
+    await theirs.locator('[data-live-state=off]').waitFor()
+    const [id] = (await freeSeats(mine, 1)) as [string]
+    await seat(mine, id).click()
+    await mine.getByRole('button', { name: 'Hold seats' }).click()
+    await mine.waitForURL(/\/checkout\//)
+    expect(await seat(theirs, id).getAttribute('data-state')).toBe('f')
+    await network.heal()
+    await theirs.locator(`[data-seat="${id}"][data-state=h]`).waitFor()
+    await isLive(theirs)
+    await network.close()
+  })
+
+  it('keep the seats after a declined card, and take another one', async () => {
+    const page = await newPage()
+    await page.goto(await freshEvent())
+    await isLive(page)
+    const [id] = (await freeSeats(page, 1)) as [string]
+    await seat(page, id).click()
+    await page.getByRole('button', { name: 'Hold seats' }).click()
+    await payWith(page, 'Declined')
+    expect(await page.getByRole('alert').textContent()).toContain('declined this card')
+    await payWith(page, 'No funds')
+    expect(await page.getByRole('alert').textContent()).toContain('not enough money')
+    await payWith(page, 'Succeeds')
+    await page.waitForURL(/\/orders\/BX-/)
+  })
+
+  it('lead back to the seats that one holds', async () => {
+    const page = await newPage()
+    const url = await freshEvent()
+    await page.goto(url)
+    await isLive(page)
+    const [id] = (await freeSeats(page, 1)) as [string]
+    await seat(page, id).click()
+    await page.getByRole('button', { name: 'Hold seats' }).click()
+    await page.waitForURL(/\/checkout\//)
+    await page.goto(url)
+    await isLive(page)
+    expect(await seat(page, id).getAttribute('aria-label')).toContain('held by you')
+    await page.getByRole('link', { name: 'Go and pay' }).click()
+    await page.getByRole('button', { name: /^Pay/ }).waitFor()
+  })
+
+  it('sell with the keyboard alone', async () => {
+    const page = await newPage()
+    await page.goto(await freshEvent())
+    await isLive(page)
+    const focused = () => ask<string>(page, 'focused()')
+    await tabTo(page, async () => /^[A-Z]-\d+-\d+$/.test(await focused()))
+    const start = await focused()
+    for (const key of ['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowRight']) await page.keyboard.press(key)
+    const chosen = await focused()
+    expect(chosen).not.toBe(start)
+    // The ring that shows where one is.
+    expect(await page.evaluate(`getComputedStyle(document.activeElement).strokeWidth`)).toBe('4px')
+    await page.keyboard.press('Space')
+    expect(await seat(page, chosen).getAttribute('aria-checked')).toBe('true')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Enter')
+    expect(await page.locator('[data-count]').textContent()).toBe('2 seats chosen')
+    await tabTo(page, async () => (await focused()).includes('Hold seats'))
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/checkout\//)
+    await tabTo(page, async () => (await focused()).includes('Succeeds'))
+    await page.keyboard.press('Enter')
+    await tabTo(page, async () => (await focused()).startsWith('Pay'))
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/orders\/BX-/)
+  })
+
+  async function tabTo(page: Page, found: () => Promise<boolean>): Promise<void> {
+    for (let pressed = 0; pressed < 40; pressed += 1) {
+      if (await found()) return
+      await page.keyboard.press('Tab')
+    }
+    throw new Error('not reached in 40 steps')
+  }
+
+  it('reach every seat of the map with the arrow keys', async () => {
+    const page = await newPage()
+    await page.goto(await freshEvent())
+    await isLive(page)
+    const reached = await ask<[number, number]>(page, 'reachableSeats()')
+    expect(reached[0]).toBe(reached[1])
+  })
+
+  it.each([
+    ['light', 'rgb(250, 248, 245)'],
+    ['dark', 'rgb(21, 19, 17)'],
+  ] as const)('are %s when the person prefers it, and readable', async (colorScheme, paper) => {
+    const page = await newPage({ colorScheme })
+    for (const path of ['/', new URL(await freshEvent()).pathname, '/status']) {
+      await page.goto(shop.url + path)
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(paper)
+      expect(await ask(page, 'lowContrast()')).toEqual([])
+    }
+  })
+
+  it('fit a phone of 360 px, where seats are large enough for a finger', async () => {
+    const page = await newPage({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
+    await page.goto(shop.url)
+    expect(await sidewaysScroll(page)).toBe(0)
+    await page.goto(await freshEvent())
+    await isLive(page)
+    expect(await sidewaysScroll(page)).toBe(0)
+    const [id] = (await freeSeats(page, 1, 60)) as [string]
+    const pitch = await seat(page, id).evaluate((node) => node.getBoundingClientRect().width)
+    expect(pitch).toBeGreaterThan(16.5)
+    await seat(page, id).tap()
+    await page.getByRole('button', { name: 'Hold seats' }).tap()
+    await page.waitForURL(/\/checkout\//)
+    expect(await sidewaysScroll(page)).toBe(0)
+    await payWith(page, 'Succeeds')
+    await page.waitForURL(/\/orders\/BX-/)
+    expect(await sidewaysScroll(page)).toBe(0)
+    for (const path of ['/orders', '/status', '/venues/elbphilharmonie']) {
+      await page.goto(shop.url + path)
+      expect([path, await sidewaysScroll(page)]).toEqual([path, 0])
+    }
+  })
+
+  it('stand still for those who ask for it', async () => {
+    const page = await newPage({ reducedMotion: 'reduce' })
+    await page.goto(await freshEvent())
+    await isLive(page)
+    const moving = await page.evaluate('document.getAnimations().length')
+    expect(moving).toBe(0)
+  })
+
+  it('show figures that move', async () => {
+    const page = await newPage()
+    await page.goto(`${shop.url}/status`)
+    const running = page.locator('[data-figure="Running/For"]')
+    const before = await running.textContent()
+    await expect.poll(() => running.textContent(), { timeout: 10_000 }).not.toBe(before)
+  })
+})

@@ -1,0 +1,247 @@
+import { request } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { holdRequest, someSeats } from '../house.fixture.ts'
+import { type OpenShop, openShop } from '../shop.ts'
+
+let shop: OpenShop
+let eventId: string
+const faults: unknown[] = []
+
+beforeAll(async () => {
+  shop = await openShop({ port: 0, crowd: 0, redisUrl: undefined, dataDir: undefined, onFault: (e) => faults.push(e) })
+  eventId = (await shop.house.catalogue.upcoming())[0]?.id as string
+})
+afterAll(() => shop.stop())
+
+/** A browser of our own pages: keeps its cookie, says where it comes from. */
+function browser() {
+  let cookie = ''
+  return async (path: string, init: RequestInit = {}) => {
+    const answer = await fetch(`${shop.url}${path}`, {
+      redirect: 'manual',
+      ...init,
+      headers: { origin: shop.url, accept: 'application/json', cookie, ...init.headers },
+    })
+    const set = answer.headers.get('set-cookie')
+    if (set !== null) cookie = set.split(';')[0] as string
+    return answer
+  }
+}
+
+const json = (body: unknown): RequestInit => ({
+  method: 'POST',
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json' },
+})
+const form = (fields: Record<string, string>): RequestInit => ({ method: 'POST', body: new URLSearchParams(fields) })
+const GOOD = { number: '4242424242424242', expiry: '12/39', cvc: '123' }
+
+async function freeSeats(count: number): Promise<string[]> {
+  const night = await shop.house.nights.open(eventId)
+  const free = (await night?.seats.map())?.seats.filter((seat) => seat.state === 'free') ?? []
+  return free.slice(0, count).map((seat) => seat.id)
+}
+
+async function heldUrl(visit: ReturnType<typeof browser>, count = 1): Promise<string> {
+  const seats = await freeSeats(count)
+  const answer = await visit(`/events/${eventId}/holds`, json({ seats, key: crypto.randomUUID() }))
+  expect(answer.status).toBe(201)
+  return ((await answer.json()) as { url: string }).url
+}
+
+describe('every answer', () => {
+  it('forbids inline scripts, other origins and frames, on pages, errors and files', async () => {
+    for (const path of ['/', '/nothing', `/events/${eventId}`, '/assets/client.js', '/status.json']) {
+      const answer = await fetch(`${shop.url}${path}`)
+      const policy = answer.headers.get('content-security-policy') ?? ''
+      expect([path, policy]).toEqual([path, expect.stringContaining("script-src 'self'")])
+      expect(policy).toContain("default-src 'none'")
+      expect(policy).toContain("frame-ancestors 'none'")
+      expect(policy).not.toContain('unsafe')
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+
+  it('has no inline script, style or handler that the policy would refuse', async () => {
+    const night = await shop.house.nights.open(eventId)
+    expect(night).toBeDefined()
+    for (const path of ['/', `/events/${eventId}`, '/orders', '/status', '/venues/la-scala']) {
+      const html = await (await fetch(`${shop.url}${path}`)).text()
+      expect(html).toMatch(/^<!doctype html>/)
+      expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/)
+    }
+  })
+
+  it('is for this host alone', async () => {
+    const status = await new Promise((resolve, reject) => {
+      const { port } = new URL(shop.url)
+      request({ port, host: '127.0.0.1', path: '/', headers: { host: 'tickets.example' } }, (answer) => {
+        answer.resume()
+        resolve(answer.statusCode)
+      })
+        .on('error', reject)
+        .end()
+    })
+    expect(status).toBe(421)
+  })
+})
+
+describe('a write', () => {
+  const hold = () => json({ seats: ['A-1-1'], key: 'some-key-1' })
+
+  it('is refused from another origin, from another site, and from nowhere', async () => {
+    const visit = browser()
+    const path = `/events/${eventId}/holds`
+    const answers = [
+      await visit(path, { ...hold(), headers: { ...hold().headers, origin: 'https://elsewhere.example' } }),
+      await visit(path, { ...hold(), headers: { ...hold().headers, 'sec-fetch-site': 'cross-site' } }),
+      await visit(path, { ...hold(), headers: { ...hold().headers, 'sec-fetch-site': 'same-site' } }),
+      await fetch(`${shop.url}${path}`, { ...hold(), headers: { accept: 'application/json' } }),
+    ]
+    for (const answer of answers) {
+      expect(answer.status).toBe(403)
+      expect(await answer.json()).toMatchObject({ error: { code: 'FORBIDDEN_ORIGIN' } })
+    }
+  })
+
+  it('may not be large', async () => {
+    const answer = await browser()(`/events/${eventId}/holds`, json({ seats: ['x'.repeat(20_000)] }))
+    expect(answer.status).toBe(413)
+  })
+
+  it('is told by name what is wrong with it', async () => {
+    const visit = browser()
+    const attempt = async (body: unknown) => (await visit(`/events/${eventId}/holds`, json(body))).status
+    expect(await attempt({})).toBe(400)
+    expect(await attempt({ seats: [], key: 'some-key-1' })).toBe(400)
+    expect(await attempt({ seats: [7], key: 'some-key-1' })).toBe(400)
+    expect(await attempt({ seats: ["A-1-1'; drop table sales"], key: 'some-key-1' })).toBe(400)
+    expect(await attempt({ seats: ['A-1-1'], key: '<script>' })).toBe(400)
+    expect((await visit(`/events/${eventId}/holds`, { ...json({}), body: '{' })).status).toBe(400)
+    expect((await visit('/events/none/holds', json({ seats: ['A-1-1'], key: 'some-key-1' }))).status).toBe(404)
+  })
+})
+
+describe('a customer', () => {
+  it('is known by a cookie that scripts cannot read and nobody can forge', async () => {
+    const answer = await fetch(`${shop.url}/events/${eventId}`)
+    const cookie = answer.headers.get('set-cookie') as string
+    expect(cookie).toContain('HttpOnly')
+    expect(cookie).toContain('SameSite=Lax')
+    const forged = cookie.split(';')[0]?.replace(/=(\w)/, (_, first) => `=${first === 'a' ? 'b' : 'a'}`) as string
+    const again = await fetch(`${shop.url}/events/${eventId}`, { headers: { cookie: forged } })
+    expect(again.headers.get('set-cookie')).not.toBeNull()
+  })
+
+  it('holds, pays and finds the order among his own', async () => {
+    const visit = browser()
+    const url = await heldUrl(visit, 2)
+    expect((await visit(url)).status).toBe(200)
+    const paid = await visit(`${url}/pay`, form(GOOD))
+    expect(await paid.json()).toMatchObject({ status: 'paid', number: expect.stringMatching(/^BX-/) })
+    const again = (await (await visit(`${url}/pay`, form(GOOD))).json()) as { number: string; url: string }
+    expect(again).toMatchObject({ status: 'paid' })
+    const page = await (await visit(again.url, { headers: { accept: 'text/html' } })).text()
+    expect(page).toContain(again.number)
+    expect(await (await visit('/orders', { headers: { accept: 'text/html' } })).text()).toContain(again.number)
+  })
+
+  it('sees nobody else’s order or seats', async () => {
+    const owner = browser()
+    const url = await heldUrl(owner)
+    const stranger = browser()
+    await stranger(`/events/${eventId}`)
+    expect((await stranger(url)).status).toBe(404)
+    expect((await stranger(`${url}/pay`, form(GOOD))).status).toBe(404)
+    expect((await stranger(`${url}/release`, form({}))).status).toBe(404)
+    const order = (await (await owner(`${url}/pay`, form(GOOD))).json()) as { url: string }
+    expect((await stranger(order.url)).status).toBe(404)
+  })
+
+  it('cannot make seats his by changing the address', async () => {
+    const visit = browser()
+    const url = await heldUrl(visit)
+    const sealed = url.split('/').at(-1) as string
+    const body = JSON.parse(Buffer.from(sealed.split('.')[0] as string, 'base64url').toString())
+    const forged = Buffer.from(JSON.stringify({ ...body, seats: ['A-1-1'] })).toString('base64url')
+    expect((await visit(`/checkout/${forged}.${sealed.split('.')[1]}/pay`, form(GOOD))).status).toBe(404)
+    expect((await visit('/checkout/nonsense')).status).toBe(404)
+  })
+
+  it('is told which seats were taken', async () => {
+    const seats = await freeSeats(2)
+    const night = await shop.house.nights.open(eventId)
+    expect(night && someSeats(night, 1)).toHaveLength(1)
+    if (night !== undefined) await shop.house.desk.hold(holdRequest(night, [seats[0] as string]))
+    const answer = await browser()(`/events/${eventId}/holds`, json({ seats, key: crypto.randomUUID() }))
+    expect(answer.status).toBe(409)
+    expect(await answer.json()).toMatchObject({ error: { code: 'SEATS_TAKEN', taken: [seats[0]] } })
+  })
+
+  it('may try another card, and learns which field is wrong', async () => {
+    const visit = browser()
+    const url = await heldUrl(visit)
+    const wrong = await visit(`${url}/pay`, form({ ...GOOD, expiry: '01/20' }))
+    expect(wrong.status).toBe(400)
+    expect(await wrong.json()).toMatchObject({ error: { code: 'CARD_INVALID', field: 'expiry' } })
+    const declined = await visit(`${url}/pay`, form({ ...GOOD, number: '4000000000009995' }))
+    expect(declined.status).toBe(402)
+    expect(await declined.json()).toMatchObject({ error: { reason: 'insufficient-funds' } })
+    expect((await visit(`${url}/pay`, form(GOOD))).status).toBe(200)
+  })
+
+  it('never finds his card number again, in SQL or on a page', async () => {
+    const visit = browser()
+    const url = await heldUrl(visit)
+    const number = '4000000000000002'
+    const page = await (
+      await visit(`${url}/pay`, { ...form({ ...GOOD, number }), headers: { accept: 'text/html' } })
+    ).text()
+    expect(page).toContain('declined this card')
+    expect(page.replaceAll(' ', '')).not.toContain(`value="${number}`)
+    for (const table of ['orders', 'payments', 'test_bank', 'sales']) {
+      const rows = await shop.house.db.query(`select t::text as row from ${table} t`)
+      for (const { row } of rows) expect(row).not.toContain(number)
+    }
+  })
+})
+
+describe('browsing', () => {
+  it('finds by word, without accents or case, by city and by date', async () => {
+    const count = async (query: string) =>
+      [...(await (await fetch(`${shop.url}/?${query}`)).text()).matchAll(/class="card"/g)].length
+    const all = await count('')
+    expect(all).toBeGreaterThanOrEqual(60)
+    expect(await count('q=teatro+COLON')).toBe(2)
+    expect(await count('city=Vienna')).toBe(4)
+    expect(await count('from=2999-01-01')).toBe(0)
+    expect(await count('q=no-such-artist-anywhere')).toBe(0)
+  })
+
+  it('shows what was typed as text, never as markup', async () => {
+    const html = await (await fetch(`${shop.url}/?q=${encodeURIComponent('"><img src=x onerror=alert(1)>')}`)).text()
+    expect(html).not.toContain('<img')
+    expect(html).toContain('&lt;img')
+  })
+
+  it('shows a change as soon as it was made', async () => {
+    const [, event] = await shop.house.catalogue.upcoming()
+    const before = await (await fetch(`${shop.url}/events/${event?.id}`)).text()
+    await shop.house.catalogue.move(event?.id as string, new Date('2033-05-05T18:00:00Z'))
+    const after = await (await fetch(`${shop.url}/events/${event?.id}`)).text()
+    expect(before).not.toContain('5 May 2033')
+    expect(after).toContain('5 May 2033')
+  })
+
+  it('answers for what does not exist, as a page and as JSON', async () => {
+    for (const path of ['/events/none', '/venues/none', '/orders/BX-0000-0000', '/none', '/events/none/live']) {
+      expect((await fetch(`${shop.url}${path}`)).status).toBe(404)
+      const answer = await fetch(`${shop.url}${path}`, { headers: { accept: 'application/json' } })
+      expect(await answer.json()).toMatchObject({ error: { code: 'NOT_FOUND' } })
+    }
+  })
+})
+
+it('met no fault in all of this', () => {
+  expect(faults).toEqual([])
+})
