@@ -1,5 +1,5 @@
 import { backoffMs } from '../base/backoff.ts'
-import { monotonicMs } from '../base/clock.ts'
+import { monotonicMs, unlessAborted } from '../base/clock.ts'
 import { LinkFault, type OpenWire, ReplyFault, type Wire, type WireSettings } from './wire.ts'
 
 /** How to reach one server; the password may be a function, asked anew for every connection. */
@@ -11,6 +11,8 @@ const RETRY_BASE_MS = 25
 const RETRY_MAX_MS = 400
 /** A wire that lived this long was a real one: after it, the first new attempt is made at once. */
 const STEADY_MS = 1_000
+/** What opening a socket to a healthy server takes at most, far away and with TLS. */
+export const REOPEN_MS = 250
 
 export interface ConnectionEvents {
   /** A wire is open and logged in. What this does first happens before anybody else may use the wire. */
@@ -39,6 +41,7 @@ export class Connection {
   #awaySinceMs = monotonicMs()
   #attempt = 0
   #upSinceMs = 0
+  #lostMs = Number.NEGATIVE_INFINITY
   /** Why the last attempt failed, for the cause of errors. */
   lastError: ReplyFault | LinkFault | undefined
 
@@ -58,6 +61,11 @@ export class Connection {
     return this.#wire === undefined ? nowMs - this.#awaySinceMs : 0
   }
 
+  /** True while the first attempt since the wire was lost may still succeed: the socket may be dead and the server well. */
+  reopening(nowMs: number): boolean {
+    return this.#wire === undefined && this.lastError === undefined && nowMs - this.#lostMs < REOPEN_MS
+  }
+
   open(): void {
     if (this.#closing.signal.aborted || this.#trying || this.#retry !== undefined || this.#wire !== undefined) return
     this.#awaySinceMs = monotonicMs()
@@ -69,7 +77,7 @@ export class Connection {
     this.#trying = true
     try {
       const { password, ...settings } = this.#settings
-      const secret = typeof password === 'function' ? await password() : password
+      const secret = typeof password === 'function' ? await this.#ask(password) : password
       wire = await this.#openWire(
         { ...settings, ...(secret === undefined ? {} : { password: secret }) },
         this.#closing.signal,
@@ -103,6 +111,22 @@ export class Connection {
     }
   }
 
+  async #ask(password: () => string | Promise<string>): Promise<string> {
+    const { openTimeoutMs } = this.#settings
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const fault = new LinkFault(`the password function gave no answer within ${openTimeoutMs} ms`, false)
+      timer = setTimeout(() => reject(fault), openTimeoutMs)
+    })
+    try {
+      const secret = await unlessAborted(Promise.race([password(), late]), this.#closing.signal)
+      if (typeof secret !== 'string') throw new LinkFault('the password function gave no text', false)
+      return secret
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** A server that freezes between the handshake and the first command must not hold the place for ever. */
   async #prepare(wire: Wire): Promise<void> {
     if (this.#events.prepare === undefined) return
@@ -117,6 +141,7 @@ export class Connection {
   #lose(silentMs: number): void {
     const nowMs = monotonicMs()
     this.#wire = undefined
+    this.#lostMs = nowMs
     this.#awaySinceMs = nowMs - silentMs
     // A server that takes connections only to drop them must not be asked for one every millisecond.
     if (nowMs - this.#upSinceMs > STEADY_MS) this.#attempt = 0
@@ -133,6 +158,13 @@ export class Connection {
       this.#retry = undefined
       void this.#tryOpen()
     }, waitMs)
+  }
+
+  /** Drops a wire on which a command failed for the socket's sake: between its break and its end nothing can be sent on it. */
+  drop(wire: Wire): void {
+    if (this.#wire !== wire) return
+    this.#lose(0)
+    wire.destroy()
   }
 
   /** Drops a wire that has been silent for `silentMs` with commands under way, and opens another. */

@@ -15,6 +15,10 @@ const AUTH = new Set(['WRONGPASS', 'NOAUTH'])
 export const isRefusal = (fault: ReplyFault | LinkFault): boolean =>
   fault instanceof ReplyFault && (AUTH.has(fault.prefix) || fault.message.includes('invalid password'))
 
+/** An answer to the handshake that no later attempt will change: no such database, or no right to choose one. */
+export const isLasting = (fault: ReplyFault): boolean =>
+  fault.prefix === 'NOPERM' || fault.message.includes('DB index is out of range')
+
 /** The typed error for a server's answer. `needs` says what the operation's room must be allowed to do. */
 export function replyError(operation: string, fault: ReplyFault, needs?: string): HoldfastError {
   const fields = { reply: fault.prefix, cause: fault, ...(needs === undefined ? {} : { needs }) }

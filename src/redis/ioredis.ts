@@ -33,14 +33,43 @@ export const openIoredisWire: OpenWire = (settings, signal) =>
     })
     client.once('end', () => fail(firstError ?? new Error('the socket was closed during the handshake')))
     client.once('ready', () => {
-      if (settled) return
-      settled = true
-      clearTimeout(timer)
-      signal.removeEventListener('abort', giveUp)
-      resolve(new IoredisWire(client))
+      logIn(client, settings).then(() => {
+        if (settled) return
+        settled = true
+        clearTimeout(timer)
+        signal.removeEventListener('abort', giveUp)
+        resolve(new IoredisWire(client))
+      }, fail)
     })
     client.connect().catch(() => {})
   })
+
+/**
+ * The handshake, by our own hand: the client's prints warnings to the console, takes a refused SELECT for done and
+ * leaves us in database 0.
+ */
+async function logIn(client: Redis, { username, password, db, name }: WireSettings): Promise<void> {
+  const ask = (command: string, ...args: Arg[]) => {
+    const asked = new Command(command, args, TEXT)
+    client.sendCommand(asked)
+    return asked.promise
+  }
+  const steps: Promise<unknown>[] = []
+  if (username !== undefined) steps.push(ask('AUTH', username, password ?? ''))
+  else if (password) steps.push(ask('AUTH', password).catch(unlessNoneIsNeeded))
+  if (db !== 0) steps.push(ask('SELECT', db))
+  // Nothing depends on the name, and a user may lack the right to it.
+  if (name !== '') steps.push(ask('CLIENT', 'SETNAME', name).catch(unlessRefused))
+  await Promise.all(steps)
+}
+
+function unlessNoneIsNeeded(error: Error): void {
+  if (!error.message.includes('without any password configured')) throw error
+}
+
+function unlessRefused(error: Error): void {
+  if (error.name !== 'ReplyError') throw error
+}
 
 class IoredisWire implements Wire {
   readonly #client: Redis
@@ -69,6 +98,10 @@ class IoredisWire implements Wire {
 
   subscribe(channels: readonly string[]): Promise<unknown> {
     return this.#client.subscribe(...channels)
+  }
+
+  unsubscribe(channels: readonly string[]): Promise<unknown> {
+    return this.#client.unsubscribe(...channels)
   }
 
   #cork(): void {
@@ -108,21 +141,18 @@ function discard(client: Redis): void {
 /** What a rejection of the client means in the port's terms. */
 function toFault(error: unknown, sent: boolean): ReplyFault | LinkFault {
   const { name, message = String(error), cause } = error as Error
-  if (name === 'ReplyError') return new ReplyFault(message)
+  // An unknown command is told with its arguments, which for a renamed AUTH is the password.
+  if (name === 'ReplyError') return new ReplyFault(message.replace(/, with args beginning with:.*$/s, ''))
   // Said before a byte was written; any other end of the socket may have come after.
   const unsent = !sent || message.startsWith("Stream isn't writeable")
   return new LinkFault(message, !unsent, cause ?? error)
 }
 
 function clientOptions(settings: WireSettings) {
-  const { host, port, path, db, username, password, tls, name, openTimeoutMs } = settings
+  const { host, port, path, tls, openTimeoutMs } = settings
   return {
     ...(path === undefined ? { host, port } : { path }),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
     ...(tls === undefined ? {} : { tls }),
-    db,
-    connectionName: name,
     connectTimeout: openTimeoutMs,
     // RESP2: under RESP3 the client swallows invalidation messages.
     protocol: 2 as const,

@@ -13,7 +13,8 @@ export const asKey = (name: string): Key => name as Key
  * All keys of one entity share one hash tag, `{namespace:room:part:…}`, and so one slot: they can change in
  * one step. Whatever a user's name holds, it cannot leave its tag, match a neighbour's glob or spell
  * another name's key: everything outside a safe set is percent-encoded, and in every part but the last `:` too.
- * The last part keeps `:` so that ids such as `user:42` stay readable and can be matched by `user:*`.
+ * The last part keeps `:` so that ids such as `user:42` stay readable and can be matched by `user:*`; therefore all
+ * entities of one room have the same number of parts.
  */
 export class Keyspace {
   readonly namespace: string
@@ -87,31 +88,66 @@ export function unescapeName(escaped: string): string {
  */
 export function compileGlob(pattern: string): { readonly superset: string; matches(name: string): boolean } {
   let superset = ''
-  let source = ''
+  // What stands between the stars, each a regular expression of a fixed number of characters.
+  const spans = ['']
   const chars = [...pattern]
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i] as string
-    if (char === '*' || char === '?') {
+    if (char === '*') {
       superset += '*'
-      source += char === '*' ? '[^]*' : '[^]'
+      spans.push('')
+      continue
+    }
+    let source: string
+    if (char === '?') {
+      superset += '*'
+      source = '[^]'
     } else if (char === '[' && chars.indexOf(']', i + 1) > 0) {
       const close = chars.indexOf(']', i + 1)
       const body = chars.slice(i + 1, close).join('')
       const negated = body.startsWith('^') || body.startsWith('!')
-      source += `[${negated ? '^' : ''}${(negated ? body.slice(1) : body).replace(/[\\\]^[]/g, '\\$&')}]`
+      source = `[${negated ? '^' : ''}${(negated ? body.slice(1) : body).replace(/[\\\]^[]/g, '\\$&')}]`
       superset += '*'
       i = close
     } else {
       const literal = char === '\\' && i + 1 < chars.length ? (chars[++i] as string) : char
       superset += escapeLast(literal)
-      source += literal.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+      source = literal.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
     }
+    spans[spans.length - 1] += source
   }
-  let exact: RegExp
   try {
-    exact = new RegExp(`^${source.replace(/(?:\[\^\]\*)+/g, '[^]*')}$`, 'u')
+    return { superset: superset.replace(/\*+/g, '*'), matches: matcher(spans) }
   } catch {
     throw new ConfigError('pattern', 'a glob of *, ?, [a-z] and \\ before a literal', pattern)
   }
-  return { superset: superset.replace(/\*+/g, '*'), matches: (name) => exact.test(name) }
+}
+
+/**
+ * The first span at the start, the last at the end, those between as early as they fit: since each is of a fixed length, that
+ * decides without trying again, where one regular expression with many stars tries for hours.
+ */
+function matcher(spans: readonly string[]): (name: string) => boolean {
+  if (spans.length === 1) {
+    const whole = new RegExp(`^${spans[0]}$`, 'u')
+    return (name) => whole.test(name)
+  }
+  const first = new RegExp(spans[0] as string, 'uy')
+  const last = new RegExp(`${spans.at(-1)}$`, 'ug')
+  const between = spans
+    .slice(1, -1)
+    .filter((span) => span !== '')
+    .map((span) => new RegExp(span, 'ug'))
+  return (name) => {
+    first.lastIndex = 0
+    if (!first.test(name)) return false
+    let at = first.lastIndex
+    for (const span of between) {
+      span.lastIndex = at
+      if (!span.test(name)) return false
+      at = span.lastIndex
+    }
+    last.lastIndex = at
+    return last.test(name)
+  }
 }

@@ -1,10 +1,10 @@
 import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { ConnectionError, type HoldfastError, TimeoutError } from '../base/errors.ts'
-import { Connection, type ConnectionSettings } from './connection.ts'
+import { Connection, type ConnectionSettings, REOPEN_MS } from './connection.ts'
 import { Deadlines, type Due } from './deadline.ts'
 import { isNotNow, linkError, replyError } from './faults.ts'
-import { type Arg, LinkFault, type OpenWire, type Reply, ReplyFault, type Wire } from './wire.ts'
+import { type Arg, type LinkFault, type OpenWire, type Reply, ReplyFault, type Wire } from './wire.ts'
 
 export interface CallOptions {
   /** What the caller is doing, for errors: `cache.get`. */
@@ -20,6 +20,8 @@ export interface CallOptions {
   readonly timeoutMs?: number
   /** What the server's user must be allowed to do, for SERVER_DENIED. */
   readonly needs?: string
+  /** The text of the script whose hash an EVALSHA names, for a server that does not know it. It has done nothing then. */
+  readonly script?: string
 }
 
 export interface NodeStats {
@@ -48,7 +50,9 @@ export class Node {
   #repeats = 0
   #connections = 0
   #closed = false
+  #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
+  #reopening: NodeJS.Timeout | undefined
 
   constructor(
     address: string,
@@ -64,6 +68,7 @@ export class Node {
       up: () => this.#onUp(),
       down: () => {},
       refused: (fault) => {
+        this.#stopHoping()
         for (const listener of this.#refusedListeners) listener(fault)
       },
     })
@@ -107,14 +112,18 @@ export class Node {
     if (wire === undefined) {
       if (this.#closed) return this.#fail(call, this.#closedError(call))
       this.#connection.open()
-      // Away for longer than this call may wait in all: what the last one waited for in vain need not be waited for again.
-      if (this.#connection.awayMs(nowMs) > call.timeoutMs) this.#fail(call, this.#linkError(call, this.lastError))
+      if (this.#isHopeless(call, nowMs)) this.#fail(call, this.#linkError(call, this.lastError))
       else this.#parked.add(call)
       return
     }
     call.wire = wire
     call.sentMs = nowMs
     wire.send(call.command, call.args, call.options.bytes ?? false).then(call.answer, call.refuse)
+  }
+
+  /** Away for longer than this call may wait in all: what the last one waited for in vain need not be waited for again. */
+  #isHopeless(call: Call, nowMs: number): boolean {
+    return this.#connection.awayMs(nowMs) > call.timeoutMs && !this.#connection.reopening(nowMs)
   }
 
   /** @internal */
@@ -125,16 +134,24 @@ export class Node {
   /** @internal */
   onFault(call: Call, error: unknown): void {
     if (call.settled) return
-    const fault = call.wire === undefined ? new LinkFault(String(error), true, error) : call.wire.fault(error)
+    const { wire } = call
+    if (wire === undefined) return
+    const fault = wire.fault(error)
     call.wire = undefined
     if (fault instanceof ReplyFault) {
+      if (fault.prefix === 'NOSCRIPT' && call.options.script !== undefined && call.command === 'EVALSHA') {
+        call.command = 'EVAL'
+        call.args = [call.options.script, ...call.args.slice(1)]
+        return this.#attempt(call, monotonicMs())
+      }
       if (!isNotNow(fault)) return this.#fail(call, replyError(call.options.operation, fault, call.options.needs))
       call.lastFault = fault
       const waitMs = backoffMs(call.repeats++, 2, 100)
       this.#repeats++
-      setTimeout(() => call.settled || this.#attempt(call, monotonicMs()), waitMs)
+      setTimeout(() => call.settled || this.#attempt(call, monotonicMs()), waitMs).unref()
       return
     }
+    this.#connection.drop(wire)
     if (fault.sent && !call.options.repeat)
       return this.#fail(call, linkError(call.options.operation, this.address, fault, true))
     call.lastFault = fault
@@ -160,7 +177,20 @@ export class Node {
     )
     // Not one byte since this call was sent, a whole deadline long: the socket is dead or the server frozen. A new socket
     // frees what waits on the old one, and notices the server's return; on the old one nobody would ever know.
-    if (underWay && wire === this.#connection.wire && wire.lastByteMs < call.sentMs) this.#connection.renew(silentMs)
+    if (!underWay || wire !== this.#connection.wire || wire.lastByteMs >= call.sentMs) return
+    this.#connection.renew(Math.max(silentMs, call.timeoutMs + 1))
+    clearTimeout(this.#reopening)
+    this.#reopening = setTimeout(() => this.#stopHoping(), REOPEN_MS + 5).unref()
+  }
+
+  /** The server did not take a new socket in time: it has been away for as long as the old one was silent. */
+  #stopHoping(): void {
+    if (this.#reopening === undefined) return
+    clearTimeout(this.#reopening)
+    this.#reopening = undefined
+    const nowMs = monotonicMs()
+    for (const call of this.#parked)
+      if (this.#isHopeless(call, nowMs)) this.#fail(call, this.#linkError(call, this.lastError))
   }
 
   #onUp(): void {
@@ -194,10 +224,16 @@ export class Node {
   }
 
   /** Takes no new calls, lets those under way end (each by its own deadline), and closes the socket. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
     for (const call of this.#parked) this.#fail(call, this.#closedError(call))
     if (this.#pending > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    clearTimeout(this.#reopening)
     this.#connection.close()
     this.#deadlines.stop()
   }
@@ -205,8 +241,8 @@ export class Node {
 
 class Call implements Due {
   readonly node: Node
-  readonly command: string
-  readonly args: readonly Arg[]
+  command: string
+  args: readonly Arg[]
   readonly options: CallOptions
   readonly timeoutMs: number
   readonly resolve: (reply: Reply) => void

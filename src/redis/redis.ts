@@ -1,14 +1,14 @@
 import { monotonicMs } from '../base/clock.ts'
 import { ConnectionError, type HoldfastError, ServerError, TimeoutError } from '../base/errors.ts'
-import { isRefusal, linkError } from './faults.ts'
+import { isLasting, isRefusal, linkError, replyError } from './faults.ts'
 import { openIoredisWire } from './ioredis.ts'
 import { type Key, Keyspace } from './keyspace.ts'
 import { type CallOptions, Node, type NodeStats } from './node.ts'
 import { aclRule, missingRights, type Rights } from './rights.ts'
 import { parseInfo, readClockOffset, readFacts, type ServerFacts, unfitness } from './server.ts'
 import type { Settings } from './settings.ts'
-import { Subscriber } from './subscriber.ts'
-import { type Arg, LinkFault, type Reply, type Wire } from './wire.ts'
+import { STREAM_BOUND_MS, Subscriber } from './subscriber.ts'
+import { type Arg, LinkFault, type Reply, ReplyFault, type Wire } from './wire.ts'
 
 const NO_FACTS: ServerFacts = { product: 'redis', version: undefined, mode: undefined, role: undefined }
 
@@ -26,6 +26,7 @@ export class Redis {
   readonly #node: Node
   readonly #warned = new Set<string>()
   #subscriber: Subscriber | undefined
+  #closed = false
   #facts = NO_FACTS
   /** The server's wall clock less our steady one; until it is known, less our wall clock's guess. */
   #serverAheadMs = Date.now() - monotonicMs()
@@ -62,6 +63,7 @@ export class Redis {
         if (this.#unfit !== undefined)
           reject(new ConnectionError('SERVER_UNFIT', 'connect', `${address}: ${this.#unfit}`))
         else if (isRefusal(fault)) reject(linkError('connect', address, fault, false))
+        else if (fault instanceof ReplyFault && isLasting(fault)) reject(replyError('connect', fault, '+select'))
       })
     })
   }
@@ -87,6 +89,7 @@ export class Redis {
 
   /** The value of several keys, in their order; one command for each server involved. */
   async getAll(keys: readonly Key[], options: CallOptions): Promise<readonly Reply[]> {
+    if (keys.length === 0) return []
     return (await this.#node.call('MGET', keys, options)) as readonly Reply[]
   }
 
@@ -104,7 +107,11 @@ export class Redis {
 
   /** The connection that listens, opened when first asked for. */
   get subscriber(): Subscriber {
-    this.#subscriber ??= new Subscriber(this.#settings.connection, openIoredisWire)
+    if (this.#subscriber === undefined) {
+      const { connection } = this.#settings
+      this.#subscriber = new Subscriber(connection, openIoredisWire, STREAM_BOUND_MS, this.timeoutMs)
+      if (this.#closed) this.#subscriber.close()
+    }
     return this.#subscriber
   }
 
@@ -161,6 +168,7 @@ export class Redis {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#subscriber?.close()
     await this.#node.close()
   }

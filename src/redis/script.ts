@@ -18,7 +18,7 @@ export interface ScriptSource {
   readonly lua: string
 }
 
-export type ScriptOptions = Omit<CallOptions, 'bytes'>
+export type ScriptOptions = Omit<CallOptions, 'bytes' | 'script'>
 
 /** A script as a function of its named keys and arguments; a reply is a tuple that starts with a word. */
 export interface Script<Keys, Args, Result> {
@@ -39,21 +39,14 @@ export function defineScript<Keys, Args, Result extends readonly unknown[]>(
   const decode = replyDecoder<Result>(source, bytes)
   return {
     source,
-    async run(redis, keys, args, options) {
+    run(redis, keys, args, options) {
       const keyList = flatten(keys as Record<string, unknown>, keyNames)
       const argList = flatten(args as Record<string, unknown>, argNames)
       const words: Arg[] = [source.sha, keyList.length, ...keyList, ...argList]
-      const callOptions: CallOptions = { ...options, bytes }
-      const key = keyList[0] as Key
-      let reply: Reply
-      try {
-        reply = await redis.call(key, 'EVALSHA', words, callOptions)
-      } catch (error) {
-        if (!(error instanceof ServerError) || error.reply !== 'NOSCRIPT') throw error
-        words[0] = source.lua
-        reply = await redis.call(key, 'EVAL', words, callOptions)
-      }
-      return decode(reply, options.operation)
+      const callOptions: CallOptions = { ...options, bytes, script: source.lua }
+      return redis
+        .call(keyList[0] as Key, 'EVALSHA', words, callOptions)
+        .then((reply) => decode(reply, options.operation))
     },
   }
 }

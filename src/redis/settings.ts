@@ -5,6 +5,8 @@ import { ConfigError } from '../base/errors.ts'
 import type { ConnectionSettings } from './connection.ts'
 
 export interface ConnectOptions {
+  /** The address, for those who keep all in one object. Not together with `client`. */
+  readonly url?: string
   /** Prefix of every key and channel. Default `hf`. Two applications on one server need two. */
   readonly namespace?: string
   /** Deadline of every operation. Default `'1s'`. A lost connection is repaired within it where repeating is safe. */
@@ -31,16 +33,22 @@ export interface Settings {
 }
 
 const KNOWN = ['namespace', 'timeout', 'lazy', 'password', 'tls', 'name', 'client', 'url']
+const LONGEST_TIMEOUT_MS = 86_400_000
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
 /** Everything `connect` was told, as settings; or a ConfigError that names what is wrong, without its secrets. */
-export function resolveSettings(url: string | undefined, options: ConnectOptions): Settings {
+export function resolveSettings(first: string | undefined, options: ConnectOptions): Settings {
   checkKnown('', options, KNOWN)
-  const timeoutMs = toMs(options.timeout ?? '1s', 'timeout', { min: 10 })
+  const timeoutMs = toMs(options.timeout ?? '1s', 'timeout', { min: 10, max: LONGEST_TIMEOUT_MS })
+  if (first !== undefined && options.url !== undefined) throw new ConfigError('url', 'one url', 'two')
+  const url = first ?? options.url
   if (url !== undefined && options.client !== undefined)
     throw new ConfigError('client', 'either a url or a client', 'both')
+  // An environment often has the name without a value.
   const target =
-    options.client === undefined ? parseUrl(url ?? process.env.REDIS_URL ?? DEFAULT_URL) : readClient(options.client)
+    options.client === undefined ? parseUrl(url ?? (process.env.REDIS_URL || DEFAULT_URL)) : readClient(options.client)
+  if (target.tls && options.tls === false)
+    throw new ConfigError('tls', 'true or options of tls.connect, since the address asks for TLS', false)
   const tls = resolveTls(options.tls ?? target.tls)
   const password = options.password ?? target.password
   if (password !== undefined && typeof password !== 'string' && typeof password !== 'function')
@@ -50,7 +58,7 @@ export function resolveSettings(url: string | undefined, options: ConnectOptions
     namespace: options.namespace ?? 'hf',
     timeoutMs,
     lazy: checkBoolean('lazy', options.lazy ?? false),
-    address: place.path === undefined ? `${place.host}:${place.port}` : place.path,
+    address: place.path ?? `${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}`,
     connection: {
       ...place,
       ...(tls === undefined ? {} : { tls }),
@@ -66,12 +74,16 @@ type Target = Omit<ConnectionSettings, 'name' | 'openTimeoutMs' | 'tls'> & {
   readonly tls?: boolean | Record<string, unknown> | undefined
 }
 
+const NO_HOST = 'socket.invalid'
+
 /** `redis[s]://[user:pass@]host[:port][/db]` or `unix:///path[?db=n]`. */
 export function parseUrl(text: string): Target {
   const shown = () => redact(text)
+  if (typeof text !== 'string') throw new ConfigError('url', 'a text such as redis://127.0.0.1:6379', text)
   let url: URL
   try {
-    url = new URL(text)
+    // A URL may have no credentials without a host, and a socket has no host.
+    url = new URL(text.replace(/^\s*unix:\/\/([^/?#]*@)\//i, `unix://$1${NO_HOST}/`))
   } catch {
     throw new ConfigError('url', 'redis://, rediss:// or unix:// and an address', shown())
   }
@@ -83,13 +95,15 @@ export function parseUrl(text: string): Target {
     case 'redis:':
     case 'rediss:': {
       const port = url.port === '' ? 6379 : Number(url.port)
+      if (port === 0) throw new ConfigError('url', 'a port of 1 to 65535', shown())
       const db = parseDb(url.pathname.replace(/^\//, '') || url.searchParams.get('db'), shown)
-      const host = url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1'
+      const host = decode(url.hostname, shown).replace(/^\[|\]$/g, '') || '127.0.0.1'
       return { host, port, db, tls: url.protocol === 'rediss:' ? true : undefined, ...credentials }
     }
     case 'unix:': {
       const path = decode(url.pathname, shown)
-      if (path.length < 2) throw new ConfigError('url', 'unix:// and the path of a socket', shown())
+      if (path.length < 2 || !['', NO_HOST].includes(url.hostname))
+        throw new ConfigError('url', 'unix:///path, the absolute path of a socket', shown())
       return { host: '', port: 0, path, db: parseDb(url.searchParams.get('db'), shown), ...credentials }
     }
     default:
@@ -114,24 +128,29 @@ function decode(text: string, shown: () => string): string {
 /** A URL without its credentials, for messages. What is not a URL at all may hold a secret anywhere. */
 export function redact(text: unknown): string {
   if (typeof text !== 'string') return typeof text
-  const scheme = /^([a-z+]+):\/\//i.exec(text)
+  const scheme = /^\s*([a-z+]+):\/\//i.exec(text)
   if (scheme === null) return 'a text that is no URL'
   const rest = text.slice(scheme[0].length)
   const at = rest.lastIndexOf('@')
-  return `${scheme[0]}${at < 0 ? rest.replace(/\?.*$/s, '') : `…@${rest.slice(at + 1).replace(/\?.*$/s, '')}`}`
+  const place = rest.slice(at + 1).replace(/[?#].*$/s, '')
+  // `redis://user:secret`, with the host forgotten, looks like a host and its port.
+  const shown = /^[^/]*:(?!\d{1,5}(?:[,/\]]|$)|[\da-f:.]*\])/i.test(place) ? '…' : place
+  return `${scheme[0].trim()}${at < 0 ? '' : '…@'}${shown}`
 }
 
 /** Address and credentials of a user's ioredis instance; its other options and its connections stay its own. */
 function readClient(client: unknown): Target {
   const options = (client as { options?: Record<string, unknown> } | null)?.options
   if (typeof options !== 'object' || options === null || typeof options.host !== 'string')
-    throw new ConfigError('client', 'an ioredis Redis', client)
+    throw new ConfigError('client', 'an ioredis Redis', typeof client === 'string' ? redact(client) : client)
   if (options.keyPrefix)
     throw new ConfigError(
       'client.keyPrefix',
       'no prefix: keys are prefixed by `namespace`, and a prefix would break hash tags',
       options.keyPrefix,
     )
+  if (options.password && typeof options.password !== 'string')
+    throw new ConfigError('client.password', 'a string; a function goes in `password`', typeof options.password)
   if (options.sentinels) throw new ConfigError('client', 'a client of a single server', 'a Sentinel client')
   const { host, port, path, db, username, password, tls } = options as unknown as Target
   return {

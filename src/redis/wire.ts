@@ -34,6 +34,7 @@ export interface Wire {
   onEnd(listener: () => void): void
   /** Turns this wire into one that only listens: from then on only `subscribe`, `unsubscribe` and `ping` may be sent. */
   subscribe(channels: readonly string[]): Promise<unknown>
+  unsubscribe(channels: readonly string[]): Promise<unknown>
   /** Pushed messages; an invalidation comes as a list of keys, or null for "everything". */
   onMessage(listener: (channel: string, message: Buffer | readonly Buffer[] | null) => void): void
   /** Ends the socket now; what is under way rejects with a LinkFault. */
