@@ -1,3 +1,4 @@
+import { types as is } from 'node:util'
 import { ValueError } from './errors.ts'
 
 /**
@@ -6,7 +7,8 @@ import { ValueError } from './errors.ts'
  * stays a text. Most values need no list, and then the JSON is the plain JSON.
  *
  * Like JSON it honours `toJSON` and keeps the own enumerable fields of an instance, not its class. Unlike JSON it refuses what
- * it would silently lose: functions, symbols, circles.
+ * it would silently lose: functions, symbols, circles, and objects whose content is no field of theirs (a promise that was not awaited,
+ * an error, a regular expression).
  */
 export interface Encoded {
   readonly json: string
@@ -114,11 +116,12 @@ function objectToTree(
     path.pop()
     return tree
   }
-  if (object instanceof Date) {
+  // By what they are and not by their constructor: that of another realm (vm, jest) is another one.
+  if (is.isDate(object)) {
     mark('date')
     return object.getTime()
   }
-  if (object instanceof Map) {
+  if (is.isMap(object)) {
     const pairs = [...object].map(([key, item], i) => {
       path.push(i)
       const pair = [inside(key, 0), inside(item, 1)]
@@ -128,23 +131,26 @@ function objectToTree(
     mark('map')
     return pairs
   }
-  if (object instanceof Set) {
+  if (is.isSet(object)) {
     const items = [...object].map(inside)
     mark('set')
     return items
   }
-  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) {
-    const view =
-      object instanceof ArrayBuffer
-        ? Buffer.from(object)
-        : Buffer.from(object.buffer, object.byteOffset, object.byteLength)
-    mark(Buffer.isBuffer(object) ? 'Buffer' : object.constructor.name)
-    return view.toString('base64')
+  if (ArrayBuffer.isView(object) || is.isArrayBuffer(object)) {
+    const bytes = ArrayBuffer.isView(object)
+      ? Buffer.from(object.buffer, object.byteOffset, object.byteLength)
+      : Buffer.from(object)
+    mark(bytesType(object, path))
+    return bytes.toString('base64')
   }
-  if (typeof (object as { toJSON?: unknown }).toJSON === 'function')
-    return toTree((object as { toJSON(): unknown }).toJSON(), path, types, holders)
+  if (typeof (object as { toJSON?: unknown }).toJSON === 'function') {
+    const said = (object as { toJSON(): unknown }).toJSON()
+    if (said !== object) return toTree(said, path, types, holders)
+  }
   if (Array.isArray(object)) return Array.from(object, inside)
-  if (object instanceof String || object instanceof Number || object instanceof Boolean) return object.valueOf()
+  if (is.isBoxedPrimitive(object)) return toTree(object.valueOf(), path, types, holders)
+  if (is.isPromise(object) || is.isRegExp(object) || is.isNativeError(object) || isOpaque(object))
+    throw new ValueError('VALUE_UNWRITABLE', spell(path), `a ${object.constructor.name} cannot be stored`)
   const tree: Record<string, unknown> = {}
   for (const key of Object.keys(object)) {
     const item = inside((object as Record<string, unknown>)[key], key)
@@ -154,6 +160,18 @@ function objectToTree(
     else tree[key] = item
   }
   return tree
+}
+
+const isOpaque = (object: object): boolean =>
+  is.isWeakMap(object) || is.isWeakSet(object) || is.isSharedArrayBuffer(object) || object instanceof WeakRef
+
+/** What to make of bytes again: a subclass comes back as what it extends. */
+function bytesType(object: object, path: Path): string {
+  if (Buffer.isBuffer(object)) return 'Buffer'
+  const type = Object.prototype.toString.call(object).slice('[object '.length, -1)
+  if (type !== 'ArrayBuffer' && !Object.hasOwn(VIEWS, type))
+    throw new ValueError('VALUE_UNWRITABLE', spell(path), `a ${type} cannot be stored`)
+  return type
 }
 
 const VIEWS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
@@ -210,7 +228,7 @@ function revive(item: unknown, type: string, path: readonly (string | number)[])
     case 'ArrayBuffer':
       return copyBytes(item as string)
   }
-  const View = VIEWS[type]
+  const View = Object.hasOwn(VIEWS, type) ? VIEWS[type] : undefined
   if (View === undefined) throw new ValueError('VALUE_UNREADABLE', spell(path), `this version knows no type '${type}'`)
   return new View(copyBytes(item as string))
 }
