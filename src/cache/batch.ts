@@ -4,7 +4,7 @@ import { randomId } from '../base/id.ts'
 import { releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage } from '../redis/redis.ts'
 import type { FilledEntry } from './entries.ts'
-import type { Flight, Landing } from './flight.ts'
+import { type Flight, type Landing, markMoment } from './flight.ts'
 import type { TagStamp } from './frame.ts'
 import type { LoadMany } from './options.ts'
 import { type LoadPlan, mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
@@ -19,6 +19,8 @@ export interface BatchPlan {
   readonly reachable: boolean
   /** True when stale values are being served meanwhile. */
   readonly behind: boolean
+  /** When the caller came. */
+  readonly came: number
 }
 
 /** One id of a batch: its flight, which others may board, and how to land it. */
@@ -61,7 +63,7 @@ async function board(
   onValue: (id: string, value: unknown) => void,
   again: (id: string, plan: LoadPlan) => Promise<unknown>,
 ): Promise<void> {
-  const landed = await flying.board()
+  const landed = await flying.board(plan.came)
   onValue(id, landed === undefined ? await again(id, planForOne(id, plan)) : landed.value)
 }
 
@@ -77,7 +79,7 @@ function launch(refill: Refill, id: string, behind: boolean): Passenger {
 
 async function fly(room: RefillRoom, refill: Refill, passengers: readonly Passenger[], plan: BatchPlan): Promise<void> {
   try {
-    if (!plan.reachable) return await flyWithoutLease(refill, passengers, plan, Number.POSITIVE_INFINITY)
+    if (!plan.reachable) return await flyWithoutLease(refill, passengers, plan)
     const tagged = room.options.dynamicTags !== undefined || plan.tags.length > 0
     const token = randomId(TOKEN_LENGTH)
     const askedMs = monotonicMs()
@@ -90,7 +92,7 @@ async function fly(room: RefillRoom, refill: Refill, passengers: readonly Passen
       answers = await asked
     } catch (error) {
       if (room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
-      return await flyWithoutLease(refill, passengers, plan, isOutage(error) ? Number.POSITIVE_INFINITY : undefined)
+      return await flyWithoutLease(refill, passengers, plan)
     }
     const byToken = new Map<string, Passenger[]>()
     passengers.forEach((passenger, i) => {
@@ -111,16 +113,11 @@ async function fly(room: RefillRoom, refill: Refill, passengers: readonly Passen
   }
 }
 
-async function flyWithoutLease(
-  refill: Refill,
-  passengers: readonly Passenger[],
-  plan: BatchPlan,
-  goodBefore: number | undefined,
-): Promise<void> {
-  const phase = goodBefore ?? markAll(passengers)
+async function flyWithoutLease(refill: Refill, passengers: readonly Passenger[], plan: BatchPlan): Promise<void> {
+  const goodBefore = markMoment()
   const values = await load(refill, passengers, plan)
   passengers.forEach(({ land }, i) => {
-    land({ value: values[i], goodBefore: phase })
+    land({ value: values[i], goodBefore })
   })
 }
 
@@ -137,15 +134,15 @@ async function flyUnder(
   const loading = [...byToken.values()].flat()
   const own = (byToken.get(token) ?? []).map(({ id }) => keys.lease(id))
   const held = own.length === 0 ? undefined : room.keeper.hold(own, token, askedMs)
-  const loadPhase = markAll(loading)
+  const loadMoment = markMoment()
   try {
     const values = await load(refill, loading, plan)
     const loaded = new Map(loading.map(({ id }, i) => [id, values[i]]))
-    const fillPhase = markAll(loading)
+    const fillMoment = markMoment()
     const filled = await settle(room, refill, byToken, loaded, plan, moment)
     if (filled !== undefined) refill.counts.voided += loading.length - filled.size
     for (const { id, land } of loading) {
-      const goodBefore = filled === undefined ? Number.POSITIVE_INFINITY : filled.has(id) ? fillPhase : loadPhase
+      const goodBefore = filled?.has(id) ? fillMoment : loadMoment
       land({ value: loaded.get(id), goodBefore })
     }
   } catch (error) {
@@ -199,6 +196,12 @@ async function settle(
     return stood
   } catch (error) {
     if (!mayLoadDespite(error)) throw error
+    // The server refused: the values are there, only not kept. Nor need others wait for these leases.
+    if (!isOutage(error) && options.fleet)
+      for (const [token, passengers] of byToken) {
+        const leases = passengers.map(({ id }) => keys.lease(id))
+        releaseLeases(redis, leases, token, keys.channel, 'cache.release').catch(() => {})
+      }
     return isOutage(error) ? undefined : stood
   }
 }
@@ -222,11 +225,4 @@ function planForOne(id: string, plan: BatchPlan): LoadPlan {
     ttlMs: plan.ttlMs,
     tags: plan.tags,
   }
-}
-
-function markAll(passengers: readonly Passenger[]): number {
-  // Every flight of a batch is at the same phase: all were launched together and are marked together.
-  let phase = 0
-  for (const { flight } of passengers) phase = Math.max(phase, flight.mark())
-  return phase
 }

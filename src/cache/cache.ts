@@ -7,6 +7,7 @@ import { isOutage, type Redis } from '../redis/redis.ts'
 import { aclRule } from '../redis/rights.ts'
 import { loadBatch } from './batch.ts'
 import { Entries, LEASE_MS } from './entries.ts'
+import { momentNow } from './flight.ts'
 import { decodeFrame, type Entry } from './frame.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
@@ -167,12 +168,17 @@ export class Cache<T> {
     return staticTags.length === 0 ? tags : [...new Set([...staticTags, ...tags])]
   }
 
-  async #through(id: string, plan: LoadPlan | undefined, say?: (how: string) => void): Promise<unknown> {
+  async #through(
+    id: string,
+    plan: LoadPlan | undefined,
+    say?: (how: string) => void,
+    came = momentNow(),
+  ): Promise<unknown> {
     for (;;) {
       this.#checkOpen()
       const flying = this.#refill.flying(id)
       if (flying !== undefined && !flying.behind && plan !== undefined) {
-        const landed = await flying.board()
+        const landed = await flying.board(came)
         if (landed === undefined) continue
         this.#joined++
         say?.('joined')
@@ -184,7 +190,7 @@ export class Cache<T> {
         try {
           found = await this.#look(id)
         } catch (error) {
-          return this.#withoutAnswer(id, plan, error, say)
+          return this.#withoutAnswer(id, plan, error, came, say)
         }
         this.#refill.noteLook(found !== undefined)
         if (found !== undefined) {
@@ -201,7 +207,7 @@ export class Cache<T> {
       const boarding = this.#refill.flying(id)
       const landed = await (boarding === undefined
         ? this.#refill.begin(id, plan, { behind: false, look: skipLook }).landing
-        : boarding.board())
+        : boarding.board(came))
       if (landed === undefined) continue
       say?.('miss')
       return landed.value
@@ -209,14 +215,26 @@ export class Cache<T> {
   }
 
   /** Redis could not be asked. */
-  #withoutAnswer(id: string, plan: LoadPlan | undefined, error: unknown, say?: (how: string) => void): unknown {
+  async #withoutAnswer(
+    id: string,
+    plan: LoadPlan | undefined,
+    error: unknown,
+    came: number,
+    say?: (how: string) => void,
+  ): Promise<unknown> {
     if (this.#options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
     this.#withoutRedis++
     say?.('without-redis')
-    if (plan === undefined) return undefined
-    const flying = this.#refill.flying(id)
-    const flight = flying !== undefined && !flying.behind ? flying : this.#refill.beginWithoutRedis(id, plan)
-    return flight.landing.then(({ value }) => value)
+    return plan === undefined ? undefined : this.#loadWithoutRedis(id, plan, came)
+  }
+
+  async #loadWithoutRedis(id: string, plan: LoadPlan, came: number): Promise<unknown> {
+    for (;;) {
+      const flying = this.#refill.flying(id)
+      const flight = flying !== undefined && !flying.behind ? flying : this.#refill.beginWithoutRedis(id, plan)
+      const landed = await flight.board(came)
+      if (landed !== undefined) return landed.value
+    }
   }
 
   #refreshBehind(id: string, plan: LoadPlan): void {
@@ -309,13 +327,15 @@ export class Cache<T> {
     options: SetOptions | undefined,
     say: (how: string) => void,
   ): Promise<Map<string, unknown>> {
+    const came = momentNow()
     const answers = new Map<string, unknown>(ids.map((id) => [id, undefined]))
     const { load } = this.#options
     let missing: readonly string[]
     let reachable = true
     try {
       missing = await this.#lookMany(ids, answers, (stale) => {
-        if (loadMany !== undefined) void this.#loadMissing(stale, loadMany, options, true, undefined).catch(() => {})
+        if (loadMany !== undefined)
+          void this.#loadMissing(stale, loadMany, options, true, undefined, came).catch(() => {})
         else if (load !== undefined) for (const id of stale) this.#refreshBehind(id, this.#plan(id, load, options))
       })
     } catch (error) {
@@ -327,11 +347,11 @@ export class Cache<T> {
     say(missing.length === 0 ? 'hit' : missing.length === ids.length ? 'miss' : 'partial')
     this.#misses += missing.length
     if (missing.length === 0) return answers
-    if (loadMany !== undefined) await this.#loadMissing(missing, loadMany, options, reachable, answers)
+    if (loadMany !== undefined) await this.#loadMissing(missing, loadMany, options, reachable, answers, came)
     else if (load !== undefined)
       await Promise.all(
         missing.map(async (id) => {
-          answers.set(id, await this.#loadOne(id, this.#plan(id, load, options), reachable))
+          answers.set(id, await this.#loadOne(id, this.#plan(id, load, options), reachable, came))
         }),
       )
     return answers
@@ -369,7 +389,11 @@ export class Cache<T> {
         }
         // Most entries have no tags, and no reason to wait for anything.
         if (entry === undefined) return take(undefined)
-        if (entry.tags.length > 0 || this.#options.staleMs > 0) return this.#judge(id, entry, undefined).then(take)
+        if (entry.tags.length > 0 || this.#options.staleMs > 0)
+          return this.#judge(id, entry, undefined).then(take, (error) => {
+            keeps?.[i]?.(undefined)
+            throw error
+          })
         return take({ value: entry.value, stale: false })
       }),
     )
@@ -394,24 +418,24 @@ export class Cache<T> {
     options: SetOptions | undefined,
     reachable: boolean,
     answers: Map<string, unknown> | undefined,
+    came: number,
   ): Promise<void> {
     const { ttlMs, tags } = this.#plan('', async () => undefined, options)
     return loadBatch(
       this.#room,
       this.#refill,
       missing,
-      { loadMany, ttlMs, tags, reachable, behind: answers === undefined },
+      { loadMany, ttlMs, tags, reachable, behind: answers === undefined, came },
       (id, value) => answers?.set(id, value),
-      (id, plan) => this.#through(id, plan),
+      (id, plan) => this.#through(id, plan, undefined, came),
     )
   }
 
-  #loadOne(id: string, plan: LoadPlan, reachable: boolean): Promise<unknown> {
-    if (!reachable) return this.#refill.beginWithoutRedis(id, plan).landing.then(({ value }) => value)
-    const boarding = this.#refill.flying(id)
-    if (boarding === undefined)
-      return this.#refill.begin(id, plan, { behind: false, look: false }).landing.then(({ value }) => value)
-    return boarding.board().then((landed) => (landed === undefined ? this.#through(id, plan) : landed.value))
+  async #loadOne(id: string, plan: LoadPlan, reachable: boolean, came: number): Promise<unknown> {
+    if (!reachable) return this.#loadWithoutRedis(id, plan, came)
+    const flight = this.#refill.flying(id) ?? this.#refill.begin(id, plan, { behind: false, look: false })
+    const landed = await flight.board(came)
+    return landed === undefined ? this.#through(id, plan, undefined, came) : landed.value
   }
 
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */

@@ -30,12 +30,12 @@ export type InvalidateTagsReply = readonly ['invalidated']
 /** for each entry, its value if there is one by now, else the right to load it, granted or another's. */
 export const leaseScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
   name: 'cache/lease',
-  sha: '70710c9f4825cde3b28a6d5d64b14760cc952ec2',
+  sha: 'bb1cc2bb5ca2305046cdbd7c6c3f1e38680082c9',
   flags: [],
   keys: ["pairs…"],
   args: ["token","leaseMs","read","waits"],
   replies: {"leases":["bytes…"]},
-  lua: "#!lua\nlocal answers = {'leases'}\nfor i = 1, #KEYS, 2 do\n  local n = #answers\n  local value = ARGV[3] == '1' and redis.call('GET', KEYS[i])\n  if value then\n    answers[n + 1], answers[n + 2] = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if not other or string.sub(other, 1, 22) == ARGV[1] then\n      answers[n + 1], answers[n + 2] = 'granted', ARGV[1]\n    else\n      if ARGV[4] == '1' and string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      answers[n + 1], answers[n + 2] = 'held', string.sub(other, 1, 22)\n    end\n  end\nend\nreturn answers\n",
+  lua: "#!lua\nlocal answers = {'leases'}\nfor i = 1, #KEYS, 2 do\n  local n = #answers\n  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])\n  if type(value) == 'string' then\n    answers[n + 1], answers[n + 2] = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if not other or string.sub(other, 1, 22) == ARGV[1] then\n      answers[n + 1], answers[n + 2] = 'granted', ARGV[1]\n    else\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      answers[n + 1], answers[n + 2] = 'held', string.sub(other, 1, 22)\n    end\n  end\nend\nreturn answers\n",
 })
 export type LeaseReply = readonly [word: 'leases', ...answers: readonly Buffer[]]
 
@@ -54,11 +54,11 @@ export type PutReply = readonly ['written']
 /** the epochs of some tags, made where they are missing; or 'changed' when one moved since a load began. */
 export const touchTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly since: string; readonly nonce: string; readonly lifeMs: number }, TouchTagsReply>({
   name: 'cache/touch-tags',
-  sha: '4f320318950c82278f6b4b5d45aed36520bc99c9',
+  sha: '22fdc2f38a36ee008d1163c9c53089431fa7f40f',
   flags: [],
   keys: ["generation","tags…"],
   args: ["since","nonce","lifeMs"],
   replies: {"touched":["text","text…"],"changed":[]},
-  lua: "#!lua\nlocal generation = redis.call('GET', KEYS[1]) or '0'\nlocal reply = {'touched', generation}\nfor i = 2, #KEYS do\n  local epoch = redis.call('GET', KEYS[i])\n  if epoch then\n    if ARGV[1] ~= '' and tonumber(string.match(epoch, '^%d+')) > tonumber(ARGV[1]) then\n      return {'changed'}\n    end\n    if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[3]) / 2 then\n      redis.call('PEXPIRE', KEYS[i], ARGV[3])\n    end\n  else\n    if ARGV[1] ~= '' and ARGV[1] ~= generation then\n      return {'changed'}\n    end\n    epoch = generation .. '.' .. ARGV[2]\n    redis.call('SET', KEYS[i], epoch, 'PX', ARGV[3])\n  end\n  reply[i + 1] = epoch\nend\nreturn reply\n",
+  lua: "#!lua\nlocal generation = redis.call('GET', KEYS[1])\nif not generation then\n  local now = redis.call('TIME')\n  generation = string.format('%.0f', now[1] * 1000000 + now[2])\n  redis.call('SET', KEYS[1], generation, 'PX', math.max(ARGV[3], 86400000))\nend\nlocal reply = {'touched', generation}\nfor i = 2, #KEYS do\n  local epoch = redis.call('GET', KEYS[i])\n  if epoch then\n    if ARGV[1] ~= '' and tonumber(string.match(epoch, '^%d+')) > tonumber(ARGV[1]) then\n      return {'changed'}\n    end\n    if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[3]) / 2 then\n      redis.call('PEXPIRE', KEYS[i], ARGV[3])\n    end\n  else\n    if ARGV[1] ~= '' and ARGV[1] ~= generation then\n      return {'changed'}\n    end\n    epoch = generation .. '.' .. ARGV[2]\n    redis.call('SET', KEYS[i], epoch, 'PX', ARGV[3])\n  end\n  reply[i + 1] = epoch\nend\nreturn reply\n",
 })
 export type TouchTagsReply = readonly [word: 'touched', generation: string, ...epochs: readonly string[]] | readonly ['changed']

@@ -5,7 +5,7 @@ import { randomId } from '../base/id.ts'
 import { type LeaseKeeper, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import type { Entries, LeaseAnswer } from './entries.ts'
-import { Flight, type Landing } from './flight.ts'
+import { Flight, type Landing, markMoment } from './flight.ts'
 import { encodeFrame, type TagStamp } from './frame.ts'
 import type { CacheKeys } from './keys.ts'
 import type { LoadContext, ResolvedCacheOptions } from './options.ts'
@@ -41,8 +41,6 @@ export interface RefillCounts {
   /** Answered by another process's load. */
   waited: number
 }
-
-const SHARED_BY_ALL = Number.POSITIVE_INFINITY
 
 /**
  * Loads what is missing: one load per id in this process, with `fleet` one in all, under a lease that every invalidation voids, so
@@ -93,9 +91,21 @@ export class Refill {
     return this.launch(id, how.behind, (flight) => this.fly(id, plan, flight, how.look))
   }
 
-  /** Loads `id` while Redis cannot be asked: no lease, nothing is stored, every caller of this process shares it. */
+  /** Loads `id` while Redis cannot be asked: no lease, nothing is stored. */
   beginWithoutRedis(id: string, plan: LoadPlan): Flight {
-    return this.launch(id, false, async () => ({ value: await this.runLoader(plan.load), goodBefore: SHARED_BY_ALL }))
+    return this.launch(id, false, () => this.#loadUnleased(plan))
+  }
+
+  async #loadDespite(error: unknown, plan: LoadPlan): Promise<Landing> {
+    if (this.#room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
+    // A server that refuses the script may still answer a plain read: the next caller had better look again.
+    this.#missesInRow = 0
+    return this.#loadUnleased(plan)
+  }
+
+  async #loadUnleased(plan: LoadPlan): Promise<Landing> {
+    const goodBefore = markMoment()
+    return { value: await this.runLoader(plan.load), goodBefore }
   }
 
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
@@ -107,7 +117,7 @@ export class Refill {
     for (;;) {
       const token = randomId(TOKEN_LENGTH)
       const ring = options.fleet ? bell.next(id) : undefined
-      const readPhase = flight.mark()
+      const readMoment = markMoment()
       const askedMs = monotonicMs()
       let moment: TagMoment | undefined
       let answer: LeaseAnswer
@@ -117,13 +127,18 @@ export class Refill {
         answer = await asked
       } catch (error) {
         ring?.cancel()
-        return await this.#flyWithoutLease(plan, flight, error)
+        return await this.#loadDespite(error, plan)
       }
       if (answer.state === 'value') {
         ring?.cancel()
-        const found = await this.#room.usable(id, answer.frame)
+        let found: Awaited<ReturnType<RefillRoom['usable']>>
+        try {
+          found = await this.#room.usable(id, answer.frame)
+        } catch (error) {
+          return await this.#loadDespite(error, plan)
+        }
         this.noteLook(found !== undefined)
-        if (found !== undefined) return { value: found.value, goodBefore: readPhase }
+        if (found !== undefined) return { value: found.value, goodBefore: readMoment }
         look = false
       } else if (answer.state === 'held' && options.fleet) {
         // Somebody else refreshes it, and until then the stale value serves.
@@ -136,16 +151,9 @@ export class Refill {
         look = true
       } else {
         ring?.cancel()
-        return await this.#flyUnder(id, answer.token, askedMs, plan, moment, flight)
+        return await this.#flyUnder(id, answer.token, askedMs, plan, moment)
       }
     }
-  }
-
-  async #flyWithoutLease(plan: LoadPlan, flight: Flight, error: unknown): Promise<Landing> {
-    if (this.#room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
-    const loadPhase = flight.mark()
-    const value = await this.runLoader(plan.load)
-    return { value, goodBefore: isOutage(error) ? SHARED_BY_ALL : loadPhase }
   }
 
   async #flyUnder(
@@ -154,17 +162,16 @@ export class Refill {
     askedMs: number,
     plan: LoadPlan,
     moment: TagMoment | undefined,
-    flight: Flight,
   ): Promise<Landing> {
     const { keeper, keys } = this.#room
     const held = keeper.hold([keys.lease(id)], token, askedMs)
-    const loadPhase = flight.mark()
+    const loadMoment = markMoment()
     try {
       const value = await this.runLoader(plan.load)
-      const fillPhase = flight.mark()
+      const fillMoment = markMoment()
       const stood = await this.#settle(id, value, token, plan, moment)
       if (stood === false) this.counts.voided++
-      return { value, goodBefore: stood === 'unknown' ? SHARED_BY_ALL : stood ? fillPhase : loadPhase }
+      return { value, goodBefore: stood === true ? fillMoment : loadMoment }
     } catch (error) {
       // Others need not wait for a lease whose load has failed; that this may fail too changes nothing for them.
       if (this.#room.options.fleet) void this.#release(id, token).catch(() => {})
@@ -194,7 +201,8 @@ export class Refill {
       return await entries.fillOne(token, id, lifeMs, frame)
     } catch (error) {
       if (!mayLoadDespite(error)) throw error
-      // The value is there, only not kept.
+      // The value is there, only not kept. Nor need others wait for this lease.
+      if (!isOutage(error) && this.#room.options.fleet) void this.#release(id, token).catch(() => {})
       return isOutage(error) ? 'unknown' : false
     }
   }
@@ -219,7 +227,7 @@ export class Refill {
   }
 
   /** A value's frame, and how long Redis keeps it. */
-  frame(value: unknown, ttlMs: number | undefined, stamps: readonly TagStamp[]): { lifeMs: number; frame: Buffer } {
+  frame(value: unknown, ttlMs: number | undefined, stamps: readonly TagStamp[]): { lifeMs: number; frame: string } {
     const { options, redis } = this.#room
     const fullMs = value === null ? options.nullTtlMs : (ttlMs ?? options.ttlMs)
     const freshMs = Math.max(
@@ -227,7 +235,7 @@ export class Refill {
       Math.round(options.jitter === 0 ? fullMs : fullMs * (1 - Math.random() * options.jitter)),
     )
     const lifeMs = freshMs + (value === null ? 0 : options.staleMs)
-    return { lifeMs, frame: encodeFrame(value, Math.round(redis.serverNowMs() + freshMs), stamps) }
+    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps) }
   }
 
   async #release(id: string, token: string): Promise<boolean> {

@@ -89,7 +89,13 @@ export class TagTable {
   /** The stamps of `tags` for a value whose load began at `moment`, or undefined when one of them was invalidated since. */
   async settle(tags: readonly string[], moment: TagMoment): Promise<readonly TagStamp[] | undefined> {
     const [word, , ...epochs] = (await this.#touch(tags, moment.generation)) as readonly string[]
-    return word === 'changed' ? undefined : tags.map((tag, i) => ({ tag, epoch: epochs[i] as string }))
+    if (word === 'changed') return undefined
+    // The generation is made of time, and a clock may be set back; of tags that were known at the beginning the very epoch is.
+    for (const { tag, epoch } of moment.stamps) {
+      const at = tags.indexOf(tag)
+      if (at >= 0 && epochs[at] !== epoch) return undefined
+    }
+    return tags.map((tag, i) => ({ tag, epoch: epochs[i] as string }))
   }
 
   #touch(tags: readonly string[], since: string) {

@@ -18,11 +18,11 @@ export type ReleaseReply = readonly [word: 'released', count: number]
 /** give leases of one token that still stand their full time again. */
 export const renewScript = defineScript<{ readonly leases: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number }, RenewReply>({
   name: 'lease/renew',
-  sha: 'b7dc3df8226d2209b190434b6b95831389fdaa19',
-  flags: [],
+  sha: '722b3451ce27865ffc7710267f6fddb4c7da4629',
+  flags: ["allow-oom"],
   keys: ["leases…"],
   args: ["token","leaseMs"],
   replies: {"renewed":["int"]},
-  lua: "#!lua\nlocal count = 0\nfor i = 1, #KEYS do\n  local lease = redis.call('GET', KEYS[i])\n  if lease and string.sub(lease, 1, 22) == ARGV[1] then\n    redis.call('PEXPIRE', KEYS[i], ARGV[2])\n    count = count + 1\n  end\nend\nreturn {'renewed', count}\n",
+  lua: "#!lua flags=allow-oom\nlocal count = 0\nfor i = 1, #KEYS do\n  local lease = redis.call('GET', KEYS[i])\n  if lease and string.sub(lease, 1, 22) == ARGV[1] then\n    redis.call('PEXPIRE', KEYS[i], ARGV[2])\n    count = count + 1\n  end\nend\nreturn {'renewed', count}\n",
 })
 export type RenewReply = readonly [word: 'renewed', count: number]

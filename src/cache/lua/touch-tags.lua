@@ -7,9 +7,15 @@
 --       lifeMs      int    an epoch must outlive every entry that carries it
 -- REPLY {'touched', generation:text, epochs…:text} | {'changed'}
 -- WHY   an entry is fresh while each of its tags still has the epoch it had when its load began; a missing epoch means stale,
---       so one that was evicted can never revive old entries
+--       so one that was evicted can never revive old entries. A load that begins finds a generation or makes one of the server's
+--       time, so that one that is lost meanwhile (evicted, cleared) and made again is never the one it began with.
 -- COST  O(tags), at most 3 commands each
-local generation = redis.call('GET', KEYS[1]) or '0'
+local generation = redis.call('GET', KEYS[1])
+if not generation then
+  local now = redis.call('TIME')
+  generation = string.format('%.0f', now[1] * 1000000 + now[2])
+  redis.call('SET', KEYS[1], generation, 'PX', math.max(ARGV[3], 86400000))
+end
 local reply = {'touched', generation}
 for i = 2, #KEYS do
   local epoch = redis.call('GET', KEYS[i])

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- lease/renew: give leases of one token that still stand their full time again.
 -- KEYS  leases…  string, the holder's token, 22 letters, and what its room adds to it; expires
 -- ARGV  token    text
