@@ -13,7 +13,7 @@
 //   -- ARGV  token   text     the second word is the type: text | int | bytes
 //   -- REPLY {'filled'} | {'voided', fence:int, rest…:text}
 //   -- WHY   …   -- COST  …   free text, required
-//   -- USES  event ending    parts that several scripts share: lua/parts/<name>.lua, put before the body in this order
+// In the body, a line `-- PUT name` stands for the text of lua/parts/name.lua, which several scripts share.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -46,8 +46,7 @@ export function parseScript(name, text, readPart = () => undefined) {
   for (const section of ['KEYS', 'REPLY', 'WHY', 'COST'])
     if (!sections[section]) faults.push(`no ${section} in the header`)
 
-  const parts = (sections.USES ?? []).flatMap((line) => line.split(/\s+/)).filter(Boolean)
-  const body = [...parts.map((part) => partText(part, readPart(part), faults)), ownBody].join('\n')
+  const body = ownBody.replace(/^\s*-- PUT (\w+)$/gm, (_, part) => partText(part, readPart(part), faults))
 
   const named = (section) =>
     (sections[section] ?? []).flatMap((line) => {
@@ -73,7 +72,7 @@ export function parseScript(name, text, readPart = () => undefined) {
 }
 
 function partText(part, text, faults) {
-  if (text === undefined) faults.push(`USES ${part}: there is no lua/parts/${part}.lua`)
+  if (text === undefined) faults.push(`PUT ${part}: there is no lua/parts/${part}.lua`)
   return text ?? ''
 }
 
@@ -93,7 +92,7 @@ function compareUse(body, table, names) {
   const faults = []
   const code = stripComments(body)
   const used = new Set([...code.matchAll(new RegExp(`${table}\\[(\\d+)\\]`, 'g'))].map((match) => Number(match[1])))
-  const open = new RegExp(`${table}\\[[^\\d\\]]|${table}\\[\\d+\\s*[-+]|#${table}|unpack\\(${table}`).test(code)
+  const open = new RegExp(`${table}\\[[^\\d\\]]|${table}\\[\\d+\\s*[-+]|#${table}(?!\\[)|unpack\\(${table}`).test(code)
   const variadic = names.at(-1)?.rest
   const fixed = variadic ? names.length - 1 : names.length
   for (const n of used) if (n > fixed && !variadic) faults.push(`${table}[${n}] is used and not declared`)

@@ -5,6 +5,8 @@ import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './c
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
 import { resolveSettings } from './redis/settings.ts'
+import { Events } from './seats/events.ts'
+import { Seats, type SeatsOptions } from './seats/index.ts'
 
 /**
  * One connection to Redis and everything that is done with it: builds each part when it is first asked for, and
@@ -13,6 +15,7 @@ import { resolveSettings } from './redis/settings.ts'
 export class Holdfast implements AsyncDisposable {
   readonly #redis: Redis
   readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
+  #events: Events | undefined
 
   /** @internal */
   constructor(redis: Redis) {
@@ -40,6 +43,17 @@ export class Holdfast implements AsyncDisposable {
     return cache
   }
 
+  /**
+   * The seats of one event, kept under one hash tag: hold, confirm, release, and a map that everybody can follow.
+   *
+   * id       any string of at most 512 bytes
+   * options  see SeatsOptions
+   */
+  seats(id: string, options?: SeatsOptions): Seats {
+    this.#events ??= new Events(this.#redis)
+    return new Seats(this.#events, id, options)
+  }
+
   /** Figures of this instance: calls under way, repeats, connections. */
   get stats() {
     return this.#redis.stats
@@ -53,6 +67,7 @@ export class Holdfast implements AsyncDisposable {
   /** Lets what is under way end, then closes every connection. Calls made later reject with CONNECTION_CLOSED. */
   async close(): Promise<void> {
     for (const { cache } of this.#caches.values()) cache.close()
+    await this.#events?.close()
     await this.#redis.close()
   }
 

@@ -21,3 +21,24 @@ export type {
 } from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'
 export type { ConnectOptions } from './redis/settings.ts'
+export type {
+  ChangesOptions,
+  ConfirmOptions,
+  ConfirmResult,
+  CreateResult,
+  EventOptions,
+  Held,
+  HoldOptions,
+  HoldResult,
+  NotHeld,
+  ReleaseResult,
+  Seat,
+  SeatChange,
+  SeatCounts,
+  SeatMap,
+  SeatState,
+  Seats,
+  SeatsOptions,
+  Section,
+  VerifyResult,
+} from './seats/index.ts'
