@@ -37,15 +37,22 @@ export function defineScript<Keys, Args, Result extends readonly unknown[]>(
   const argNames = source.args.map(plainName)
   const bytes = Object.values(source.replies).some((fields) => fields.some((type) => type.startsWith('bytes')))
   const decode = replyDecoder<Result>(source, bytes)
+  // A room calls a script with the same few options again and again: they are completed once.
+  const completed = new WeakMap<ScriptOptions, CallOptions>()
+  const complete = (options: ScriptOptions): CallOptions => {
+    const known = completed.get(options) ?? { ...options, bytes, script: source.lua }
+    completed.set(options, known)
+    return known
+  }
   return {
     source,
     run(redis, keys, args, options) {
-      const keyList = flatten(keys as Record<string, unknown>, keyNames)
-      const argList = flatten(args as Record<string, unknown>, argNames)
-      const words: Arg[] = [source.sha, keyList.length, ...keyList, ...argList]
-      const callOptions: CallOptions = { ...options, bytes, script: source.lua }
+      const words: Arg[] = [source.sha, 0]
+      append(words, keys as Record<string, unknown>, keyNames)
+      words[1] = words.length - 2
+      append(words, args as Record<string, unknown>, argNames)
       return redis
-        .call(keyList[0] as Key, 'EVALSHA', words, callOptions)
+        .call(words[2] as Key, 'EVALSHA', words, complete(options))
         .then((reply) => decode(reply, options.operation))
     },
   }
@@ -53,14 +60,12 @@ export function defineScript<Keys, Args, Result extends readonly unknown[]>(
 
 const plainName = (name: string): string => name.replace('…', '')
 
-function flatten(values: Record<string, unknown>, names: readonly string[]): Arg[] {
-  const list: Arg[] = []
+function append(words: Arg[], values: Record<string, unknown>, names: readonly string[]): void {
   for (const name of names) {
     const value = values[name]
-    if (Array.isArray(value)) for (const item of value) list.push(item as Arg)
-    else list.push(value as Arg)
+    if (Array.isArray(value)) for (const item of value) words.push(item as Arg)
+    else words.push(value as Arg)
   }
-  return list
 }
 
 function replyDecoder<Result>(source: ScriptSource, bytes: boolean) {
