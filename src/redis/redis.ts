@@ -141,6 +141,11 @@ export class Redis {
     if (this.#warned.has(room)) return
     this.#warned.add(room)
     const missing = await missingRights(this.#node, rights, sample, channel)
+    // Away for now: the room's next first use asks again.
+    if (missing === undefined) {
+      this.#warned.delete(room)
+      return
+    }
     if (missing.length > 0)
       process.emitWarning(
         `holdfast: the user of ${this.address} may not ${missing.join(', ')}, which ${room} needs. Grant: ${aclRule(rights)}`,

@@ -62,17 +62,30 @@ const SAMPLES: Readonly<Record<string, string>> = {
   EVAL: 'EVAL x 0',
 }
 
-/** The commands of a manifest that the server's user may not run on `key` or `channel`; empty where the server cannot tell. */
-export async function missingRights(node: Node, rights: Rights, key: Key, channel: string): Promise<readonly string[]> {
-  const asked = rights.commands.filter((command) => SAMPLES[command] !== undefined)
-  const probes = asked.map((command) => (SAMPLES[command] as string).replace('%c', channel).replace('%', key))
+/**
+ * The commands of a manifest that the server's user may not run on `key` or `channel`; empty where the server cannot tell, and
+ * undefined when it could not be asked.
+ */
+export async function missingRights(
+  node: Node,
+  rights: Rights,
+  key: Key,
+  channel: string,
+): Promise<readonly string[] | undefined> {
+  // A command without a sample is asked for by its name: whether it may be run at all.
+  const asked = rights.commands
+  const probes = asked.map((command) => sampleOf(command).replace(/%c?/, (place) => (place === '%' ? key : channel)))
   try {
     const denied = (await node.call('EVAL', [PROBE, 0, ...probes], {
       operation: 'rights',
       repeat: true,
     })) as readonly Reply[]
     return denied.map((probe) => asked[probes.indexOf(String(probe))] as string)
-  } catch {
-    return []
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'SERVER_DENIED') return asked.filter((command) => command === 'EVAL')
+    return code === 'SERVER_ERROR' ? [] : undefined
   }
 }
+
+const sampleOf = (command: string): string => SAMPLES[command.toUpperCase()] ?? command.replace('|', ' ')

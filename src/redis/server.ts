@@ -25,7 +25,7 @@ export async function readFacts(wire: Wire): Promise<ServerFacts> {
     }
   } catch (error) {
     const fault = wire.fault(error)
-    if (fault instanceof ReplyFault && fault.prefix === 'NOPERM')
+    if (fault instanceof ReplyFault && fault.prefix !== 'NOAUTH')
       return { product: 'redis', version: undefined, mode: undefined, role: undefined }
     throw fault
   }

@@ -50,7 +50,9 @@ test('reads every form of address', () => {
 })
 
 test('decodes credentials of any letters', () => {
-  const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((drawn) => drawn.isWellFormed())
+  const text = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+    .filter((drawn) => !/\p{Surrogate}/u.test(drawn))
   fc.assert(
     fc.property(text, text, (user, password) => {
       const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`
