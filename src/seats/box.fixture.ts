@@ -1,0 +1,75 @@
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { connect, type Holdfast } from '../index.ts'
+import type { ConnectOptions } from '../redis/settings.ts'
+import { type ServerOptions, startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import type { EventOptions } from './options.ts'
+import type { Seats } from './seats.ts'
+
+export const SMALL: EventOptions = {
+  currency: 'EUR',
+  perCustomer: 8,
+  sections: [
+    { name: 'A', rows: 3, seatsPerRow: 10, price: 4999 },
+    { name: 'B', rows: 2, seatsPerRow: 5, price: 2500 },
+  ],
+}
+
+/** A server for the file, and for each test a box office of its own, checked by `verify` and closed when the test ends. */
+export class Box {
+  server!: TestServer
+  readonly #open: Holdfast[] = []
+  readonly #nights: Seats[] = []
+
+  constructor(options: ServerOptions = {}) {
+    beforeAll(async () => {
+      this.server = await startServer(options)
+    })
+    afterEach(async () => {
+      const nights = this.#nights.splice(0)
+      try {
+        for (const night of nights) {
+          const { ok, problems } = await night.verify()
+          expect({ ok, problems }).toEqual({ ok: true, problems: [] })
+        }
+      } finally {
+        await Promise.all(this.#open.splice(0).map((hf) => hf.close()))
+      }
+    })
+    afterAll(() => this.server.stop())
+  }
+
+  async connect(options: ConnectOptions = {}): Promise<Holdfast> {
+    const hf = await connect(this.server.url, { namespace: testNamespace('seats'), ...options })
+    this.#open.push(hf)
+    return hf
+  }
+
+  /** An event that is open for sale, and whose books must be right when the test ends. */
+  async night(options: EventOptions = SMALL, hf?: Holdfast, id = 'night'): Promise<Seats> {
+    const night = (hf ?? (await this.connect())).seats(id)
+    expect(await night.create(options)).toMatchObject({ status: 'created' })
+    this.#nights.push(night)
+    return night
+  }
+
+  /** A night whose books are not checked at the end: for tests that spoil them. */
+  async unchecked(options: EventOptions = SMALL): Promise<{ night: Seats; tag: string }> {
+    const namespace = testNamespace('seats')
+    const night = (await this.connect({ namespace })).seats('night')
+    await night.create(options)
+    return { night, tag: `{${namespace}:seats:night}` }
+  }
+}
+
+/** The states of some seats, in the order asked. */
+export async function statesOf(night: Seats, ids: readonly string[]): Promise<readonly string[]> {
+  const { seats } = await night.map()
+  const states = new Map(seats.map(({ id, state }) => [id, state]))
+  return ids.map((id) => states.get(id) ?? 'unknown')
+}
+
+/** Waits until the event's log tells of `count` changes of this kind, from its beginning. */
+export async function changesOfKind(night: Seats, kind: string, count: number): Promise<void> {
+  let seen = 0
+  for await (const change of night.changes({ since: 0 })) if (change.kind === kind && ++seen === count) return
+}
