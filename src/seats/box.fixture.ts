@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { connect, type Holdfast } from '../index.ts'
 import type { ConnectOptions } from '../redis/settings.ts'
 import { type ServerOptions, startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import { sweepScript } from './lua.generated.ts'
 import type { EventOptions } from './options.ts'
 import type { Seats } from './seats.ts'
 
@@ -58,6 +59,20 @@ export class Box {
     const night = (await this.connect({ namespace })).seats('night')
     await night.create(options)
     return { night, tag: `{${namespace}:seats:night}` }
+  }
+
+  /** Ends what is due, now. */
+  sweep(tag: string): Promise<unknown> {
+    const keys = ['', ':map', ':due', ':log'].map((suffix) => tag + suffix)
+    return this.server.command('EVAL', sweepScript.source.lua, keys.length, ...keys, 64, 'channel')
+  }
+
+  /** Returns when the server's clock shows this moment. */
+  async serverReaches(ms: number | undefined): Promise<void> {
+    for (;;) {
+      const [seconds, micros] = await this.server.command<[string, string]>('TIME')
+      if (Number(seconds) * 1_000 + Number(micros) / 1_000 >= (ms ?? 0)) return
+    }
   }
 }
 

@@ -124,7 +124,12 @@ export class Seats implements AsyncDisposable {
       layout ??= await this.#loadLayout()
       if (layout === undefined) return { status: 'no-event', id, seats }
       const found = layout.find(seats)
-      if (!('cells' in found)) return { status: 'invalid', id, seats, ...found }
+      if (!('cells' in found)) {
+        // A seat that this process does not know may stand in a layout that was made since.
+        if (found.reason !== 'unknown-seat' || attempt > 0) return { status: 'invalid', id, seats, ...found }
+        layout = undefined
+        continue
+      }
       const cells = packCells(found.cells)
       const reply = await scripts.holdScript.run(
         this.#events.redis,
