@@ -55,18 +55,22 @@ function isPlain(value: unknown, depth: number): boolean {
     default:
       return false
   }
-  if (value === null) return true
+  return value === null || isPlainHolder(value, depth)
+}
+
+function isPlainHolder(holder: object, depth: number): boolean {
   if (depth > QUICK_DEPTH) return false
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false
+  if (Array.isArray(holder)) {
+    for (let i = 0; i < holder.length; i++) if (!isPlain(holder[i], depth + 1)) return false
     return true
   }
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false
-  for (const key in value) {
-    const field = (value as Record<string, unknown>)[key]
-    if (key === 'toJSON' || !isPlain(field, depth + 1)) return false
+  if (Object.getPrototypeOf(holder) !== Object.prototype) return false
+  for (const key in holder) {
+    const field = (holder as Record<string, unknown>)[key]
+    // Texts are the most, and need no call.
+    if (typeof field !== 'string' && !isPlain(field, depth + 1)) return false
   }
-  return true
+  return !('toJSON' in holder)
 }
 
 type Path = (string | number)[]

@@ -3,7 +3,7 @@ import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import type { Reply } from '../redis/wire.ts'
 import type { CacheKeys } from './keys.ts'
-import { fillScript, leaseScript, putScript } from './lua.generated.ts'
+import { fillScript, type LeaseReply, leaseScript, putScript } from './lua.generated.ts'
 
 /** How long a load's lease lasts unless renewed: a killed holder keeps the others waiting for no longer. */
 export const LEASE_MS = 3_000
@@ -64,19 +64,19 @@ export class Entries {
       { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
       this.#leaseOptions,
     )
-    return readAnswer(reply[1], reply[2])
+    return reply[0] === 'granted' ? { state: 'granted', token } : readAnswer(reply[1], reply[2], token)
   }
 
   /** Writes what was loaded for one entry under `token`. False when its lease stands no more. */
   async fillOne(token: string, id: string, lifeMs: number, frame: string): Promise<boolean> {
     const entry = this.#keys.entry(id)
-    const [, outcome] = await fillScript.run(
+    const [word] = await fillScript.run(
       this.#redis,
       { pairs: [entry, this.#keys.leaseOf(entry)] },
       { token, channel: this.#channel, frames: [String(lifeMs), frame] },
       this.#fillOptions,
     )
-    return outcome === 'filled'
+    return word === 'filled'
   }
 
   /** Asks for the right to load each of `ids`. `look`: answer a value that is there by now. */
@@ -92,12 +92,14 @@ export class Entries {
         ),
       ),
     )
+    const granted: LeaseAnswer = { state: 'granted', token }
+    const read = ([word, ...answers]: LeaseReply, lot: readonly string[]) =>
+      lot.map((_, i) => (word === 'granted' ? granted : readAnswer(answers[2 * i], answers[2 * i + 1], token)))
+    if (lots.length === 1) return read(replies[0] as LeaseReply, ids)
     const byId = new Map<string, LeaseAnswer>()
-    replies.forEach(([, ...answers], l) => {
-      const lot = lots[l] as readonly string[]
-      lot.forEach((id, i) => {
-        byId.set(id, readAnswer(answers[2 * i], answers[2 * i + 1]))
-      })
+    lots.forEach((lot, l) => {
+      const answers = read(replies[l] as LeaseReply, lot)
+      lot.forEach((id, i) => void byId.set(id, answers[i] as LeaseAnswer))
     })
     return ids.map((id) => byId.get(id) as LeaseAnswer)
   }
@@ -108,14 +110,14 @@ export class Entries {
     const filled = new Set<string>()
     await Promise.all(
       lots.map(async (lot) => {
-        const [, ...outcomes] = await fillScript.run(
+        const [word, ...outcomes] = await fillScript.run(
           this.#redis,
           { pairs: this.#pairs(lot.map(({ id }) => id)) },
           { token, channel: this.#channel, frames: lot.flatMap(({ lifeMs, frame }) => [String(lifeMs), frame]) },
           this.#fillOptions,
         )
         lot.forEach(({ id }, i) => {
-          if (outcomes[i] === 'filled') filled.add(id)
+          if (word === 'filled' || outcomes[i] === 'filled') filled.add(id)
         })
       }),
     )
@@ -152,7 +154,8 @@ export class Entries {
   }
 }
 
-function readAnswer(state: Reply | undefined, payload: Reply | undefined): LeaseAnswer {
+function readAnswer(state: Reply | undefined, payload: Reply | undefined, own: string): LeaseAnswer {
   const word = String(state) as LeaseAnswer['state']
-  return word === 'value' ? { state: word, frame: payload as Buffer } : { state: word, token: String(payload) }
+  if (word === 'value') return { state: word, frame: payload as Buffer }
+  return { state: word, token: word === 'granted' ? own : String(payload) }
 }

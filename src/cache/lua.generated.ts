@@ -6,14 +6,14 @@ import { defineScript } from '../redis/script.ts'
 /** write what was loaded for each entry whose lease still stands, and end the lease. */
 export const fillScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly channel: string; readonly frames: readonly (Buffer | string)[] }, FillReply>({
   name: 'cache/fill',
-  sha: '87c6afca8707cc2c65f6914f0ed017c10a0518f3',
+  sha: 'f4854c9d88c0e9adf012b1cca88069223b42f859',
   flags: [],
   keys: ["pairs…"],
   args: ["token","channel","frames…"],
-  replies: {"fills":["text…"]},
-  lua: "#!lua\nlocal outcomes = {'fills'}\nfor i = 1, #KEYS, 2 do\n  local lease = redis.call('GET', KEYS[i + 1])\n  local stands = lease and string.sub(lease, 1, 22) == ARGV[1]\n  if stands then\n    redis.call('SET', KEYS[i], ARGV[i + 3], 'PX', ARGV[i + 2])\n    redis.call('DEL', KEYS[i + 1])\n  end\n  outcomes[#outcomes + 1] = stands and 'filled' or 'voided'\n  if ARGV[2] ~= '' and (not stands or #lease > 22) then\n    redis.call('PUBLISH', ARGV[2], KEYS[i])\n  end\nend\nreturn outcomes\n",
+  replies: {"filled":[],"mixed":["text…"]},
+  lua: "#!lua\nlocal voided = 0\nlocal outcomes = {'mixed'}\nfor i = 1, #KEYS, 2 do\n  local lease = redis.call('GET', KEYS[i + 1])\n  local stands = lease and string.sub(lease, 1, 22) == ARGV[1]\n  if stands then\n    redis.call('SET', KEYS[i], ARGV[i + 3], 'PX', ARGV[i + 2])\n    redis.call('DEL', KEYS[i + 1])\n  else\n    voided = voided + 1\n  end\n  outcomes[#outcomes + 1] = stands and 'filled' or 'voided'\n  if ARGV[2] ~= '' and (not stands or #lease > 22) then\n    redis.call('PUBLISH', ARGV[2], KEYS[i])\n  end\nend\nif voided == 0 then\n  return {'filled'}\nend\nreturn outcomes\n",
 })
-export type FillReply = readonly [word: 'fills', ...outcomes: readonly string[]]
+export type FillReply = readonly ['filled'] | readonly [word: 'mixed', ...outcomes: readonly string[]]
 
 /** give some tags a new epoch, so that no entry that carries an older one is fresh. */
 export const invalidateTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly nonce: string; readonly lifeMs: number }, InvalidateTagsReply>({
@@ -30,14 +30,14 @@ export type InvalidateTagsReply = readonly ['invalidated']
 /** for each entry, its value if there is one by now, else the right to load it, granted or another's. */
 export const leaseScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
   name: 'cache/lease',
-  sha: 'bb1cc2bb5ca2305046cdbd7c6c3f1e38680082c9',
+  sha: '87a3a41db64ec6dbe62eaacd03d6b6250718a961',
   flags: [],
   keys: ["pairs…"],
   args: ["token","leaseMs","read","waits"],
-  replies: {"leases":["bytes…"]},
-  lua: "#!lua\nlocal answers = {'leases'}\nfor i = 1, #KEYS, 2 do\n  local n = #answers\n  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])\n  if type(value) == 'string' then\n    answers[n + 1], answers[n + 2] = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if not other or string.sub(other, 1, 22) == ARGV[1] then\n      answers[n + 1], answers[n + 2] = 'granted', ARGV[1]\n    else\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      answers[n + 1], answers[n + 2] = 'held', string.sub(other, 1, 22)\n    end\n  end\nend\nreturn answers\n",
+  replies: {"granted":[],"mixed":["bytes…"]},
+  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 2 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] == '1' and redis.call('GET', KEYS[i])\n  if value then\n    word, payload = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '1' and string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22)\n    end\n  end\n  if word ~= 'granted' and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 2 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
 })
-export type LeaseReply = readonly [word: 'leases', ...answers: readonly Buffer[]]
+export type LeaseReply = readonly ['granted'] | readonly [word: 'mixed', ...answers: readonly Buffer[]]
 
 /** write an entry, and void any load of it that is under way. */
 export const putScript = defineScript<{ readonly value: Key; readonly lease: Key }, { readonly frame: Buffer | string; readonly lifeMs: number; readonly channel: string }, PutReply>({

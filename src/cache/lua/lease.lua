@@ -5,31 +5,40 @@
 --       leaseMs  int    how long a grant lasts unless it is renewed
 --       read     text   '1': answer values; '0': the caller has just looked and found none
 --       waits    text   '1': mark a lease of another's, so that its end is published; '0': share it
--- REPLY {'leases', answers…:bytes}   by entry two: 'value', the frame | 'granted', token | 'held', the other's token
+-- REPLY {'granted'} | {'mixed', answers…:bytes}   granted: all of them; mixed, by entry two: 'value', the frame |
+--       'granted', '' | 'held', the other's token
 -- WHY   a fill is accepted only while its lease stands, and every invalidation deletes the lease: so no value that was
 --       loaded before an invalidation can be written after it (Nishtala et al. 2013, leases)
---       Whoever shares a lease starts it anew: it may be the rest of a load that has failed. A value of another type is foreign, and
---       a miss.
 -- COST  O(entries), at most 3 commands each
-local answers = {'leases'}
+local others
 for i = 1, #KEYS, 2 do
-  local n = #answers
-  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])
-  if type(value) == 'string' then
-    answers[n + 1], answers[n + 2] = 'value', value
+  local word, payload = 'granted', ''
+  local value = ARGV[3] == '1' and redis.call('GET', KEYS[i])
+  if value then
+    word, payload = 'value', value
   else
     local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
     -- Its own token: the answer to a first try was lost on the way.
-    if not other or string.sub(other, 1, 22) == ARGV[1] then
-      answers[n + 1], answers[n + 2] = 'granted', ARGV[1]
-    else
-      if ARGV[4] == '0' then
-        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])
-      elseif string.sub(other, -1) ~= '+' then
+    if other and string.sub(other, 1, 22) ~= ARGV[1] then
+      if ARGV[4] == '1' and string.sub(other, -1) ~= '+' then
         redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')
       end
-      answers[n + 1], answers[n + 2] = 'held', string.sub(other, 1, 22)
+      word, payload = 'held', string.sub(other, 1, 22)
     end
   end
+  if word ~= 'granted' and not others then
+    others = {'mixed'}
+    for _ = 1, i - 1, 2 do
+      others[#others + 1] = 'granted'
+      others[#others + 1] = ''
+    end
+  end
+  if others then
+    others[#others + 1] = word
+    others[#others + 1] = payload
+  end
 end
-return answers
+if others then
+  return others
+end
+return {'granted'}
