@@ -12,6 +12,7 @@ test('takes the first word of an answer as its kind', () => {
 test.each([
   ["OOM command not allowed when used memory > 'maxmemory'.", 'SERVER_FULL', true],
   ["NOPERM this user has no permissions to run the 'get' command", 'SERVER_DENIED', false],
+  ["ERR The user executing the script can't run this command or subcommand script: x", 'SERVER_DENIED', false],
   ['NOAUTH Authentication required.', 'AUTH_FAILED', false],
   ['WRONGPASS invalid username-password pair or user is disabled.', 'AUTH_FAILED', false],
   ['WRONGTYPE Operation against a key', 'SERVER_ERROR', false],

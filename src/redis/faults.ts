@@ -19,10 +19,14 @@ export const isRefusal = (fault: ReplyFault | LinkFault): boolean =>
 export const isLasting = (fault: ReplyFault): boolean =>
   fault.prefix === 'NOPERM' || fault.message.includes('DB index is out of range')
 
+const SCRIPT_DENIED = "ERR The user executing the script can't"
+
 /** The typed error for a server's answer. `needs` says what the operation's room must be allowed to do. */
 export function replyError(operation: string, fault: ReplyFault, needs?: string): HoldfastError {
-  const fields = { reply: fault.prefix, cause: fault, ...(needs === undefined ? {} : { needs }) }
-  switch (fault.prefix) {
+  // What a script may not do comes as a plain ERR.
+  const prefix = fault.message.startsWith(SCRIPT_DENIED) ? 'NOPERM' : fault.prefix
+  const fields = { reply: prefix, cause: fault, ...(needs === undefined ? {} : { needs }) }
+  switch (prefix) {
     case 'OOM':
       return new ServerError('SERVER_FULL', operation, 'the server is at maxmemory and refuses writes', {
         ...fields,
