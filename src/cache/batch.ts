@@ -3,8 +3,8 @@ import { ConfigError, describe } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage } from '../redis/redis.ts'
-import type { FilledEntry } from './entries.ts'
-import { type Flight, type Landing, markMoment } from './flight.ts'
+import type { FilledEntry, LeaseAnswer } from './entries.ts'
+import { Flight, type Landing, markMoment } from './flight.ts'
 import type { TagStamp } from './frame.ts'
 import type { LoadMany } from './options.ts'
 import { type LoadPlan, mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
@@ -23,13 +23,8 @@ export interface BatchPlan {
   readonly came: number
 }
 
-/** One id of a batch: its flight, which others may board, and how to land it. */
-interface Passenger {
-  readonly id: string
-  readonly flight: Flight
-  readonly land: (landing: Landing | Promise<Landing>) => void
-  readonly crash: (error: unknown) => void
-}
+/** By id, how it ended; a promise for one that another process is loading. */
+type Landings = ReadonlyMap<string, Landing | Promise<Landing>>
 
 /**
  * Loads many ids by one call of the loader, under a lease for each: the same promise as for one id, at two round trips for all.
@@ -43,17 +38,20 @@ export async function loadBatch(
   onValue: (id: string, value: unknown) => void,
   again: (id: string, plan: LoadPlan) => Promise<unknown>,
 ): Promise<void> {
-  const passengers: Passenger[] = []
+  const own: string[] = []
   const boarded: Promise<void>[] = []
   for (const id of ids) {
     const flying = refill.flying(id)
-    if (flying !== undefined && (!flying.behind || plan.behind)) {
-      if (!plan.behind) boarded.push(board(id, flying, plan, onValue, again))
-    } else passengers.push(launch(refill, id, plan.behind))
+    if (flying === undefined || (flying.behind && !plan.behind)) own.push(id)
+    else if (!plan.behind) boarded.push(board(id, flying, plan, onValue, again))
   }
-  const flown = passengers.length === 0 ? undefined : fly(room, refill, passengers, plan)
-  const own = passengers.map(async ({ id, flight }) => onValue(id, (await flight.landing).value))
-  await Promise.all([flown, ...own, ...boarded])
+  if (own.length > 0) {
+    const landings = launch(room, refill, own, plan)
+    // Those who boarded reject with it too; one rejection is enough for the caller.
+    for (const waiting of boarded) waiting.catch(() => {})
+    for (const [id, landing] of await landings) onValue(id, (await landing).value)
+  }
+  await Promise.all(boarded)
 }
 
 async function board(
@@ -67,84 +65,87 @@ async function board(
   onValue(id, landed === undefined ? await again(id, planForOne(id, plan)) : landed.value)
 }
 
-function launch(refill: Refill, id: string, behind: boolean): Passenger {
-  let land: Passenger['land'] = () => {}
-  let crash: Passenger['crash'] = () => {}
-  const landing = new Promise<Landing>((resolve, reject) => {
-    land = resolve
-    crash = reject
+/** One flight for all of them; each id can be boarded, and only those that are cost a promise of their own. */
+function launch(room: RefillRoom, refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
+  const landings = fly(room, refill, ids, plan)
+  const flights = ids.map((id) => {
+    const flight = new Flight(plan.behind, () => landings.then((all) => all.get(id) as Landing | Promise<Landing>))
+    refill.announce(id, flight)
+    return flight
   })
-  return { id, flight: refill.launch(id, behind, () => landing), land, crash }
-}
-
-async function fly(room: RefillRoom, refill: Refill, passengers: readonly Passenger[], plan: BatchPlan): Promise<void> {
-  try {
-    if (!plan.reachable) return await flyWithoutLease(refill, passengers, plan)
-    const tagged = room.options.dynamicTags !== undefined || plan.tags.length > 0
-    const token = randomId(TOKEN_LENGTH)
-    const askedMs = monotonicMs()
-    let answers: Awaited<ReturnType<RefillRoom['entries']['lease']>>
-    let moment: TagMoment | undefined
-    try {
-      const ids = passengers.map(({ id }) => id)
-      const asked = room.entries.lease(ids, token, false)
-      if (tagged) [moment] = await Promise.all([room.tags.begin(plan.tags), asked])
-      answers = await asked
-    } catch (error) {
-      if (room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
-      return await flyWithoutLease(refill, passengers, plan)
-    }
-    const byToken = new Map<string, Passenger[]>()
-    passengers.forEach((passenger, i) => {
-      const answer = answers[i]
-      if (answer?.state === 'held' && room.options.fleet) {
-        // Another process loads this one: wait for it as a single caller would.
-        passenger.land(refill.fly(passenger.id, planForOne(passenger.id, plan), passenger.flight, true))
-      } else if (answer !== undefined && answer.state !== 'value') {
-        const others = byToken.get(answer.token)
-        if (others === undefined) byToken.set(answer.token, [passenger])
-        else others.push(passenger)
-      }
+  const end = (all?: Landings) =>
+    ids.forEach((id, i) => {
+      const over = () => refill.end(id, flights[i] as Flight)
+      const landing = all?.get(id)
+      if (landing instanceof Promise) landing.then(over, over)
+      else over()
     })
-    if (byToken.size > 0) await flyUnder(room, refill, byToken, token, askedMs, plan, moment)
-  } catch (error) {
-    for (const { crash } of passengers) crash(error)
-    throw error
-  }
+  landings.then(end, () => end())
+  return landings
 }
 
-async function flyWithoutLease(refill: Refill, passengers: readonly Passenger[], plan: BatchPlan): Promise<void> {
-  const goodBefore = markMoment()
-  const values = await load(refill, passengers, plan)
-  passengers.forEach(({ land }, i) => {
-    land({ value: values[i], goodBefore })
+async function fly(room: RefillRoom, refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
+  if (!plan.reachable) return flyWithoutLease(refill, ids, plan)
+  const tagged = room.options.dynamicTags !== undefined || plan.tags.length > 0
+  const token = randomId(TOKEN_LENGTH)
+  const askedMs = monotonicMs()
+  let answers: readonly LeaseAnswer[]
+  let moment: TagMoment | undefined
+  try {
+    const asked = room.entries.lease(ids, token, false)
+    if (tagged) [moment] = await Promise.all([room.tags.begin(plan.tags, plan.ttlMs), asked])
+    answers = await asked
+  } catch (error) {
+    if (room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
+    return flyWithoutLease(refill, ids, plan)
+  }
+  const landings = new Map<string, Landing | Promise<Landing>>()
+  const byToken = new Map<string, string[]>()
+  ids.forEach((id, i) => {
+    const answer = answers[i] as LeaseAnswer
+    if (answer.state === 'held' && room.options.fleet) {
+      // Another process loads this one: wait for it as a single caller would.
+      const landing = refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true })
+      landing.catch(() => {})
+      landings.set(id, landing)
+    } else if (answer.state !== 'value') {
+      const others = byToken.get(answer.token)
+      if (others === undefined) byToken.set(answer.token, [id])
+      else others.push(id)
+    }
   })
+  if (byToken.size > 0) await flyUnder(room, refill, byToken, token, askedMs, plan, moment, landings)
+  return landings
+}
+
+async function flyWithoutLease(refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
+  const goodBefore = markMoment()
+  const values = await load(refill, ids, plan)
+  return new Map(ids.map((id, i) => [id, { value: values[i], goodBefore }]))
 }
 
 async function flyUnder(
   room: RefillRoom,
   refill: Refill,
-  byToken: ReadonlyMap<string, readonly Passenger[]>,
+  byToken: ReadonlyMap<string, readonly string[]>,
   token: string,
   askedMs: number,
   plan: BatchPlan,
   moment: TagMoment | undefined,
+  landings: Map<string, Landing | Promise<Landing>>,
 ): Promise<void> {
   const { redis, keys, options } = room
-  const loading = [...byToken.values()].flat()
-  const own = (byToken.get(token) ?? []).map(({ id }) => keys.lease(id))
+  const ids = [...byToken.values()].flat()
+  const own = (byToken.get(token) ?? []).map((id) => keys.lease(id))
   const held = own.length === 0 ? undefined : room.keeper.hold(own, token, askedMs)
   const loadMoment = markMoment()
   try {
-    const values = await load(refill, loading, plan)
-    const loaded = new Map(loading.map(({ id }, i) => [id, values[i]]))
+    const values = await load(refill, ids, plan)
+    const loaded = new Map(ids.map((id, i) => [id, values[i]]))
     const fillMoment = markMoment()
     const filled = await settle(room, refill, byToken, loaded, plan, moment)
-    if (filled !== undefined) refill.counts.voided += loading.length - filled.size
-    for (const { id, land } of loading) {
-      const goodBefore = filled?.has(id) ? fillMoment : loadMoment
-      land({ value: loaded.get(id), goodBefore })
-    }
+    if (filled !== undefined) refill.counts.voided += ids.length - filled.size
+    for (const [id, value] of loaded) landings.set(id, { value, goodBefore: filled?.has(id) ? fillMoment : loadMoment })
   } catch (error) {
     if (options.fleet) releaseLeases(redis, own, token, keys.channel, 'cache.release').catch(() => {})
     throw error
@@ -157,7 +158,7 @@ async function flyUnder(
 async function settle(
   room: RefillRoom,
   refill: Refill,
-  byToken: ReadonlyMap<string, readonly Passenger[]>,
+  byToken: ReadonlyMap<string, readonly string[]>,
   loaded: ReadonlyMap<string, unknown>,
   plan: BatchPlan,
   moment: TagMoment | undefined,
@@ -169,13 +170,13 @@ async function settle(
     if (moment !== undefined)
       for (const [id, value] of loaded) if (value !== undefined) tagsOf.set(id, refill.tagsOf(id, value, plan.tags))
     const all = [...new Set([...tagsOf.values()].flat())]
-    const stamps = all.length === 0 || moment === undefined ? [] : await tags.settle(all, moment)
+    const stamps = all.length === 0 || moment === undefined ? [] : await tags.settle(all, moment, plan.ttlMs)
     const stampOf = new Map((stamps ?? []).map((stamp) => [stamp.tag, stamp]))
     await Promise.all(
-      [...byToken].map(async ([token, passengers]) => {
+      [...byToken].map(async ([token, ids]) => {
         const fills: FilledEntry[] = []
         const empty: string[] = []
-        for (const { id } of passengers) {
+        for (const id of ids) {
           const value = loaded.get(id)
           if (value === undefined || stamps === undefined) empty.push(id)
           else {
@@ -198,17 +199,16 @@ async function settle(
     if (!mayLoadDespite(error)) throw error
     // The server refused: the values are there, only not kept. Nor need others wait for these leases.
     if (!isOutage(error) && options.fleet)
-      for (const [token, passengers] of byToken) {
-        const leases = passengers.map(({ id }) => keys.lease(id))
+      for (const [token, ids] of byToken) {
+        const leases = ids.map((id) => keys.lease(id))
         releaseLeases(redis, leases, token, keys.channel, 'cache.release').catch(() => {})
       }
     return isOutage(error) ? undefined : stood
   }
 }
 
-/** One call of the loader, answered in the order of the passengers. */
-async function load(refill: Refill, passengers: readonly Passenger[], plan: BatchPlan): Promise<readonly unknown[]> {
-  const ids = passengers.map(({ id }) => id)
+/** One call of the loader, answered in the order of the ids. */
+async function load(refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<readonly unknown[]> {
   return inOrder(ids, await refill.runLoader((context) => plan.loadMany(ids, context)))
 }
 

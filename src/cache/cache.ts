@@ -1,6 +1,6 @@
 import { unlessAborted } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
-import { ConfigError, ConnectionError } from '../base/errors.ts'
+import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
@@ -269,6 +269,8 @@ export class Cache<T> {
       return found
     } catch (error) {
       keep?.(undefined)
+      // Not a text: somebody else's, and a miss like any other bytes that are not ours. The fill replaces it.
+      if (error instanceof ServerError && error.reply === 'WRONGTYPE') return undefined
       throw error
     }
   }
@@ -464,7 +466,7 @@ export class Cache<T> {
       if (this.#options.write !== undefined) await persist(this.#options.write, id, value, options.signal)
       this.#forget(id)
       const tags = this.#refill.tagsOf(id, value, plan.tags)
-      const stamps = tags.length === 0 ? [] : (await this.#tags.begin(tags)).stamps
+      const stamps = tags.length === 0 ? [] : (await this.#tags.begin(tags, plan.ttlMs)).stamps
       const { lifeMs, frame } = this.#refill.frame(value, plan.ttlMs, stamps)
       await this.#entries.put(id, lifeMs, frame)
       this.#forget(id)

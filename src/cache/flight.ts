@@ -31,14 +31,21 @@ export const momentNow = (): number => moments
 export const markMoment = (): number => ++moments
 
 export class Flight {
-  readonly landing: Promise<Landing>
   /** True when it refreshes a value that can still be served: nobody needs to wait for it. */
   readonly behind: boolean
+  readonly #land: () => Promise<Landing>
+  #landing: Promise<Landing> | undefined
 
-  /** Whoever launches it may take `landing` as it is: he came before all that it does. */
-  constructor(behind: boolean, fly: (flight: Flight) => Promise<Landing>) {
+  /** `land` gives its answer, and is asked once, when the first passenger asks. */
+  constructor(behind: boolean, land: () => Promise<Landing>) {
     this.behind = behind
-    this.landing = fly(this)
+    this.#land = land
+  }
+
+  /** Whoever launches it may take this as it is: he came before all that it does. */
+  get landing(): Promise<Landing> {
+    this.#landing ??= this.#land()
+    return this.#landing
   }
 
   /** Waits for the answer, for someone who came at `came`. Undefined when it is not good for him: begin again. */

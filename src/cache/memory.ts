@@ -167,7 +167,10 @@ export class MemoryTier {
     const kept = this.#kept.get(id)
     if (kept !== undefined) this.#drop(kept)
     const reading = this.#reading.get(id)
-    if (reading !== undefined) reading.changed = true
+    if (reading === undefined) return
+    reading.changed = true
+    // Reads that begin from now on are none of its: on a busy key there is always one under way, and nothing would be kept again.
+    this.#reading.delete(id)
   }
 
   forgetTags(tags: readonly string[]): void {
@@ -178,7 +181,7 @@ export class MemoryTier {
 
   forgetWhere(matches: (id: string) => boolean): void {
     for (const id of this.#kept.keys()) if (matches(id)) this.forget(id)
-    for (const [id, reading] of this.#reading) if (matches(id)) reading.changed = true
+    for (const id of this.#reading.keys()) if (matches(id)) this.forget(id)
   }
 
   #onKey(key: string): void {
@@ -204,9 +207,23 @@ export class MemoryTier {
   }
 }
 
-/** Freezes plain data through and through. Maps, Sets, Dates and bytes cannot be frozen; treat them as read-only. */
+/** Freezes data through and through, Maps, Sets and Dates too. Bytes cannot be frozen: treat them as read-only. */
 function freezeDeep(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
-  for (const key of Object.keys(value)) freezeDeep((value as Record<string, unknown>)[key])
+  if (value instanceof Map) for (const pair of value) pair.forEach(freezeDeep)
+  else if (value instanceof Set) value.forEach(freezeDeep)
+  else if (!(value instanceof Date))
+    for (const key of Object.keys(value)) freezeDeep((value as Record<string, unknown>)[key])
+  if (value instanceof Map || value instanceof Set) Object.defineProperties(value, REFUSING_COLLECTION)
+  else if (value instanceof Date) Object.defineProperties(value, REFUSING_DATE)
   return Object.freeze(value)
 }
+
+const refuse = () => {
+  throw new TypeError('A value that is kept in memory is shared by all callers: copy it before you change it')
+}
+/** Their content is no property and does not freeze: so what would change it is hidden by what refuses. */
+const refusing = (names: readonly string[]): PropertyDescriptorMap =>
+  Object.fromEntries(names.map((name) => [name, { value: refuse }]))
+const REFUSING_COLLECTION = refusing(['set', 'add', 'delete', 'clear'])
+const REFUSING_DATE = refusing(Object.getOwnPropertyNames(Date.prototype).filter((name) => name.startsWith('set')))

@@ -8,7 +8,7 @@ import type { Entries, LeaseAnswer } from './entries.ts'
 import { Flight, type Landing, markMoment } from './flight.ts'
 import { encodeFrame, type TagStamp } from './frame.ts'
 import type { CacheKeys } from './keys.ts'
-import type { LoadContext, ResolvedCacheOptions } from './options.ts'
+import { checkTags, type LoadContext, type ResolvedCacheOptions } from './options.ts'
 import type { TagMoment, TagTable } from './tags.ts'
 import type { FillBell } from './waiting.ts'
 
@@ -67,14 +67,22 @@ export class Refill {
   }
 
   /** Puts a flight in the air for `id`; whoever comes meanwhile may board it. */
-  launch(id: string, behind: boolean, fly: (flight: Flight) => Promise<Landing>): Flight {
-    const flight = new Flight(behind, fly)
+  launch(id: string, behind: boolean, land: () => Promise<Landing>): Flight {
+    const flight = new Flight(behind, land)
     this.#flights.set(id, flight)
-    const land = () => {
-      if (this.#flights.get(id) === flight) this.#flights.delete(id)
-    }
-    flight.landing.then(land, land)
+    const end = () => this.end(id, flight)
+    flight.landing.then(end, end)
     return flight
+  }
+
+  /** Lets callers board a flight whose end somebody else sees to. */
+  announce(id: string, flight: Flight): void {
+    this.#flights.set(id, flight)
+  }
+
+  /** The flight has landed: who comes now looks in Redis again. */
+  end(id: string, flight: Flight): void {
+    if (this.#flights.get(id) === flight) this.#flights.delete(id)
   }
 
   /** Callers who come from now on do not board: what the flight brings may be older than what they must see. */
@@ -88,7 +96,7 @@ export class Refill {
 
   /** Loads `id` under a lease. `behind`: a stale value is being served meanwhile. `look`: nobody has looked in Redis yet. */
   begin(id: string, plan: LoadPlan, how: { behind: boolean; look: boolean }): Flight {
-    return this.launch(id, how.behind, (flight) => this.fly(id, plan, flight, how.look))
+    return this.launch(id, how.behind, () => this.fly(id, plan, how))
   }
 
   /** Loads `id` while Redis cannot be asked: no lease, nothing is stored. */
@@ -109,10 +117,10 @@ export class Refill {
   }
 
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
-  async fly(id: string, plan: LoadPlan, flight: Flight, lookFirst: boolean): Promise<Landing> {
+  async fly(id: string, plan: LoadPlan, how: { behind: boolean; look: boolean }): Promise<Landing> {
     const { entries, tags, bell, options } = this.#room
     const tagged = options.dynamicTags !== undefined || plan.tags.length > 0
-    let look = options.fleet || lookFirst
+    let look = options.fleet || how.look
     if (options.fleet) void bell.listen()
     for (;;) {
       const token = randomId(TOKEN_LENGTH)
@@ -123,7 +131,7 @@ export class Refill {
       let answer: LeaseAnswer
       try {
         const asked = entries.leaseOne(id, token, look)
-        if (tagged) [moment] = await Promise.all([tags.begin(plan.tags), asked])
+        if (tagged) [moment] = await Promise.all([tags.begin(plan.tags, plan.ttlMs), asked])
         answer = await asked
       } catch (error) {
         ring?.cancel()
@@ -142,7 +150,7 @@ export class Refill {
         look = false
       } else if (answer.state === 'held' && options.fleet) {
         // Somebody else refreshes it, and until then the stale value serves.
-        if (flight.behind) {
+        if (how.behind) {
           ring?.cancel()
           return { value: undefined, goodBefore: 0 }
         }
@@ -192,7 +200,7 @@ export class Refill {
     const { entries } = this.#room
     try {
       if (value === undefined) return await this.#release(id, token)
-      const stamps = moment === undefined ? [] : await this.stamp(id, value, plan.tags, moment)
+      const stamps = moment === undefined ? [] : await this.stamp(id, value, plan, moment)
       if (stamps === undefined) {
         if (this.#room.options.fleet) await this.#release(id, token)
         return false
@@ -208,14 +216,9 @@ export class Refill {
   }
 
   /** The stamps for a loaded value, or undefined when one of its tags was invalidated since the load began. */
-  async stamp(
-    id: string,
-    value: unknown,
-    tags: readonly string[],
-    moment: TagMoment,
-  ): Promise<readonly TagStamp[] | undefined> {
-    const all = this.tagsOf(id, value, tags)
-    return all.length === 0 ? [] : this.#room.tags.settle(all, moment)
+  async stamp(id: string, value: unknown, plan: LoadPlan, moment: TagMoment): Promise<readonly TagStamp[] | undefined> {
+    const all = this.tagsOf(id, value, plan.tags)
+    return all.length === 0 ? [] : this.#room.tags.settle(all, moment, plan.ttlMs)
   }
 
   /** Every tag of a value: the given ones and those its cache derives from it. */
@@ -223,7 +226,7 @@ export class Refill {
     const { dynamicTags } = this.#room.options
     if (dynamicTags === undefined || value === null) return given
     const derived = dynamicTags(value, id)
-    return given.length === 0 && derived.length < 2 ? derived : [...new Set([...given, ...derived])]
+    return checkTags('tags', given.length === 0 || !Array.isArray(derived) ? derived : [...given, ...derived])
   }
 
   /** A value's frame, and how long Redis keeps it. */

@@ -80,15 +80,15 @@ export class TagTable {
   }
 
   /** The state at the beginning of a load, for tags that are known before it. */
-  async begin(tags: readonly string[]): Promise<TagMoment> {
-    const reply = await this.#touch(tags, '')
+  async begin(tags: readonly string[], ttlMs?: number): Promise<TagMoment> {
+    const reply = await this.#touch(tags, '', ttlMs)
     const [, generation = '0', ...epochs] = reply as readonly string[]
     return { generation, stamps: tags.map((tag, i) => ({ tag, epoch: epochs[i] as string })) }
   }
 
   /** The stamps of `tags` for a value whose load began at `moment`, or undefined when one of them was invalidated since. */
-  async settle(tags: readonly string[], moment: TagMoment): Promise<readonly TagStamp[] | undefined> {
-    const [word, , ...epochs] = (await this.#touch(tags, moment.generation)) as readonly string[]
+  async settle(tags: readonly string[], moment: TagMoment, ttlMs?: number): Promise<readonly TagStamp[] | undefined> {
+    const [word, , ...epochs] = (await this.#touch(tags, moment.generation, ttlMs)) as readonly string[]
     if (word === 'changed') return undefined
     // The generation is made of time, and a clock may be set back; of tags that were known at the beginning the very epoch is.
     for (const { tag, epoch } of moment.stamps) {
@@ -98,11 +98,12 @@ export class TagTable {
     return tags.map((tag, i) => ({ tag, epoch: epochs[i] as string }))
   }
 
-  #touch(tags: readonly string[], since: string) {
+  // `ttlMs`: of this very entry, where it was given one of its own.
+  #touch(tags: readonly string[], since: string, ttlMs = 0) {
     return touchTagsScript.run(
       this.#redis,
       { generation: this.#keys.generation, tags: this.#tagKeys(tags) },
-      { since, nonce: randomId(6), lifeMs: this.#lifeMs },
+      { since, nonce: randomId(6), lifeMs: this.#lifeMs + 2 * ttlMs },
       { operation: 'cache.tags', repeat: true },
     )
   }

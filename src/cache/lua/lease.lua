@@ -9,18 +9,22 @@
 --       'granted', '' | 'held', the other's token
 -- WHY   a fill is accepted only while its lease stands, and every invalidation deletes the lease: so no value that was
 --       loaded before an invalidation can be written after it (Nishtala et al. 2013, leases)
+--       Whoever shares a lease starts it anew: it may be the rest of a load that has failed. A value of another type is foreign, and
+--       a miss.
 -- COST  O(entries), at most 3 commands each
 local others
 for i = 1, #KEYS, 2 do
   local word, payload = 'granted', ''
-  local value = ARGV[3] == '1' and redis.call('GET', KEYS[i])
-  if value then
+  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])
+  if type(value) == 'string' then
     word, payload = 'value', value
   else
     local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
     -- Its own token: the answer to a first try was lost on the way.
     if other and string.sub(other, 1, 22) ~= ARGV[1] then
-      if ARGV[4] == '1' and string.sub(other, -1) ~= '+' then
+      if ARGV[4] == '0' then
+        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])
+      elseif string.sub(other, -1) ~= '+' then
         redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')
       end
       word, payload = 'held', string.sub(other, 1, 22)
