@@ -54,14 +54,14 @@ export async function auditNight({ redisUrl, namespace, eventId, plan, db }: Aud
 
 function countersAgree({ fields, map }: RawEvent): Invariant {
   const problems: string[] = []
-  for (const [name, letter] of [
-    ['free', '.'],
-    ['held', 'h'],
-    ['sold', 's'],
-  ] as const) {
-    const counted = [...map.values()].filter((found) => found === letter).length
-    if (Number(fields[name]) !== counted) problems.push(`${name}: counter ${fields[name]}, map ${counted}`)
+  const compare = (name: string, counter: number, counted: number) => {
+    if (counter !== counted) problems.push(`${name}: counter ${counter}, map ${counted}`)
   }
+  const count = (letter: string) => [...map.values()].filter((found) => found === letter).length
+  compare('held', Number(fields.held), count('h'))
+  compare('sold', Number(fields.sold), count('s'))
+  compare('seats', Number(fields.seats), map.size)
+  compare('free', Number(fields.seats) - Number(fields.held) - Number(fields.sold), count('.'))
   return { name: 'map = counters', problems }
 }
 

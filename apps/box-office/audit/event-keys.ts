@@ -35,14 +35,15 @@ export interface RawEvent {
   readonly problems: readonly string[]
 }
 
+const HOLD = 'hold:'
+const CUSTOMER = 'customer:'
+
 export async function readEvent(redis: Redis, namespace: string, eventId: string, plan: SeatPlan): Promise<RawEvent> {
   const tag = `{${namespace}:seats:${eventId}}`
-  const [fields, text, records, due, customers, entries] = await Promise.all([
+  const [fields, text, due, entries] = await Promise.all([
     redis.hgetall(tag),
     redis.get(`${tag}:map`),
-    redis.hgetall(`${tag}:holds`),
     redis.zrange(`${tag}:due`, '0', '-1', 'WITHSCORES'),
-    redis.hgetall(`${tag}:customers`),
     redis.xrange(`${tag}:log`, '-', '+'),
   ])
   const problems: string[] = []
@@ -58,24 +59,30 @@ export async function readEvent(redis: Redis, namespace: string, eventId: string
   const seatsAt = (ranges: string) => seatsOf(ranges, cells, problems)
 
   const holds: RawHold[] = []
-  for (const [id, record] of Object.entries(records)) {
-    const hold = id === '' ? undefined : readHold(id, record, seatsAt)
+  const customers = new Map<string, number>()
+  for (const [field, value] of Object.entries(fields)) {
+    if (field.startsWith(CUSTOMER)) customers.set(field.slice(CUSTOMER.length), Number(value))
+    if (!field.startsWith(HOLD)) continue
+    const hold = readHold(field.slice(HOLD.length), value, seatsAt)
     if (hold !== undefined) holds.push(hold)
-    else if (id !== '') problems.push(`the record of hold ${id} is unreadable`)
+    else problems.push(`the record of ${field} is unreadable`)
   }
   const log = entries.map(([id, pairs]): RawEntry => {
     const entry = Object.fromEntries(pairs.flatMap((value, i) => (i % 2 === 0 ? [[value, pairs[i + 1] ?? '']] : [])))
     const version = Number(id.split('-')[0])
-    return { version, kind: entry.kind ?? '', hold: entry.hold ?? '', seats: seatsAt(entry.cells ?? '') }
+    return {
+      version,
+      kind: entry.kind ?? '',
+      hold: (entry.hold ?? '').slice(HOLD.length),
+      seats: seatsAt(entry.cells ?? ''),
+    }
   })
   return {
     fields,
     map,
     holds,
-    due: new Map(due.flatMap((id, i) => (i % 2 === 0 && id !== '' ? [[id, Number(due[i + 1])] as const] : []))),
-    customers: new Map(
-      Object.entries(customers).flatMap(([who, n]) => (who === '' ? [] : [[who, Number(n)] as const])),
-    ),
+    due: new Map(due.flatMap((field, i) => dueAt(field, i, due[i + 1]))),
+    customers,
     log,
     problems,
   }
@@ -93,28 +100,38 @@ function cellsOf(plan: SeatPlan): (string | undefined)[] {
   return cells
 }
 
-/** '12+2,45+1' as seats. */
+/** A pair of a sorted set's reply: the hold, and when something is due for it. The empty member is always there. */
+function dueAt(field: string, index: number, score: string | undefined): (readonly [string, number])[] {
+  return index % 2 === 1 || field === '' ? [] : [[field.slice(HOLD.length), Number(score)]]
+}
+
+/** '12-13,45-45' as seats: first and last of each run. */
 function seatsOf(ranges: string, cells: readonly (string | undefined)[], problems: string[]): string[] {
   if (ranges === '') return []
   return ranges.split(',').flatMap((range) => {
-    const [at, count] = range.split('+').map(Number)
-    return Array.from({ length: count ?? 0 }, (_, i) => {
-      const seat = cells[(at ?? 0) + i]
-      if (seat === undefined) problems.push(`cell ${(at ?? 0) + i} is no seat`)
-      return seat ?? `cell ${(at ?? 0) + i}`
+    const [first = 0, last = -1] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, i) => {
+      const seat = cells[first + i]
+      if (seat === undefined) problems.push(`cell ${first + i} is no seat`)
+      return seat ?? `cell ${first + i}`
     })
   })
 }
 
-/** 'h1700000000000|0|12+2|2|5|alice' and what was paid with after the name. */
+/** State, when it ended, when it runs out, how many seats, which, and the customer's field by its length; the payment is the rest. */
 function readHold(id: string, record: string, seatsAt: (ranges: string) => string[]): RawHold | undefined {
-  const match = /^([hser])(\d+)\|(\d+)\|([\d+,]+)\|(\d+)\|(\d+)\|/.exec(record)
+  const match = /^([hser])(\d{13})\|(\d+)\|(\d+)\|([\d,-]+)\|(\d+)\|/.exec(record)
   if (match === null) return undefined
-  const [head, state, , , ranges, count, bytes] = match
+  const [head, state, , , count, ranges, bytes] = match
   const rest = Buffer.from(record).subarray(Buffer.byteLength(head))
   const seats = seatsAt(ranges as string)
-  if (seats.length !== Number(count)) return undefined
-  const customer = rest.subarray(0, Number(bytes)).toString()
-  const payment = rest.subarray(Number(bytes)).toString()
-  return { id, state: state as RawHold['state'], seats, customer, payment }
+  const field = rest.subarray(0, Number(bytes)).toString()
+  if (seats.length !== Number(count) || !field.startsWith(CUSTOMER)) return undefined
+  return {
+    id,
+    state: state as RawHold['state'],
+    seats,
+    customer: field.slice(CUSTOMER.length),
+    payment: rest.subarray(Number(bytes)).toString(),
+  }
 }

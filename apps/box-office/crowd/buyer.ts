@@ -42,6 +42,8 @@ export interface Visitor {
   readonly signal?: AbortSignal
   /** Looks and touches, but buys nothing. */
   readonly idle?: boolean
+  /** Has made up his mind: whatever he gets, he buys. */
+  readonly determined?: boolean
 }
 
 export type Ending = 'bought' | 'released' | 'forgot' | 'late' | 'declined' | 'refused' | 'unknown' | 'nothing-free'
@@ -65,9 +67,11 @@ export async function visit(place: Marketplace, night: Night, visitor: Visitor):
     await think()
     const seats = chooseSeats(night, visitor.states(), wanted, random)
     if (seats.length === 0) return 'nothing-free'
+    // While he makes up his mind, others do too.
+    await think()
     const answer = await hold(seats, attempt)
     if (answer.status === 'held') return keep(answer.claim)
-    if (answer.status === 'limit' || answer.status === 'no-event' || answer.status === 'closed') return 'refused'
+    if (answer.status !== 'taken' && answer.status !== 'paused') return 'refused'
   }
   return 'refused'
 
@@ -88,6 +92,7 @@ export async function visit(place: Marketplace, night: Night, visitor: Visitor):
 
   async function askTooMuch(): Promise<void> {
     const seats = chooseSeats(night, visitor.states(), SEATS_PER_CUSTOMER + 1, random)
+    if (seats.length <= SEATS_PER_CUSTOMER) return
     await desk.hold({ eventId: night.eventId, customer, seats, key: 'too-much-000', holdMs: pace.holdMs })
   }
 
@@ -134,8 +139,9 @@ function ending(answer: PayAnswer): Ending {
   return answer.status === 'settling' ? 'unknown' : 'declined'
 }
 
-function intentOf({ random, idle }: Visitor): Intent {
+function intentOf({ random, idle, determined }: Visitor): Intent {
   const luck = random.next()
+  if (determined) return 'buy'
   if (idle) return luck < 0.5 ? 'release' : 'forget'
   if (luck < 0.7) return 'buy'
   if (luck < 0.8) return 'forget'

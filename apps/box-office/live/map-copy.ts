@@ -12,14 +12,14 @@ import type { EventSeats } from '../seating/nights.ts'
 export type SeatState = 'free' | 'held' | 'offered' | 'sold' | 'blocked'
 
 export interface Update {
-  readonly version: string
+  readonly version: number
   /** `all`: forget what you had. */
   readonly all: boolean
   readonly seats: ReadonlyMap<string, SeatState>
 }
 
 interface Past {
-  readonly version: string
+  readonly version: number
   readonly seats: readonly { readonly id: string; readonly state: SeatState }[]
 }
 
@@ -32,11 +32,11 @@ const RETRY_MS = 1_000
 export interface MapCopy {
   /** Waits for the first reading; rejects when that cannot be done now. */
   ready(): Promise<void>
-  version(): string
+  version(): number
   state(seat: string): SeatState | undefined
   states(): ReadonlyMap<string, SeatState>
   /** What a viewer at `version` must be told; undefined when he has all. */
-  since(version: string | undefined): Update | undefined
+  since(version: number | undefined): Update | undefined
   /** Called after every batch of changes, until the function it returns is called. */
   watch(told: () => void): () => void
   watchers(): number
@@ -48,19 +48,20 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
   const watchers = new Set<() => void>()
   const ending = new AbortController()
   const past: Past[] = []
-  let version = ''
+  let version = 0
   /** The version just before the oldest change in `past`. */
-  let base = ''
+  let base = 0
   let gathering: NodeJS.Timeout | undefined
   /** The reading that those wait for who came before there was anything to see. */
   let first = reading()
 
   async function readWhole(): Promise<void> {
     const map = await seats.map()
+    if (map.status === 'no-event') throw new Error('its seats are not in Redis')
     states.clear()
     for (const seat of map.seats) states.set(seat.id, seat.state)
     past.length = 0
-    version = String(map.version)
+    version = map.version
     base = version
     first.resolve()
     tell()
@@ -69,7 +70,7 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
   async function follow(): Promise<void> {
     for await (const change of seats.changes({ since: version, signal: ending.signal })) {
       for (const seat of change.seats) states.set(seat.id, seat.state)
-      version = String(change.version)
+      version = change.version
       past.push({ version, seats: change.seats })
       if (past.length > MEMORY) {
         const dropped = past.splice(0, MEMORY / 2)
@@ -96,7 +97,7 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
         if (error instanceof HoldfastError && error.code === 'STREAM_LOST') continue
         onFault(error)
         first.reject(error)
-        if (version === '') first = reading()
+        if (version === 0) first = reading()
         await pause(RETRY_MS, ending.signal)
       }
     }

@@ -25,7 +25,7 @@ export function frameOf(update: Update): string {
 
 export function mapStream(view: View, lastEventId: string | undefined, ended: AbortSignal): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  let known = lastEventId
+  let known = lastEventId === undefined ? undefined : Number(lastEventId)
   let beatDue = false
   let left = false
   let wake = () => {}

@@ -45,7 +45,8 @@ export interface HoldRequest {
 export type HoldAnswer =
   | { readonly status: 'held'; readonly claim: Claim }
   | { readonly status: 'taken'; readonly taken: readonly string[] }
-  | { readonly status: 'limit' | 'invalid' | 'no-event' | 'paused' | 'closed' }
+  /** `ended`: this very request was made before, and its hold is over. */
+  | { readonly status: 'limit' | 'invalid' | 'no-event' | 'paused' | 'closed' | 'ended' }
 
 export type PayAnswer =
   | { readonly status: 'paid'; readonly order: Order }
@@ -98,10 +99,11 @@ export function createDesk(options: DeskOptions) {
         for: request.holdMs ?? HOLD_MS,
       }),
     )
-    if (held.status === 'taken') return { ...refused('taken'), taken: held.taken ?? [] }
+    if (held.status === 'taken') return { ...refused('taken'), taken: held.taken }
     if (held.status === 'no-event') return { status: 'no-event' }
     if (held.status !== 'held') return refused(held.status)
-    figures.count('held')
+    if (held.ended === 'released' || held.ended === 'expired') return { status: 'ended' }
+    if (!held.repeated) figures.count('held')
     const { eventId, customer } = request
     return {
       status: 'held',
@@ -118,8 +120,8 @@ export function createDesk(options: DeskOptions) {
   async function release(claim: Claim): Promise<void> {
     const night = await nights.open(claim.eventId)
     if (night === undefined) return
-    await night.seats.release(claim.holdId)
-    figures.count('released')
+    const { status } = await night.seats.release(claim.holdId)
+    if (status === 'released') figures.count('released')
   }
 
   /** Two requests for one hold are one payment: the second gets the answer of the first. */
@@ -197,6 +199,9 @@ export function createDesk(options: DeskOptions) {
       return { status: 'settling', order }
     }
     if (confirmed.status !== 'confirmed') return letGo(order, payment, confirmed.status)
+    // Nothing here can bring this about. Where it is so all the same, nobody may guess which side is right.
+    if (confirmed.payment !== payment || !sameSeats(confirmed.seats, order.seats))
+      throw new Error(`the hold of order ${order.number} was sold otherwise: for ${confirmed.payment}`)
     try {
       const { written, soldOut } = await ledger.sell(order)
       if (written) {
@@ -259,4 +264,8 @@ export function createDesk(options: DeskOptions) {
   }
 
   return { hold, release, pay, settle, isUnderWay }
+}
+
+function sameSeats(a: readonly string[], b: readonly string[]): boolean {
+  return [...a].sort().join() === [...b].sort().join()
 }

@@ -169,11 +169,14 @@ export function createLedger(db: Database) {
   }
 
   /** What was paid for an event, to lay out its seats again as they were. */
-  async function paidOrders(eventId: string): Promise<Order[]> {
-    const rows = await db.query(`select * from orders where event_id = $1 and state = 'paid' order by settled_at`, [
-      eventId,
-    ])
-    return rows.map(toOrder)
+  async function paidOrders(eventId: string): Promise<{ order: Order; payment: string }[]> {
+    const rows = await db.query(
+      `select o.*, p.id as payment from orders o
+       join payments p on p.order_number = o.number and p.attempt = o.attempt
+       where o.event_id = $1 and o.state = 'paid' order by o.settled_at`,
+      [eventId],
+    )
+    return rows.map((row) => ({ order: toOrder(row), payment: row.payment as string }))
   }
 
   return {

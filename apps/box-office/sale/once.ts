@@ -38,7 +38,7 @@ export interface OnceRun {
 
 const VENUE = 'royal-albert-hall'
 /** Buyers under way at once, in all processes together. */
-const AT_ONCE = 96
+const AT_ONCE = 64
 /** Refused buyers come back so often. */
 const ROUNDS = 4
 /** How long the last holds may take to run out. */

@@ -18,6 +18,9 @@ export interface Share {
 /** Nobody thinks long, so that the contest is real; who forgets blocks his seats for a second and a half. */
 const PACE: Pace = { thinkMs: 12, holdMs: 60_000, forgottenMs: 1_500, tries: 6 }
 
+/** Who comes for the third time forgets nothing and gives nothing back: so the night is sold to its end. */
+const MIND_MADE_UP = 2
+
 export async function sell(trade: Trade, share: Share): Promise<Map<number, Ending>> {
   const night = await trade.nights.open(share.eventId)
   if (night === undefined) throw new Error(`There is no event ${share.eventId}.`)
@@ -34,9 +37,10 @@ export async function sell(trade: Trade, share: Share): Promise<Map<number, Endi
       const random = seededRandom(share.seed * 1_000_003 + buyer * 101 + share.round)
       const customer = `buyer-${buyer}-${share.round}`
       const states = () => map.states()
+      const determined = share.round >= MIND_MADE_UP
       endings.set(
         buyer,
-        await visit(trade, night as NonNullable<typeof night>, { customer, random, pace: PACE, states }),
+        await visit(trade, night as NonNullable<typeof night>, { customer, random, pace: PACE, states, determined }),
       )
     }
   }

@@ -64,10 +64,10 @@ export function createNights({ hf, db, catalogue, ledger }: NightsOptions): Nigh
       })),
     })
     // For a map that is there already these are repeats, which change nothing.
-    for (const order of paid) {
+    for (const { order, payment } of paid) {
       const { holdId: id, customer, seats } = order
       const hold = await night.seats.hold({ id, customer, seats: [...seats], for: '10m' })
-      if (hold.status === 'held') await night.seats.confirm(id, { payment: order.number })
+      if (hold.status === 'held') await night.seats.confirm(id, { payment })
     }
     return night
   }

@@ -3,8 +3,8 @@
  * A plan is levels that lie behind each other around the stage; a level is cut into blocks by
  * aisles; a block is a section of equal rows, which is what the seat map of `hf.seats` is made of.
  *
- * Every level spans the same angle, so outer rows are longer; the number of seats in a row is what
- * fits its first row. The scale is searched so that the whole comes nearest to the wanted size.
+ * Every level spans the same angle, so outer rows are longer; the number of seats in a row is what fits its first
+ * row. Scale and angle are searched so that the whole comes nearest to the wanted size.
  */
 
 export type Shape = 'hall' | 'theatre' | 'round' | 'amphitheatre'
@@ -110,14 +110,25 @@ export function plannedSeats(capacity: number): number {
   return Math.min(LARGEST_PLAN, Math.max(SMALLEST_PLAN, Math.round(13.5 * Math.sqrt(capacity))))
 }
 
+const drawn = new Map<string, SeatPlan>()
+
 /** The plan whose size comes nearest to `wanted`. */
 export function drawPlan(shape: Shape, wanted: number): SeatPlan {
-  const form = FORMS[shape]
+  const key = `${shape} ${wanted}`
+  const plan = drawn.get(key) ?? search(shape, wanted)
+  drawn.set(key, plan)
+  return plan
+}
+
+function search(shape: Shape, wanted: number): SeatPlan {
   let best: SeatPlan | undefined
-  for (let scale = 0.5; scale <= 2.5; scale += 0.01) {
-    const plan = drawAt(shape, form, scale)
-    if (plan === undefined || plan.seats < SMALLEST_PLAN || plan.seats > LARGEST_PLAN) continue
-    if (best === undefined || Math.abs(plan.seats - wanted) < Math.abs(best.seats - wanted)) best = plan
+  for (let widen = 0.95; widen <= 1.05; widen += 0.01) {
+    const form = { ...FORMS[shape], angle: FORMS[shape].angle * widen }
+    for (let scale = 0.5; scale <= 2.5; scale += 0.01) {
+      const plan = drawAt(shape, form, scale)
+      if (plan === undefined || plan.seats < SMALLEST_PLAN || plan.seats > LARGEST_PLAN) continue
+      if (best === undefined || Math.abs(plan.seats - wanted) < Math.abs(best.seats - wanted)) best = plan
+    }
   }
   if (best === undefined) throw new RangeError(`No ${shape} plan of about ${wanted} seats.`)
   return best

@@ -141,6 +141,8 @@ function refusalOf(answer: Exclude<HoldAnswer, { status: 'held' }>): Refusal {
       return new Refusal('NOT_FOUND', 'There is no such event.')
     case 'closed':
       return new Refusal('SALE_CLOSED', 'This night has begun.')
+    case 'ended':
+      return new Refusal('HOLD_EXPIRED', 'These seats were held for you before, and went back. Choose again.')
     case 'paused':
       return new Refusal('SALE_PAUSED', 'The sale of this night is paused. Please try again in a moment.')
   }

@@ -1,0 +1,82 @@
+import { startServer } from 'holdfast/testing'
+import { Redis } from 'ioredis'
+import { describe, expect, it } from 'vitest'
+import { fileOf } from '../place.ts'
+import { type OnceRun, runOnce } from './once.ts'
+import type { Summary } from './summary.ts'
+
+const SALE: OnceRun = { buyers: 450, seats: 300, seed: 7, processes: 1, redisUrl: undefined, onFault: () => {} }
+
+function brokenIn(summary: Summary): string[] {
+  return summary.invariants.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`))
+}
+
+it('sells a night to a crowd that contends, forgets, gives back and repeats, and every invariant holds', async () => {
+  const faults: unknown[] = []
+  const summary = await runOnce({ ...SALE, onFault: (error) => faults.push(error) })
+  expect(brokenIn(summary)).toEqual([])
+  expect(faults).toEqual([])
+  expect(summary.ok).toBe(true)
+  expect(summary.seats.held).toBe(0)
+  expect(summary.seats.sold).toBe(summary.seatsSold)
+  expect(summary.seats.sold).toBeGreaterThan(summary.run.seats * 0.9)
+  for (const kind of ['seat taken', 'over the limit', 'card declined', 'paid too late'])
+    expect([kind, summary.refusals[kind]]).toEqual([kind, expect.any(Number)])
+  expect(summary.refusals['seat taken']).toBeGreaterThan(0)
+  expect(summary.expiredHolds).toBeGreaterThan(0)
+  expect(summary.releasedHolds).toBeGreaterThan(0)
+  expect(summary.repeatedRequests).toBeGreaterThan(0)
+  expect(summary.cacheHitRatio).toBeGreaterThan(0.9)
+  expect(summary.holdMs.count).toBeGreaterThan(summary.orders)
+})
+
+it('says which invariant is broken', async () => {
+  const summary = await runOnce({
+    ...SALE,
+    buyers: 40,
+    beforeAudit: async (house, eventId) => {
+      await house.db.query('delete from sales where event_id = $1 and seat_id = (select max(seat_id) from sales)', [
+        eventId,
+      ])
+    },
+  })
+  expect(summary.ok).toBe(false)
+  expect(summary.invariants.filter(({ problems }) => problems.length > 0).map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['map = SQL', 'the map as pages read it = SQL']),
+  )
+})
+
+it('leaves nothing on a server that is not ours, and touches nothing there', async () => {
+  const server = await startServer()
+  const redis = new Redis(server.url)
+  try {
+    await redis.mset('somebody:else', 'is here', '{box-office-x:cache:event:1}', 'not this run')
+    const summary = await runOnce({ ...SALE, buyers: 60, redisUrl: server.url })
+    expect(summary.ok).toBe(true)
+    expect((await redis.keys('*')).sort()).toEqual(['somebody:else', '{box-office-x:cache:event:1}'])
+    expect(await redis.config('GET', 'maxmemory')).toEqual(['maxmemory', '0'])
+  } finally {
+    redis.disconnect()
+    await server.stop()
+  }
+})
+
+describe('5,000 buyers in four processes', () => {
+  it('share 2,000 seats: map = counters = holds = log = SQL, and nothing is sold twice', {
+    timeout: 180_000,
+  }, async () => {
+    const summary = await runOnce({
+      ...SALE,
+      buyers: 5_000,
+      seats: 2_000,
+      processes: 4,
+      program: fileOf('main.ts'),
+      execArgv: ['--import', new URL('../../../scripts/typescript.mjs', import.meta.url).href],
+    })
+    expect(brokenIn(summary)).toEqual([])
+    expect(summary.seats.sold).toBeGreaterThan(summary.run.seats * 0.95)
+    expect(summary.refusals['seat taken']).toBeGreaterThan(500)
+    expect(summary.expiredHolds).toBeGreaterThan(50)
+    expect(summary.repeatedRequests).toBeGreaterThan(500)
+  })
+})
