@@ -83,9 +83,10 @@ export class Holdfast implements AsyncDisposable {
  * returns  when the server has answered; with `{ lazy: true }` at once
  * throws   ConfigError for a wrong option; within `timeout`: TIMEOUT, CONNECTION_LOST, AUTH_FAILED or SERVER_UNFIT
  */
-export function connect(url?: string, options?: ConnectOptions): Promise<Holdfast>
+export function connect(url?: string | URL, options?: ConnectOptions): Promise<Holdfast>
 export function connect(options?: ConnectOptions): Promise<Holdfast>
-export async function connect(first?: string | ConnectOptions, second?: ConnectOptions): Promise<Holdfast> {
+export async function connect(first?: string | URL | ConnectOptions, second?: ConnectOptions): Promise<Holdfast> {
+  if (first instanceof URL) return connect(first.href, second)
   if (first !== undefined && typeof first !== 'string' && (typeof first !== 'object' || first === null))
     throw new ConfigError('url', 'a URL or an object of options', first)
   const url = typeof first === 'string' ? first : undefined

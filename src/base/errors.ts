@@ -19,7 +19,7 @@ export const ERROR_CODES = {
   CONNECTION_CLOSED: 'The instance was closed by `close()`.',
   AUTH_FAILED: 'The server refused the user name or password.',
   SERVER_FULL: 'The server is at `maxmemory` and its policy refuses the write. Nothing was written.',
-  SERVER_DENIED: "The server's user may not do this. `command` and `needs` say what to grant.",
+  SERVER_DENIED: "The server's user may not do this. `operation` says what was tried and `needs` what to grant.",
   SERVER_UNFIT: 'The server is too old, or is not in the mode that the address says.',
   SERVER_ERROR: 'The server answered with an error of its own; `reply` is its first word.',
   REPLY_UNKNOWN: 'A script answered with a word that this version does not know: two versions share one namespace.',

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { ERROR_CODES } from '../../src/base/errors.ts'
+import { isTest, librarySources, ROOT, read, repositoryFiles } from './sources.fixture.ts'
+
+const run = promisify(execFile)
+const pack = JSON.parse(read('package.json')) as {
+  exports: Record<string, string | { types: string; default: string }>
+  dependencies: Record<string, string>
+}
+
+const entries = Object.entries(pack.exports).filter(([name]) => name !== './package.json')
+
+test('has a source for each entry of the package, and builds types and code from it', () => {
+  expect(entries.length).toBeGreaterThan(1)
+  for (const [name, target] of entries) {
+    const room = name === '.' ? '' : `${name.slice(2)}/`
+    expect(existsSync(join(ROOT, `src/${room}index.ts`)), name).toBe(true)
+    expect(target).toEqual({ types: `./dist/${room}index.d.ts`, default: `./dist/${room}index.js` })
+  }
+})
+
+test('has an entry for each room that has an index', () => {
+  const rooms = readdirSync(join(ROOT, 'src'), { withFileTypes: true })
+    .filter((folder) => folder.isDirectory() && existsSync(join(ROOT, 'src', folder.name, 'index.ts')))
+    .map((folder) => `./${folder.name}`)
+  expect(
+    entries
+      .map(([name]) => name)
+      .filter((name) => name !== '.')
+      .sort(),
+  ).toEqual(rooms.sort())
+})
+
+test('asks a user to have ioredis and nothing else', () => {
+  expect(Object.keys(pack.dependencies)).toEqual(['ioredis'])
+})
+
+test('has a fresh table of errors', async () => {
+  await run(process.execPath, [join(ROOT, 'scripts/build-errors.mjs'), '--check'])
+})
+
+test('lists every code in the table of errors, and throws no other', () => {
+  const table = read('docs/errors.md')
+  for (const code of Object.keys(ERROR_CODES)) expect(table).toContain(`\`${code}\``)
+  const thrown = librarySources().flatMap((file) =>
+    [...read(file).matchAll(/(?:Error|super)\(\s*'([A-Z]+_[A-Z_]+)'/g)].map((match) => match[1] as string),
+  )
+  expect(thrown.length).toBeGreaterThan(5)
+  expect(thrown.filter((code) => !(code in ERROR_CODES))).toEqual([])
+})
+
+test('states the kind of every error class, so that another copy of the package knows it', () => {
+  const without = librarySources().filter((file) => {
+    const text = read(file)
+    const classes = [...text.matchAll(/class (\w+Error) extends \w*Error\b/g)].map((match) => match[1] as string)
+    return classes.some(
+      (name) => !text.includes(`static override readonly kind = '${name}'`) && name !== 'HoldfastError',
+    )
+  })
+  // Thrown by a test's own set-up, in one process and one copy.
+  expect(without.filter((file) => !file.startsWith('src/testing/'))).toEqual([])
+})
+
+test('lets the reference application use the package as anybody would', () => {
+  const reach = repositoryFiles()
+    .filter((file) => file.startsWith('apps/') && /\.tsx?$/.test(file) && !isTest(file))
+    .filter((file) => /from '(\.\.\/)+src\//.test(read(file)))
+  expect(reach).toEqual([])
+})
