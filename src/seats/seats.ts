@@ -1,15 +1,11 @@
-import { monotonicMs } from '../base/clock.ts'
-import { HoldfastError, ValueError } from '../base/errors.ts'
+import { HoldfastError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
-import { packCells } from './cells.ts'
 import type { Events } from './events.ts'
 import { inspectCounts, readEvent } from './inspect.ts'
-import { customerField, type EventKeys, eventChannel, eventKeys, holdField } from './keys.ts'
-import type { Layout } from './layout.ts'
+import { type EventKeys, eventChannel, eventKeys } from './keys.ts'
 import * as scripts from './lua.generated.ts'
 import {
   type ChangesOptions,
-  type CheckedHold,
   type ConfirmOptions,
   checkEvent,
   checkEventId,
@@ -32,8 +28,7 @@ import type {
   SeatMap,
   VerifyResult,
 } from './outcomes.ts'
-import { type HoldRecord, parseRecord } from './record.ts'
-import { NEEDS } from './rights.ts'
+import { brokenEvent, repeatable, Sale } from './sale.ts'
 import { verifyEvent } from './verify.ts'
 
 const OBSERVED = {
@@ -59,7 +54,7 @@ export class Seats implements AsyncDisposable {
   readonly id: string
   readonly #events: Events
   readonly #keys: EventKeys
-  readonly #sale: Pick<EventKeys, 'event' | 'map' | 'due' | 'log'>
+  readonly #sale: Sale
   readonly #channel: string
 
   /** @internal */
@@ -68,9 +63,8 @@ export class Seats implements AsyncDisposable {
     this.id = checkEventId(id)
     this.#events = events
     this.#keys = eventKeys(events.redis.keyspace, id)
-    const { event, map, due, log } = this.#keys
-    this.#sale = { event, map, due, log }
     this.#channel = eventChannel(events.redis.keyspace, id)
+    this.#sale = new Sale(events, id, this.#keys, this.#channel)
   }
 
   /**
@@ -87,7 +81,7 @@ export class Seats implements AsyncDisposable {
         ...{ seats: layout.seats, blocked: layout.blocked, limit: layout.perCustomer },
         ...{ keep: keepChanges, channel: this.#channel },
       }
-      const reply = await scripts.createScript.run(this.#events.redis, this.#keys, args, this.#options('seats.create'))
+      const reply = await scripts.createScript.run(this.#events.redis, this.#keys, args, repeatable('seats.create'))
       operation.outcome = reply[0]
       if (reply[0] === 'other')
         throw new HoldfastError('SEATS_EXIST', `seats.create: event '${this.id}' exists with another layout`)
@@ -97,6 +91,7 @@ export class Seats implements AsyncDisposable {
           `seats.create: ${this.#keys.event} is gone, and other keys of event '${this.id}' are not; look at them, then remove()`,
         )
       this.#events.keepLayout(this.id, layout)
+      this.#events.sweeper.touch(this.id, this.#keys)
       return { status: reply[0], version: reply[1] }
     })
   }
@@ -110,88 +105,10 @@ export class Seats implements AsyncDisposable {
   hold(options: HoldOptions): Promise<HoldResult> {
     const wanted = checkHold(options)
     return OBSERVED.hold.run({ event: this.id, hold: wanted.id }, async (operation) => {
-      const result = await this.#hold(wanted)
+      const result = await this.#sale.hold(wanted)
       operation.outcome = result.status
       return result
     })
-  }
-
-  async #hold(wanted: CheckedHold): Promise<HoldResult> {
-    const { id, customer, seats, forMs } = wanted
-    const startedMs = monotonicMs()
-    let layout = this.#events.knownLayout(this.id)
-    for (let attempt = 0; attempt < 3; attempt++) {
-      layout ??= await this.#loadLayout()
-      if (layout === undefined) return { status: 'no-event', id, seats }
-      const found = layout.find(seats)
-      if (!('cells' in found)) {
-        // A seat that this process does not know may stand in a layout that was made since.
-        if (found.reason !== 'unknown-seat' || attempt > 0) return { status: 'invalid', id, seats, ...found }
-        layout = undefined
-        continue
-      }
-      const cells = packCells(found.cells)
-      const reply = await scripts.holdScript.run(
-        this.#events.redis,
-        this.#sale,
-        {
-          hold: holdField(id),
-          customer: customerField(customer),
-          cells,
-          forMs,
-          layout: layout.tag,
-          channel: this.#channel,
-        },
-        this.#options('seats.hold', attempt === 0 ? undefined : startedMs),
-      )
-      switch (reply[0]) {
-        case 'held':
-          this.#events.sweeper.touch(this.id, this.#keys, forMs)
-          return this.#held(wanted, layout, found.cells, reply[1])
-        case 'repeated': {
-          const record = this.#record(reply[1], id)
-          if (record.packed !== cells || record.customer !== customer)
-            return { status: 'invalid', id, seats, reason: 'id-reused' }
-          return {
-            ...this.#held(wanted, layout, found.cells, record.expiresAtMs),
-            repeated: true,
-            ...ending(record, reply[2]),
-          }
-        }
-        case 'taken': {
-          const [, ...offsets] = reply
-          return { status: 'taken', id, seats, taken: layout.namesOf(offsets) }
-        }
-        case 'limit':
-          return { status: 'limit', id, seats, limit: reply[2], remaining: Math.max(0, reply[2] - reply[1]) }
-        case 'layout':
-          // The event was made anew since this process read its layout.
-          layout = await this.#loadLayout()
-          if (layout === undefined) return { status: 'no-event', id, seats }
-          continue
-        case 'invalid':
-          return { status: 'invalid', id, seats, reason: 'unknown-seat' }
-        case 'broken':
-          throw this.#broken(reply[1])
-        default:
-          return { status: reply[0], id, seats }
-      }
-    }
-    throw this.#broken(this.#keys.layout)
-  }
-
-  #held(wanted: CheckedHold, layout: Layout, cells: readonly number[], expiresAtMs: number) {
-    const { id, seats } = wanted
-    const { currency } = layout
-    return {
-      status: 'held',
-      id,
-      seats,
-      expiresAtMs,
-      amount: layout.amountOf(cells),
-      currency,
-      repeated: false,
-    } as const
   }
 
   /**
@@ -203,56 +120,19 @@ export class Seats implements AsyncDisposable {
     const id = checkHoldId(holdId)
     const payment = checkPayment(options)
     return OBSERVED.confirm.run({ event: this.id, hold: id }, async (operation) => {
-      const result = await this.#confirm(id, payment)
+      const result = await this.#sale.confirm(id, payment)
       operation.outcome = result.status
       return result
     })
-  }
-
-  async #confirm(id: string, payment: string): Promise<ConfirmResult> {
-    const reply = await scripts.confirmScript.run(
-      this.#events.redis,
-      this.#sale,
-      { hold: holdField(id), payment, channel: this.#channel },
-      this.#options('seats.confirm'),
-    )
-    this.#events.sweeper.touch(this.id, this.#keys)
-    switch (reply[0]) {
-      case 'confirmed': {
-        const record = this.#record(reply[1], id)
-        const layout = await this.#layoutOf(reply[2])
-        const { cells, customer, endedAtMs } = record
-        return {
-          ...{ status: 'confirmed', id, seats: layout.namesOf(cells), customer, payment: record.payment },
-          ...{ amount: layout.amountOf(cells), currency: layout.currency, atMs: endedAtMs, durable: false },
-        }
-      }
-      case 'expired':
-        return { status: 'expired', id, seats: await this.#seatsOf(reply[1], reply[2], id) }
-      case 'gone':
-        return { status: 'gone', id, seats: [], reason: reply[1] as 'unknown' | 'released' | 'no-event' }
-      case 'paused':
-        return { status: 'paused', id, seats: [] }
-      case 'broken':
-        throw this.#broken(reply[1])
-    }
   }
 
   /** Give a hold's seats back before its time is over. A repeat answers `released` again; a sold hold stays sold. */
   release(holdId: string): Promise<ReleaseResult> {
     const id = checkHoldId(holdId)
     return OBSERVED.release.run({ event: this.id, hold: id }, async (operation) => {
-      const reply = await scripts.releaseScript.run(
-        this.#events.redis,
-        this.#sale,
-        { hold: holdField(id), channel: this.#channel },
-        this.#options('seats.release'),
-      )
-      this.#events.sweeper.touch(this.id, this.#keys)
-      if (reply[0] === 'broken') throw this.#broken(reply[1])
-      operation.outcome = reply[0]
-      const seats = reply[0] === 'gone' ? [] : await this.#seatsOf(reply[1], reply[2], id)
-      return { status: reply[0], id, seats }
+      const result = await this.#sale.release(id)
+      operation.outcome = result.status
+      return result
     })
   }
 
@@ -263,7 +143,7 @@ export class Seats implements AsyncDisposable {
       operation.outcome = snapshot?.state ?? 'no-event'
       if (snapshot === undefined) return { status: 'no-event', version: 0, currency: '', seats: [] }
       this.#events.sweeper.touch(this.id, this.#keys)
-      const layout = await this.#layoutOf(snapshot.layout)
+      const layout = await this.#events.layoutOf(this.id, this.#keys, snapshot.layout)
       return {
         status: snapshot.state,
         version: snapshot.version,
@@ -288,7 +168,12 @@ export class Seats implements AsyncDisposable {
 
   /** How many seats are in which state. */
   counts(): Promise<SeatCounts> {
-    return OBSERVED.counts.run({ event: this.id }, () => inspectCounts(this.#events.redis, this.#keys))
+    return OBSERVED.counts.run({ event: this.id }, async (operation) => {
+      const counts = await inspectCounts(this.#events.redis, this.#keys)
+      operation.outcome = counts.status
+      if (counts.status !== 'no-event') this.#events.sweeper.touch(this.id, this.#keys)
+      return counts
+    })
   }
 
   /**
@@ -298,6 +183,7 @@ export class Seats implements AsyncDisposable {
   verify(): Promise<VerifyResult> {
     return OBSERVED.verify.run({ event: this.id }, async (operation) => {
       const result = await verifyEvent(this.#events.redis, this.#keys)
+      if (result.version > 0) this.#events.sweeper.touch(this.id, this.#keys)
       operation.outcome = result.ok ? 'ok' : 'problems'
       return result
     })
@@ -317,13 +203,8 @@ export class Seats implements AsyncDisposable {
     return OBSERVED.pause.run({ event: this.id, state }, async (operation) => {
       const { event, log } = this.#keys
       const args = { state, channel: this.#channel }
-      const reply = await scripts.pauseScript.run(
-        this.#events.redis,
-        { event, log },
-        args,
-        this.#options('seats.pause'),
-      )
-      if (reply[0] === 'broken') throw this.#broken(reply[1])
+      const reply = await scripts.pauseScript.run(this.#events.redis, { event, log }, args, repeatable('seats.pause'))
+      if (reply[0] === 'broken') throw brokenEvent(this.#keys, reply[1])
       operation.outcome = reply[0]
       return { status: reply[0] === 'no-event' ? 'no-event' : state }
     })
@@ -337,7 +218,7 @@ export class Seats implements AsyncDisposable {
         this.#events.redis,
         { event, keys: [map, due, log, layout] },
         { channel: this.#channel },
-        this.#options('seats.remove'),
+        repeatable('seats.remove'),
       )
       operation.outcome = reply[0]
       return { status: reply[0] }
@@ -352,43 +233,4 @@ export class Seats implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-
-  /** Every call of seats may be sent twice: it carries the hold's id, or sets what it sets. */
-  #options(operation: string, startedMs?: number) {
-    const options = { operation, repeat: true, needs: NEEDS }
-    if (startedMs === undefined) return options
-    return { ...options, timeoutMs: Math.max(1, this.#events.redis.timeoutMs - (monotonicMs() - startedMs)) }
-  }
-
-  #loadLayout(): Promise<Layout | undefined> {
-    this.#events.vet(this.id, this.#keys)
-    return this.#events.loadLayout(this.id, this.#keys)
-  }
-
-  #layoutOf(tag: string): Promise<Layout> {
-    return this.#events.layoutOf(this.id, this.#keys, tag)
-  }
-
-  #record(text: string, id: string): HoldRecord {
-    const record = parseRecord(text)
-    if (record === undefined) throw this.#broken(holdField(id))
-    return record
-  }
-
-  async #seatsOf(record: string, tag: string, id: string): Promise<readonly string[]> {
-    return (await this.#layoutOf(tag)).namesOf(this.#record(record, id).cells)
-  }
-
-  #broken(where: string): ValueError {
-    return new ValueError(
-      'VALUE_UNREADABLE',
-      where.startsWith('{') ? where : `${this.#keys.event} ${where}`,
-      'is missing, or does not fit the rest of the event; nothing was changed, and verify() tells more',
-    )
-  }
-}
-
-function ending(record: HoldRecord, nowMs: number): { ended?: 'confirmed' | 'released' | 'expired' } {
-  if (record.state !== 'held') return { ended: record.state }
-  return record.expiresAtMs <= nowMs ? { ended: 'expired' } : {}
 }
