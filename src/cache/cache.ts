@@ -465,13 +465,24 @@ export class Cache<T> {
     const work = observedSet.run({ cache: this.name, id }, async () => {
       if (this.#options.write !== undefined) await persist(this.#options.write, id, value, options.signal)
       this.#forget(id)
+      await this.#store(id, value, plan)
+      this.#forget(id)
+    })
+    await unlessAborted(work, options.signal)
+  }
+
+  async #store(id: string, value: unknown, plan: LoadPlan): Promise<void> {
+    try {
       const tags = this.#refill.tagsOf(id, value, plan.tags)
       const stamps = tags.length === 0 ? [] : (await this.#tags.begin(tags, plan.ttlMs)).stamps
       const { lifeMs, frame } = this.#refill.frame(value, plan.ttlMs, stamps)
       await this.#entries.put(id, lifeMs, frame)
-      this.#forget(id)
-    })
-    await unlessAborted(work, options.signal)
+    } catch (error) {
+      // A full server takes no new value, but lets go of the old one, which the caller knows to be out of date.
+      if (error instanceof ServerError && error.code === 'SERVER_FULL')
+        await this.#entries.remove(id, 'cache.set').catch(() => {})
+      throw error
+    }
   }
 
   /** Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. */
