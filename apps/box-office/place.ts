@@ -1,6 +1,22 @@
+/** Where the application's own files are: the same from the sources and from a build elsewhere in the checkout. */
+
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** A file of the application, such as 'data/venues.json': beside this one, in the sources and where they are built to. */
+const HOME = join('apps', 'box-office')
+const MARK = join('data', 'venues.json')
+
+function findHome(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, HOME, MARK))) return join(folder, HOME)
+    if (dirname(folder) === folder) throw new Error(`No ${join(HOME, MARK)} above ${import.meta.url}.`)
+  }
+}
+
+const home = findHome()
+
+/** A file of the application, such as 'data/venues.json'. */
 export function fileOf(path: string): string {
-  return fileURLToPath(new URL(path, import.meta.url))
+  return join(home, path)
 }
