@@ -158,6 +158,18 @@ test('keeps the connection of a server that is slow but alive', async () => {
   await others
 })
 
+test('keeps the connection when it was this process that stood still', async () => {
+  const node = nodeAt(proxy.url, 100)
+  await node.call('PING', [], READ)
+  proxy.delay(20)
+  const calls = [failure(node.call('INCR', ['still'], ONCE)), failure(node.call('PING', [], READ))]
+  const endMs = performance.now() + 250
+  while (performance.now() < endMs);
+  for (const { error } of await Promise.all(calls)) expect(error).toMatchObject({ code: 'TIMEOUT', sent: true })
+  expect(await node.call('PING', [], READ)).toBe('PONG')
+  expect(node.stats.connections).toBe(1)
+})
+
 test('goes on when the peer closes politely, whenever calls come', async () => {
   // Between the end of the stream and the end of the socket nothing can be written: a call that was refused there,
   // and sent again on the same socket at once, would be refused for ever without letting anything else happen.

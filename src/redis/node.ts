@@ -163,7 +163,8 @@ export class Node {
   /** @internal The deadline passed. */
   onExpired(call: Call): void {
     const { wire } = call
-    const silentMs = wire === undefined ? 0 : monotonicMs() - wire.lastByteMs
+    const nowMs = monotonicMs()
+    const silentMs = wire === undefined ? 0 : nowMs - wire.lastByteMs
     const underWay = wire !== undefined
     if (!this.#settle(call)) return
     const sent = underWay || call.everSent
@@ -178,6 +179,8 @@ export class Node {
     // Not one byte since this call was sent, a whole deadline long: the socket is dead or the server frozen. A new socket
     // frees what waits on the old one, and notices the server's return; on the old one nobody would ever know.
     if (!underWay || wire !== this.#connection.wire || wire.lastByteMs >= call.sentMs) return
+    // Unless this process itself stood still: then the silence is ours, and proves nothing.
+    if ((nowMs - call.dueMs) * 2 > call.timeoutMs) return
     this.#connection.renew(Math.max(silentMs, call.timeoutMs + 1))
     clearTimeout(this.#reopening)
     this.#reopening = setTimeout(() => this.#stopHoping(), REOPEN_MS + 5).unref()
