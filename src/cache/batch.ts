@@ -1,12 +1,11 @@
 import { monotonicMs } from '../base/clock.ts'
-import { ConfigError, describe } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage } from '../redis/redis.ts'
 import type { FilledEntry, LeaseAnswer } from './entries.ts'
 import { Flight, type Landing, markMoment } from './flight.ts'
 import type { TagStamp } from './frame.ts'
-import type { LoadMany } from './options.ts'
+import { inOrder, type LoadMany } from './options.ts'
 import { type LoadPlan, mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
 import type { TagMoment } from './tags.ts'
 
@@ -43,7 +42,7 @@ export async function loadBatch(
   for (const id of ids) {
     const flying = refill.flying(id)
     if (flying === undefined || (flying.behind && !plan.behind)) own.push(id)
-    else if (!plan.behind) boarded.push(board(id, flying, plan, onValue, again))
+    else if (!plan.behind) boarded.push(board(refill, id, flying, plan, onValue, again))
   }
   if (own.length > 0) {
     const landings = launch(room, refill, own, plan)
@@ -55,13 +54,14 @@ export async function loadBatch(
 }
 
 async function board(
+  refill: Refill,
   id: string,
   flying: Flight,
   plan: BatchPlan,
   onValue: (id: string, value: unknown) => void,
   again: (id: string, plan: LoadPlan) => Promise<unknown>,
 ): Promise<void> {
-  const landed = await flying.board(plan.came)
+  const landed = await refill.board(id, flying, plan.came)
   onValue(id, landed === undefined ? await again(id, planForOne(id, plan)) : landed.value)
 }
 
@@ -209,14 +209,7 @@ async function settle(
 
 /** One call of the loader, answered in the order of the ids. */
 async function load(refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<readonly unknown[]> {
-  return inOrder(ids, await refill.runLoader((context) => plan.loadMany(ids, context)))
-}
-
-function inOrder(ids: readonly string[], loaded: unknown): readonly unknown[] {
-  if (loaded instanceof Map) return ids.map((id) => loaded.get(id))
-  if (Array.isArray(loaded) && loaded.length === ids.length) return loaded
-  const received = Array.isArray(loaded) ? `an array of ${loaded.length}` : describe(loaded)
-  throw new ConfigError('loadMany', `a Map by id, or an array of ${ids.length} in the order of the ids`, received)
+  return inOrder(ids, await refill.runLoader(ids, (context) => plan.loadMany(ids, context)))
 }
 
 function planForOne(id: string, plan: BatchPlan): LoadPlan {

@@ -1,11 +1,14 @@
-export { Cache, type CacheStats, type GetOptions, type SetOptions } from './cache.ts'
+export { Cache } from './cache.ts'
+export type { CacheStats } from './inspect.ts'
 export type {
   CacheOptions,
   ExpiryOptions,
+  GetOptions,
   Load,
   LoadContext,
   LoaderOptions,
   LoadMany,
   MemoryOptions,
+  SetOptions,
   WriteOptions,
 } from './options.ts'

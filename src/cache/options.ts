@@ -1,6 +1,6 @@
 import { checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
-import { ConfigError } from '../base/errors.ts'
+import { ConfigError, describe } from '../base/errors.ts'
 
 /** What a loader is told beside the id. */
 export interface LoadContext {
@@ -17,7 +17,7 @@ export type LoadMany<T> = (
 export interface CacheOptions<T> {
   /** How long a value is fresh. Required. */
   readonly ttl: Duration
-  /** Loads the value of one id on a miss. `null` is cached with `nullTtl`, `undefined` is not cached. */
+  /** Loads the value of one id on a miss; default: `loadMany` of one. `null` is cached with `nullTtl`, `undefined` is not cached. */
   readonly load?: Load<T>
   /** Loads many at once, for `getMany`: a Map, or an array in the order of the ids. Default: `load` for each. */
   readonly loadMany?: LoadMany<T>
@@ -33,6 +33,18 @@ export interface CacheOptions<T> {
   readonly whenDown?: 'load' | 'throw'
   /** Make `set` write to the system of record too. */
   readonly write?: WriteOptions<T>
+}
+
+export interface GetOptions {
+  /** Stops waiting with `signal.reason`; a load that others share goes on. */
+  readonly signal?: AbortSignal
+}
+
+export interface SetOptions extends GetOptions {
+  /** How long this value is fresh. Default: the cache's `ttl`. */
+  readonly ttl?: Duration
+  /** Tags beside the cache's own. */
+  readonly tags?: readonly string[]
 }
 
 export interface MemoryOptions {
@@ -113,7 +125,7 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
     staleMs: toMs(expiry.stale ?? 0, 'expiry.stale', { min: 0 }),
     nullTtlMs: toMs(expiry.nullTtl ?? Math.min(ttlMs, LONGEST_NULL_MS), 'expiry.nullTtl'),
     jitter: checkFraction('expiry.jitter', expiry.jitter ?? 0),
-    load: checkFunction('load', options.load as Load<unknown> | undefined),
+    load: checkFunction('load', options.load as Load<unknown> | undefined) ?? loadOneOf(options.loadMany),
     loadMany: checkFunction('loadMany', options.loadMany as LoadMany<unknown> | undefined),
     staticTags: typeof tags === 'function' || tags === undefined ? [] : checkTags('tags', tags),
     dynamicTags: typeof tags === 'function' ? (tags as (value: unknown, id: string) => readonly string[]) : undefined,
@@ -126,6 +138,19 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
     whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
     write: resolveWrite(options.write),
   }
+}
+
+/** A loader of many as one of one, for `get`. */
+function loadOneOf(loadMany: LoadMany<unknown> | undefined): Load<unknown> | undefined {
+  return loadMany && (async (id, context) => inOrder([id], await loadMany([id], context))[0])
+}
+
+/** What a loader of many answered, in the order of the ids. */
+export function inOrder(ids: readonly string[], loaded: unknown): readonly unknown[] {
+  if (loaded instanceof Map) return ids.map((id) => loaded.get(id))
+  if (Array.isArray(loaded) && loaded.length === ids.length) return loaded
+  const received = Array.isArray(loaded) ? `an array of ${loaded.length}` : describe(loaded)
+  throw new ConfigError('loadMany', `a Map by id, or an array of ${ids.length} in the order of the ids`, received)
 }
 
 /** Distinct tags: each a string of at most 512 bytes, at most 64 of them. */

@@ -1,4 +1,3 @@
-import { Bulkhead } from '../base/bulkhead.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
@@ -8,6 +7,7 @@ import type { Entries, LeaseAnswer } from './entries.ts'
 import { Flight, type Landing, markMoment } from './flight.ts'
 import { encodeFrame, type TagStamp } from './frame.ts'
 import type { CacheKeys } from './keys.ts'
+import { Loaders } from './loaders.ts'
 import { checkTags, type LoadContext, type ResolvedCacheOptions } from './options.ts'
 import type { TagMoment, TagTable } from './tags.ts'
 import type { FillBell } from './waiting.ts'
@@ -40,6 +40,8 @@ export interface RefillCounts {
   voided: number
   /** Answered by another process's load. */
   waited: number
+  /** Nobody had looked, and the value was there when the lease was asked for: a hit. */
+  found: number
 }
 
 /**
@@ -47,18 +49,16 @@ export interface RefillCounts {
  * that what was loaded before an invalidation is never stored after it.
  */
 export class Refill {
-  readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0 }
+  readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0, found: 0 }
   readonly #room: RefillRoom
-  /** Only where a bound was asked for: what it needs to let nested loads through slows every promise of the process. */
-  readonly #bulkhead: Bulkhead | undefined
+  readonly #loaders: Loaders
   readonly #flights = new Map<string, Flight>()
   /** True while nearly every look misses: the lease script then looks as well, and saves the round trip before it. */
   #missesInRow = 0
 
   constructor(room: RefillRoom) {
     this.#room = room
-    const { concurrency } = room.options
-    this.#bulkhead = concurrency === undefined ? undefined : new Bulkhead(concurrency)
+    this.#loaders = new Loaders(room.options.concurrency, room.signal)
   }
 
   /** The load of `id` that a caller may board, if there is one. */
@@ -83,6 +83,13 @@ export class Refill {
   /** The flight has landed: who comes now looks in Redis again. */
   end(id: string, flight: Flight): void {
     if (this.#flights.get(id) === flight) this.#flights.delete(id)
+    this.#loaders.ended(id)
+  }
+
+  /** Waits for a flight that somebody else launched, for a caller who came at `came`; undefined when it is not good for him. */
+  board(id: string, flight: Flight, came: number): Promise<{ readonly value: unknown } | undefined> {
+    this.#loaders.boarded(id)
+    return flight.board(came)
   }
 
   /** Callers who come from now on do not board: what the flight brings may be older than what they must see. */
@@ -101,19 +108,19 @@ export class Refill {
 
   /** Loads `id` while Redis cannot be asked: no lease, nothing is stored. */
   beginWithoutRedis(id: string, plan: LoadPlan): Flight {
-    return this.launch(id, false, () => this.#loadUnleased(plan))
+    return this.launch(id, false, () => this.#loadUnleased(id, plan))
   }
 
-  async #loadDespite(error: unknown, plan: LoadPlan): Promise<Landing> {
+  async #loadDespite(error: unknown, id: string, plan: LoadPlan): Promise<Landing> {
     if (this.#room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
     // A server that refuses the script may still answer a plain read: the next caller had better look again.
     this.#missesInRow = 0
-    return this.#loadUnleased(plan)
+    return this.#loadUnleased(id, plan)
   }
 
-  async #loadUnleased(plan: LoadPlan): Promise<Landing> {
+  async #loadUnleased(id: string, plan: LoadPlan): Promise<Landing> {
     const goodBefore = markMoment()
-    return { value: await this.runLoader(plan.load), goodBefore }
+    return { value: await this.runLoader([id], plan.load), goodBefore }
   }
 
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
@@ -135,7 +142,7 @@ export class Refill {
         answer = await asked
       } catch (error) {
         ring?.cancel()
-        return await this.#loadDespite(error, plan)
+        return await this.#loadDespite(error, id, plan)
       }
       if (answer.state === 'value') {
         ring?.cancel()
@@ -143,10 +150,13 @@ export class Refill {
         try {
           found = await this.#room.usable(id, answer.frame)
         } catch (error) {
-          return await this.#loadDespite(error, plan)
+          return await this.#loadDespite(error, id, plan)
         }
         this.noteLook(found !== undefined)
-        if (found !== undefined) return { value: found.value, goodBefore: readMoment }
+        if (found !== undefined) {
+          if (how.look) this.counts.found++
+          return { value: found.value, goodBefore: readMoment }
+        }
         look = false
       } else if (answer.state === 'held' && options.fleet) {
         // Somebody else refreshes it, and until then the stale value serves.
@@ -175,7 +185,7 @@ export class Refill {
     const held = keeper.hold([keys.lease(id)], token, askedMs)
     const loadMoment = markMoment()
     try {
-      const value = await this.runLoader(plan.load)
+      const value = await this.runLoader([id], plan.load)
       const fillMoment = markMoment()
       const stood = await this.#settle(id, value, token, plan, moment)
       if (stood === false) this.counts.voided++
@@ -253,18 +263,14 @@ export class Refill {
     return count === 1
   }
 
-  /** Runs a loader, under the bound on loads at work if there is one. */
-  async runLoader<R>(load: (context: LoadContext) => R): Promise<Awaited<R>> {
+  /** Runs the loader of `ids`, under the bound on loads at work if there is one. */
+  async runLoader<R>(ids: readonly string[], load: (context: LoadContext) => R): Promise<Awaited<R>> {
     const { signal } = this.#room
-    const { counts } = this
     try {
-      if (this.#bulkhead !== undefined)
-        return await this.#bulkhead.run(() => {
-          counts.loads++
-          return load({ signal })
-        })
-      counts.loads++
-      return await load({ signal })
+      return await this.#loaders.run(ids, () => {
+        this.counts.loads++
+        return load({ signal })
+      })
     } catch (error) {
       this.counts.failures++
       throw error

@@ -1,0 +1,16 @@
+/** What a cache did in this process since it was made. */
+export interface CacheStats {
+  readonly hits: { readonly memory: number; readonly redis: number; readonly stale: number }
+  readonly misses: number
+  /** Answered by a load that another caller of this process had begun. */
+  readonly joined: number
+  /** Answered by another process's load. */
+  readonly waited: number
+  readonly loads: number
+  readonly loadFailures: number
+  /** Loaded and not kept, because the entry was invalidated or written meanwhile. */
+  readonly voided: number
+  /** Answered without Redis, because it could not be asked. */
+  readonly withoutRedis: number
+  readonly memory: { readonly entries: number; readonly bytes: number }
+}

@@ -1,0 +1,149 @@
+import { ServerError } from '../base/errors.ts'
+import type { Redis } from '../redis/redis.ts'
+import type { Entries } from './entries.ts'
+import { decodeFrame, type Entry } from './frame.ts'
+import type { MemoryTier } from './memory.ts'
+import type { ResolvedCacheOptions } from './options.ts'
+import { TagTable } from './tags.ts'
+
+/** What was found for an id: fresh, or stale and only to be served while it is refreshed. */
+export interface Found {
+  readonly value: unknown
+  readonly stale: boolean
+}
+
+/** Looks for values where they may be, and judges whether what is there may be served. Never loads. */
+export class Reader {
+  readonly hits = { memory: 0, redis: 0, stale: 0 }
+  readonly #redis: Redis
+  readonly #options: ResolvedCacheOptions
+  readonly #entries: Entries
+  readonly #tags: TagTable
+  readonly #memory: MemoryTier | undefined
+
+  constructor(
+    redis: Redis,
+    options: ResolvedCacheOptions,
+    entries: Entries,
+    tags: TagTable,
+    memory: MemoryTier | undefined,
+  ) {
+    this.#redis = redis
+    this.#options = options
+    this.#entries = entries
+    this.#tags = tags
+    this.#memory = memory
+  }
+
+  /** What memory or Redis has for `id` and may be served. */
+  async look(id: string): Promise<Found | undefined> {
+    const kept = this.#memory?.get(id)
+    if (kept !== undefined) {
+      this.hits.memory++
+      return { value: kept.value, stale: false }
+    }
+    const guess = this.#tags.hint(id) ?? this.#options.staticTags
+    const epochs = guess.length === 0 ? undefined : this.#tags.read(guess)
+    epochs?.catch(() => {})
+    const keep = this.#memory?.beginRead(id)
+    try {
+      const frame = await this.#entries.read(id)
+      const entry = frame === null ? undefined : decodeFrame(frame)
+      let found: Found | undefined
+      // Most entries have no tags and nothing to wait for.
+      if (entry !== undefined && epochs === undefined && entry.tags.length === 0) found = this.#inTime(entry)
+      else if (entry !== undefined || epochs !== undefined)
+        found = await this.judge(id, entry, epochs === undefined ? undefined : { tags: guess, epochs })
+      if (found !== undefined) {
+        if (found.stale) this.hits.stale++
+        else this.hits.redis++
+      }
+      keep?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
+      return found
+    } catch (error) {
+      keep?.(undefined)
+      // Not a text: somebody else's, and a miss like any other bytes that are not ours. The fill replaces it.
+      if (error instanceof ServerError && error.reply === 'WRONGTYPE') return undefined
+      throw error
+    }
+  }
+
+  #inTime(entry: Entry): Found {
+    const { staleMs } = this.#options
+    return { value: entry.value, stale: staleMs > 0 && entry.staleAtMs <= this.#redis.serverNowMs() }
+  }
+
+  #toKeep(entry: Entry) {
+    const { value, bytes, staleAtMs, tags } = entry
+    return { value, bytes, freshMs: staleAtMs - this.#redis.serverNowMs(), tags: tags.map(({ tag }) => tag) }
+  }
+
+  /** Whether an entry may be served: its tags still have their epochs, and its time is not over. */
+  async judge(
+    id: string,
+    entry: Entry | undefined,
+    guess: { readonly tags: readonly string[]; readonly epochs: Promise<readonly (string | null)[]> } | undefined,
+  ): Promise<Found | undefined> {
+    if (entry === undefined) return undefined
+    const { tags } = entry
+    if (tags.length > 0 || guess !== undefined) this.#tags.remember(id, tags, guess?.tags)
+    if (tags.length > 0) {
+      const guessed = guess?.tags.length === tags.length && tags.every(({ tag }, i) => guess.tags[i] === tag)
+      const epochs = await (guessed ? guess.epochs : this.#tags.read(tags.map(({ tag }) => tag)))
+      if (!TagTable.fresh(tags, epochs)) return undefined
+    }
+    return this.#inTime(entry)
+  }
+
+  /** Fills `answers` with what memory and Redis have, and answers the ids that are missing. */
+  async lookMany(
+    ids: readonly string[],
+    answers: Map<string, unknown>,
+    onStale: (ids: readonly string[]) => void,
+  ): Promise<readonly string[]> {
+    const asked = this.#memory === undefined ? ids : ids.filter((id) => !this.#fromMemory(id, answers))
+    if (asked.length === 0) return []
+    const keeps = this.#memory === undefined ? undefined : asked.map((id) => this.#memory?.beginRead(id))
+    let frames: readonly (Buffer | null)[]
+    try {
+      frames = await this.#entries.readMany(asked)
+    } catch (error) {
+      for (const keep of keeps ?? []) keep?.(undefined)
+      throw error
+    }
+    const missing: string[] = []
+    const stale: string[] = []
+    await Promise.all(
+      frames.map((frame, i) => {
+        const id = asked[i] as string
+        const entry = frame === null ? undefined : decodeFrame(frame)
+        const take = (found: Found | undefined) => {
+          keeps?.[i]?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
+          if (found === undefined) return void missing.push(id)
+          if (found.stale) stale.push(id)
+          answers.set(id, found.value)
+        }
+        // Most entries have no tags, and no reason to wait for anything.
+        if (entry === undefined) return take(undefined)
+        if (entry.tags.length > 0 || this.#options.staleMs > 0)
+          return this.judge(id, entry, undefined).then(take, (error) => {
+            keeps?.[i]?.(undefined)
+            throw error
+          })
+        return take({ value: entry.value, stale: false })
+      }),
+    )
+    this.hits.redis += asked.length - missing.length - stale.length
+    this.hits.stale += stale.length
+    if (stale.length > 0) onStale(stale)
+    return missing
+  }
+
+  #fromMemory(id: string, answers: Map<string, unknown>): boolean {
+    const kept = this.#memory?.get(id)
+    if (kept === undefined) return false
+    this.hits.memory++
+    answers.set(id, kept.value)
+    return true
+  }
+}
