@@ -143,7 +143,7 @@ export function checkEventId(id: unknown): string {
 }
 
 function checkText(option: string, value: unknown, bytes: number): string {
-  if (typeof value !== 'string' || value === '' || value.length > bytes || Buffer.byteLength(value) > bytes)
+  if (typeof value !== 'string' || value === '' || (value.length * 3 > bytes && Buffer.byteLength(value) > bytes))
     throw new ConfigError(option, `a string of 1 to ${bytes} bytes`, value)
   return checkWellFormed(option, value)
 }

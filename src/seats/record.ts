@@ -18,31 +18,24 @@ export interface HoldRecord {
 }
 
 const STATES: Readonly<Record<string, HoldState>> = { h: 'held', s: 'confirmed', r: 'released', e: 'expired' }
-const FORM = /^([hsre])(\d{13})\|(\d+)\|(\d+)\|([\d,-]+)\|(\d+)\|/
-
 /** Reads `<state><endedAtMs>|<expiresAtMs>|<seats>|<cells>|<bytes of customer>|<customer><payment>`; undefined where it is not that. */
 export function parseRecord(text: string): HoldRecord | undefined {
-  const match = FORM.exec(text)
-  if (match === null) return undefined
-  const [head, letter, ended, expires, seats, packed, bytes] = match as unknown as string[]
-  const cells = unpackCells(packed as string)
+  const state = STATES[text[0] as string]
+  const heads = text.split('|', 5)
+  const [ended = '', expires, seats, packed = '', bytes] = heads
+  if (state === undefined || bytes === undefined || ended.length !== 14) return undefined
+  const rest = text.slice(heads.join('|').length + 1)
   // The length counts bytes: for plain text, which most is, bytes are characters.
-  const rest = text.slice((head as string).length)
   const plain = Buffer.byteLength(rest) === rest.length
   const tail = plain ? undefined : Buffer.from(rest)
   const length = Number(bytes)
-  const field = tail === undefined ? rest.slice(0, length) : tail.subarray(0, length).toString()
-  const customer = customerOf(field)
-  const state = STATES[letter as string]
-  if (cells === undefined || cells.length !== Number(seats) || customer === undefined || state === undefined)
+  const customer = customerOf(tail === undefined ? rest.slice(0, length) : tail.subarray(0, length).toString())
+  const cells = unpackCells(packed)
+  const endedAtMs = Number(ended.slice(1))
+  const expiresAtMs = Number(expires)
+  if (customer === undefined || cells === undefined || cells.length === 0 || cells.length !== Number(seats))
     return undefined
-  return {
-    state,
-    endedAtMs: Number(ended),
-    expiresAtMs: Number(expires),
-    cells,
-    packed: packed as string,
-    customer,
-    payment: tail === undefined ? rest.slice(length) : tail.subarray(length).toString(),
-  }
+  if (!Number.isInteger(endedAtMs) || !Number.isInteger(expiresAtMs)) return undefined
+  const payment = tail === undefined ? rest.slice(length) : tail.subarray(length).toString()
+  return { state, endedAtMs, expiresAtMs, cells, packed, customer, payment }
 }

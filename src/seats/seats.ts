@@ -1,5 +1,5 @@
 import { HoldfastError } from '../base/errors.ts'
-import { Observed } from '../base/observe.ts'
+import { Observed, type Operation } from '../base/observe.ts'
 import type { Events } from './events.ts'
 import { inspectCounts, readEvent } from './inspect.ts'
 import { type EventKeys, eventChannel, eventKeys } from './keys.ts'
@@ -104,11 +104,7 @@ export class Seats implements AsyncDisposable {
    */
   hold(options: HoldOptions): Promise<HoldResult> {
     const wanted = checkHold(options)
-    return OBSERVED.hold.run({ event: this.id, hold: wanted.id }, async (operation) => {
-      const result = await this.#sale.hold(wanted)
-      operation.outcome = result.status
-      return result
-    })
+    return tell(OBSERVED.hold, { event: this.id, hold: wanted.id }, () => this.#sale.hold(wanted))
   }
 
   /**
@@ -119,21 +115,13 @@ export class Seats implements AsyncDisposable {
   confirm(holdId: string, options: ConfirmOptions = {}): Promise<ConfirmResult> {
     const id = checkHoldId(holdId)
     const payment = checkPayment(options)
-    return OBSERVED.confirm.run({ event: this.id, hold: id }, async (operation) => {
-      const result = await this.#sale.confirm(id, payment)
-      operation.outcome = result.status
-      return result
-    })
+    return tell(OBSERVED.confirm, { event: this.id, hold: id }, () => this.#sale.confirm(id, payment))
   }
 
   /** Give a hold's seats back before its time is over. A repeat answers `released` again; a sold hold stays sold. */
   release(holdId: string): Promise<ReleaseResult> {
     const id = checkHoldId(holdId)
-    return OBSERVED.release.run({ event: this.id, hold: id }, async (operation) => {
-      const result = await this.#sale.release(id)
-      operation.outcome = result.status
-      return result
-    })
+    return tell(OBSERVED.release, { event: this.id, hold: id }, () => this.#sale.release(id))
   }
 
   /** Every seat and its state, with the version from which `changes` goes on. */
@@ -233,4 +221,18 @@ export class Seats implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Tells the listeners of a channel how the work ended; where nobody listens it is the work and nothing else. */
+function tell<R extends { readonly status: string }>(
+  channel: Observed,
+  fields: Operation,
+  work: () => Promise<R>,
+): Promise<R> {
+  if (!channel.heard) return work()
+  return channel.run(fields, async (operation) => {
+    const result = await work()
+    operation.outcome = result.status
+    return result
+  })
 }

@@ -13,7 +13,7 @@
 -- COST  O(seats), at most 64: 10 µs for 2 to 4; up to 8 holds that are due end on the way
 local call, format, gmatch, rep = redis.call, string.format, string.gmatch, string.rep
 local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = clock[1] * 1000 + clock[2] / 1000
 local event = call('HMGET', KEYS[1], 'version', 'state', 'layout', 'held', 'sold', 'next', ARGV[1])
 local version, held, channel = event[1], event[4], ARGV[3]
 if not version then return {'gone', 'no-event'} end

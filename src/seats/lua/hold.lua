@@ -18,7 +18,7 @@
 -- COST  O(seats), at most 64: 13 µs for 2 to 4; up to 8 holds that are due end on the way
 local call, format, gmatch, rep = redis.call, string.format, string.gmatch, string.rep
 local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = clock[1] * 1000 + clock[2] / 1000
 local event = call('HMGET', KEYS[1], 'version', 'state', 'layout', 'limit', 'held', 'next', ARGV[1], ARGV[2])
 local version, held, have, channel = event[1], event[5], event[8], ARGV[6]
 if not version then return {'no-event'} end
@@ -67,4 +67,4 @@ if now + ARGV[4] < (due or 0) then call('HSET', KEYS[1], 'next', expires) end
 call('HSET', KEYS[1], 'version', number, 'held', format('%d', held + seats), ARGV[2], format('%d', have + seats),
   ARGV[1], format('h0000000000000|%s|%d|%s|%d|%s', expires, seats, ARGV[3], #ARGV[2], ARGV[2]))
 call('PUBLISH', channel, number)
-return {'held', tonumber(expires), tonumber(number)}
+return {'held', now + ARGV[4], version + 1}

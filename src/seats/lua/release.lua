@@ -12,7 +12,7 @@
 -- COST  O(seats), at most 64; up to 8 holds that are due end on the way
 local call, format = redis.call, string.format
 local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = clock[1] * 1000 + clock[2] / 1000
 local event = call('HMGET', KEYS[1], 'version', 'layout', 'held', 'next', ARGV[1])
 local version, held, channel = event[1], event[3], ARGV[2]
 if not version then return {'gone', 'no-event'} end

@@ -12,7 +12,7 @@
 -- COST  O(most), 64 in use
 local call, format = redis.call, string.format
 local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = clock[1] * 1000 + clock[2] / 1000
 local event = call('HMGET', KEYS[1], 'version', 'held')
 local version, held, channel = event[1], event[2], ARGV[2]
 if not version then return {'no-event'} end
