@@ -24,7 +24,7 @@ import { type LoadPlan, Refill } from './refill.ts'
 import { cacheRights } from './rights.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
-import { persist } from './writing.ts'
+import { writeThrough } from './writing.ts'
 
 const LONGEST_ID = 4096
 
@@ -171,20 +171,25 @@ export class Cache<T> {
     if (value === undefined) throw new ConfigError('value', 'anything but undefined, which means "not there"', value)
     const plan = this.#reads.plan(id, async () => value, options)
     const work = observedSet.run({ cache: this.name, id }, async () => {
-      if (this.#options.write !== undefined) await persist(this.#options.write, id, value, options.signal)
+      const { write } = this.#options
       this.#forget(id)
-      await this.#store(id, value, plan)
+      const store = (token?: string) => this.#store(id, value, plan, token)
+      if (write === undefined) await store()
+      else await writeThrough(this.#entries, this.#keeper, write, id, value, options.signal, store)
       this.#forget(id)
     })
     await unlessAborted(work, options.signal)
   }
 
-  async #store(id: string, value: unknown, plan: LoadPlan): Promise<void> {
+  /** Writes an entry; with a token, only while its lease stands. */
+  async #store(id: string, value: unknown, plan: LoadPlan, token?: string): Promise<boolean> {
     try {
       const tags = this.#refill.tagsOf(id, value, plan.tags)
       const stamps = tags.length === 0 ? [] : (await this.#tags.begin(tags, plan.ttlMs)).stamps
       const { lifeMs, frame } = this.#refill.frame(value, plan.ttlMs, stamps)
+      if (token !== undefined) return await this.#entries.fillOne(token, id, lifeMs, frame)
       await this.#entries.put(id, lifeMs, frame)
+      return true
     } catch (error) {
       // A full server takes no new value, but lets go of the old one, which the caller knows to be out of date.
       if (error instanceof ServerError && error.code === 'SERVER_FULL')

@@ -133,6 +133,13 @@ export class Entries {
     )
   }
 
+  /** Takes the lease of an entry from whoever has it: for a write, which voids loads and other writes alike. */
+  async claim(id: string, token: string): Promise<Key> {
+    const lease = this.#keys.lease(id)
+    await this.#redis.call(lease, 'SET', [lease, token, 'PX', LEASE_MS], this.#writeOptions('cache.set'))
+    return lease
+  }
+
   /** Removes an entry and voids a load of it that is under way. True if a value was there. */
   async remove(id: string, operation: string): Promise<void> {
     const key = this.#keys.entry(id)

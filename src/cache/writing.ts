@@ -1,9 +1,52 @@
 import { backoffMs } from '../base/backoff.ts'
-import { sleep } from '../base/clock.ts'
+import { monotonicMs, sleep } from '../base/clock.ts'
+import { ServerError } from '../base/errors.ts'
+import { randomId } from '../base/id.ts'
+import { type LeaseKeeper, TOKEN_LENGTH } from '../lease/lease.ts'
+import type { Entries } from './entries.ts'
 import type { ResolvedCacheOptions } from './options.ts'
 
+/**
+ * Persists a value and then caches it, under the entry's lease.
+ *
+ * Of two writes that overlap, nobody here knows which one the system of record has last. So a write takes the lease before it persists
+ * and stores only while it still has it; who finds it gone leaves the entry empty. What was loaded meanwhile is voided either way.
+ *
+ * store   writes the entry under a token; false when its lease stands no more
+ * throws  the error of `persist`; then the entry is empty, since a failure may have been written all the same
+ */
+export async function writeThrough(
+  entries: Entries,
+  keeper: LeaseKeeper,
+  write: NonNullable<ResolvedCacheOptions['write']>,
+  id: string,
+  value: unknown,
+  signal: AbortSignal | undefined,
+  store: (token: string) => Promise<boolean>,
+): Promise<void> {
+  const token = randomId(TOKEN_LENGTH)
+  const askedMs = monotonicMs()
+  let refusal: unknown
+  // That Redis is away is no reason not to persist.
+  const lease = await entries.claim(id, token).catch((error) => {
+    refusal = error
+  })
+  const held = lease && keeper.hold([lease], token, askedMs)
+  try {
+    await persist(write, id, value, signal)
+    if (held !== undefined && (await store(token))) return
+  } catch (error) {
+    await entries.remove(id, 'cache.set').catch(() => {})
+    throw error
+  } finally {
+    if (held !== undefined) keeper.letGo(held)
+  }
+  await entries.remove(id, 'cache.set')
+  if (refusal instanceof ServerError) throw refusal
+}
+
 /** Writes to the system of record, trying again as told; the last error passes through as it is. */
-export async function persist(
+async function persist(
   write: NonNullable<ResolvedCacheOptions['write']>,
   id: string,
   value: unknown,

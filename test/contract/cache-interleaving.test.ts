@@ -150,6 +150,7 @@ describe('a cache under interleaved reads, loads, writes and invalidations', () 
     ['one loader per fleet', 3_000, { stampede: 'fleet' }],
     ['one loader per process, stale values served meanwhile', 1_500, stale],
     ['one loader per fleet, stale values served meanwhile', 1_500, { ...stale, stampede: 'fleet' }],
+    ['writes that persist first', 1_000, { write: { mode: 'through', persist: () => new Promise(setImmediate) } }],
     ['entries that live for milliseconds', 1_000, { ttl: 3, expiry: { jitter: 1 } }],
   ])('never serves a value older than an acknowledged invalidation: %s', async (_, rounds, options) => {
     const subjects = await fleet(3, options)

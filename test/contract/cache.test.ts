@@ -278,25 +278,52 @@ describe('set with write: through', () => {
     expect(await server.command('KEYS', `*${namespace}*`)).toEqual([])
   })
 
-  it('keeps neither of two writes that overlap: nobody knows which of them the database has last', async () => {
-    const database = new Map<string, string>()
-    const second = deferred()
-    const cacheOf = async () => {
-      const own = await connect(server.url, { namespace })
+  it.each(['before', 'after'] as const)(
+    'keeps no value that the database has not last, of two writes that overlap: the slow one is written %s the other',
+    async (order) => {
+      const database = new Map<string, string>()
+      const [begun, go] = [deferred(), deferred()]
       const persist = async (id: string, value: string) => {
-        // The one that was asked for first reaches the database last.
-        if (value === 'first') await second.promise
+        if (value === 'slow') {
+          if (order === 'before') database.set(id, value)
+          begun.resolve()
+          await go.promise
+          if (order === 'before') return
+        }
         database.set(id, value)
       }
-      return { own, cache: own.cache<string>('it', { ttl: '1m', write: { mode: 'through', persist } }) }
+      const other = await connect(server.url, { namespace })
+      const options = { ttl: '1m', write: { mode: 'through', persist } } as const
+      const [a, b] = [hf.cache<string>('it', options), other.cache<string>('it', options)]
+      await a.set('k', 'old')
+      const slow = a.set('k', 'slow')
+      await begun.promise
+      await b.set('k', 'quick')
+      go.resolve()
+      await slow
+      expect([undefined, database.get('k')]).toContain(await b.peek('k'))
+      expect(await b.get('k', (id) => database.get(id) as string)).toBe(database.get('k'))
+      await other.close()
+    },
+  )
+
+  it('keeps no value that was loaded while it persisted, and is a hit when nothing came between', async () => {
+    const database = new Map([['k', 'old']])
+    const [begun, go] = [deferred(), deferred()]
+    const persist = async (id: string, value: string) => {
+      begun.resolve()
+      await go.promise
+      database.set(id, value)
     }
-    const [a, b] = await Promise.all([cacheOf(), cacheOf()])
-    const first = a.cache.set('k', 'first')
-    await b.cache.set('k', 'second').then(() => undefined)
-    second.resolve()
-    await first
-    expect([undefined, database.get('k')]).toContain(await b.cache.peek('k'))
-    await Promise.all([a.own.close(), b.own.close()])
+    const cache = make<string>({ write: { mode: 'through', persist } })
+    const set = cache.set('k', 'new')
+    await begun.promise
+    expect(await cache.get('k', (id) => database.get(id) as string)).toBe('old')
+    go.resolve()
+    await set
+    expect(await cache.get('k', (id) => database.get(id) as string)).toBe('new')
+    await cache.set('k', 'newer')
+    expect(await cache.peek('k')).toBe('newer')
   })
 })
 
