@@ -71,7 +71,7 @@ export class Replay {
     const packed = fields.get('cells') ?? ''
     const cells = unpackCells(packed)
     if (hold === undefined || cells === undefined) return this.#tell(`entry ${version} of the log cannot be read`)
-    if (kind === 'held') this.#hold(version, hold, packed, cells, customerOf(fields.get('customer') ?? ''))
+    if (kind === 'held') this.#hold(version, hold, packed, cells, customerOf(fields.get('by') ?? ''))
     else if (kind === 'confirmed' || kind === 'released' || kind === 'expired')
       this.#end(version, hold, packed, cells, kind, Number(fields.get('at')))
     else this.#tell(`entry ${version} of the log is of an unknown kind '${kind}'`)

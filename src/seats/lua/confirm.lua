@@ -32,10 +32,12 @@ if state == 'e' or tonumber(expires) <= now then return {'expired', record, even
 if event[2] ~= 'open' then return {'paused'} end
 
 for first, last in gmatch(cells, '(%d+)-(%d+)') do
-  if call('GETRANGE', KEYS[2], first, last) ~= rep('h', last - first + 1) then return {'broken', KEYS[2]} end
+  if last - first > 63 or call('GETRANGE', KEYS[2], first, last) ~= rep('h', last - first + 1) then
+    return {'broken', KEYS[2]}
+  end
 end
 local number, at = format('%d', version + 1), format('%d', now)
-if not call('XADD', KEYS[4], 'NOMKSTREAM', number .. '-0', 'kind', 'confirmed', 'hold', ARGV[1], 'cells', cells, 'at', at) then
+if not call('XADD', KEYS[4], 'NOMKSTREAM', number .. '-0', 'kind', 'confirmed', 'hold', ARGV[1], 'cells', cells, 'at', at, 'by', ARGV[2]) then
   return {'broken', KEYS[4]}
 end
 for first, last in gmatch(cells, '(%d+)-(%d+)') do

@@ -30,7 +30,7 @@ redis.call('HSET', KEYS[1], 'version', now, 'state', 'open', 'layout', ARGV[1], 
   'next', 'inf', 'seats', ARGV[4], 'blocked', ARGV[5], 'born', now, 'keep', ARGV[7])
 redis.call('SET', KEYS[2], ARGV[3])
 redis.call('ZADD', KEYS[3], '+inf', '')
-redis.call('XADD', KEYS[4], now .. '-0', 'kind', 'created', 'hold', '', 'customer', '', 'cells', '', 'at', now)
+redis.call('XADD', KEYS[4], now .. '-0', 'kind', 'created', 'hold', '', 'cells', '', 'at', now, 'by', '')
 redis.call('SET', KEYS[5], ARGV[2])
 redis.call('PUBLISH', ARGV[8], now)
 return {'created', now}

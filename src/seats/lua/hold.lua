@@ -56,7 +56,7 @@ have = tonumber(have or 0)
 if limit > 0 and have + seats > limit then return {'limit', have, limit} end
 
 local number, at, expires = format('%d', version + 1), format('%d', now), format('%d', now + ARGV[4])
-if not call('XADD', KEYS[4], 'NOMKSTREAM', number .. '-0', 'kind', 'held', 'hold', ARGV[1], 'customer', ARGV[2], 'cells', ARGV[3], 'at', at) then
+if not call('XADD', KEYS[4], 'NOMKSTREAM', number .. '-0', 'kind', 'held', 'hold', ARGV[1], 'cells', ARGV[3], 'at', at, 'by', ARGV[2]) then
   return {'broken', KEYS[4]}
 end
 for first, last in gmatch(ARGV[3], '(%d+)-(%d+)') do

@@ -15,7 +15,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local kind = ARGV[1] == 'open' and 'resumed' or 'paused'
 local entry = (version + 1) .. '-0'
-if not redis.call('XADD', KEYS[2], 'NOMKSTREAM', entry, 'kind', kind, 'hold', '', 'customer', '', 'cells', '', 'at', now) then
+if not redis.call('XADD', KEYS[2], 'NOMKSTREAM', entry, 'kind', kind, 'hold', '', 'cells', '', 'at', now, 'by', '') then
   return {'broken', KEYS[2]}
 end
 redis.call('HSET', KEYS[1], 'version', version + 1, 'state', ARGV[1])

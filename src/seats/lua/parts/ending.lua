@@ -16,10 +16,10 @@ local REMEMBERED_MS = 172800000
 local function give_back(hold, record, kind, letter)
   local _, _, seats, cells, customer = read_hold(record)
   for first, last in string.gmatch(cells, '(%d+)-(%d+)') do
-    if call('GETRANGE', KEYS[2], first, last) ~= string.rep('h', last - first + 1) then return false end
+    if last - first > 63 or call('GETRANGE', KEYS[2], first, last) ~= string.rep('h', last - first + 1) then return false end
   end
   local entry, at = format('%d-0', version + 1), format('%d', now)
-  if not call('XADD', KEYS[4], 'NOMKSTREAM', entry, 'kind', kind, 'hold', hold, 'cells', cells, 'at', at) then
+  if not call('XADD', KEYS[4], 'NOMKSTREAM', entry, 'kind', kind, 'hold', hold, 'cells', cells, 'at', at, 'by', '') then
     return false
   end
   for first, last in string.gmatch(cells, '(%d+)-(%d+)') do
