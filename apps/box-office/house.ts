@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Holdfast } from 'holdfast'
+import { connect, type Duration, type Holdfast } from 'holdfast'
 import { startServer } from 'holdfast/testing'
 import { removeNamespace } from './audit/namespace.ts'
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts'
@@ -77,10 +77,12 @@ export interface HouseOptions {
   /** Where SQL is kept. Left out: in memory. */
   readonly dataDir: string | undefined
   readonly onFault: OnFault
+  /** Deadline of one request to Redis. Default 3 s. */
+  readonly timeout?: Duration
   readonly onStep?: DeskOptions['onStep']
 }
 
-export async function openHouse({ redisUrl, dataDir, onFault, onStep }: HouseOptions): Promise<House> {
+export async function openHouse({ redisUrl, dataDir, onFault, onStep, timeout = '3s' }: HouseOptions): Promise<House> {
   const own = redisUrl === undefined ? await startServer() : undefined
   const url = redisUrl ?? (own?.url as string)
   // Orders in memory are gone with this process, and so must be the seats that they sold: a namespace of this run.
@@ -89,7 +91,7 @@ export async function openHouse({ redisUrl, dataDir, onFault, onStep }: HouseOpt
   const closers: (() => Promise<unknown>)[] = []
   if (own !== undefined) closers.push(() => own.stop())
   try {
-    const hf = await connect(url, { namespace, timeout: '3s' })
+    const hf = await connect(url, { namespace, timeout })
     closers.push(() => hf.close())
     if (own === undefined && passing) closers.push(() => removeNamespace(url, namespace))
     const pglite = openPglite(dataDir === undefined ? {} : { dataDir })

@@ -1,5 +1,6 @@
 /** `npm start`: reads the command line, opens the shop or sells one night, and ends cleanly. */
 
+import { once } from 'node:events'
 import { HELP, type Options, readOptions, UsageError } from './options.ts'
 import { runOnce } from './sale/once.ts'
 import { printSummary } from './sale/summary.ts'
@@ -7,6 +8,7 @@ import { runWorker, WORKER_ARGUMENT } from './sale/worker.ts'
 import { openShop } from './shop.ts'
 
 async function serve(options: Options): Promise<void> {
+  const closing = askedToClose()
   const shop = await openShop({
     port: options.port,
     crowd: options.crowd,
@@ -28,23 +30,24 @@ async function serve(options: Options): Promise<void> {
 
   Ctrl-C closes everything.
 `)
-  await stopped()
+  if (!closing.aborted) await once(closing, 'abort')
   console.log('Closing.')
   await shop.stop()
 }
 
 /** The first signal asks to close; a second one does not wait. */
-function stopped(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(signal, () => {
-        if (asked) process.exit(130)
-        asked = true
-        resolve()
-      })
-  })
+function askedToClose(): AbortSignal {
+  const asked = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (asked.signal.aborted) process.exit(INTERRUPTED)
+      asked.abort(new Interrupted())
+    })
+  return asked.signal
 }
+
+class Interrupted extends Error {}
+const INTERRUPTED = 130
 
 /** Faults go to stderr, the same one at most once a second: a server that is away is not a flood of lines. */
 function quietly(): (error: unknown, what: string) => void {
@@ -73,7 +76,13 @@ async function main(): Promise<number> {
     await serve(options)
     return 0
   }
-  const summary = await runOnce({ ...options.once, redisUrl: options.redisUrl, onFault: quietly() })
+  const summary = await runOnce({
+    ...options.once,
+    redisUrl: options.redisUrl,
+    onFault: quietly(),
+    signal: askedToClose(),
+    onProgress: (what) => process.stderr.isTTY && console.error(`· ${what}`),
+  })
   if (options.json) console.log(JSON.stringify(summary, null, 2))
   else printSummary(summary)
   return summary.ok ? 0 : 1
@@ -84,6 +93,10 @@ main().then(
     process.exitCode = code
   },
   (error: unknown) => {
+    if (error instanceof Interrupted) {
+      process.exitCode = INTERRUPTED
+      return
+    }
     if (error instanceof UsageError) console.error(`${error.message}\n\n${HELP}`)
     else console.error(error)
     process.exitCode = error instanceof UsageError ? 2 : 1

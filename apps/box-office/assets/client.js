@@ -157,6 +157,7 @@ function startSeatMap(root) {
       else for (const id of Object.keys(changed)) turn(id, changed[id])
       showLive(true)
     })
+    stream.addEventListener('state', (message) => showLive(JSON.parse(message.data).fresh))
     stream.addEventListener('error', () => {
       showLive(false)
       // The browser comes back by itself, unless it was told to stay away.
@@ -188,6 +189,11 @@ function startSeatMap(root) {
 
   listen()
   addEventListener('pagehide', () => stream.close())
+  // A browser opens six connections to a host, and every map takes one: a page that nobody sees lets go of its own.
+  document.addEventListener('visibilitychange', () => {
+    stream.close()
+    if (!document.hidden) listen()
+  })
   addEventListener('pageshow', (shown) => shown.persisted && location.reload())
 
   /* Holding */

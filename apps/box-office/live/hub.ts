@@ -33,7 +33,10 @@ export function createHub(nights: Nights, onFault: (error: unknown, what: string
   function follow(night: Night): Followed {
     let entry = followed.get(night.eventId)
     if (entry === undefined) {
-      const map = followMap(night.seats, (error) => onFault(error, `following the map of ${night.eventId}`))
+      const map = followMap(night.seats, {
+        onFault: (error) => onFault(error, `following the map of ${night.eventId}`),
+        onGone: () => nights.reopen(night),
+      })
       entry = { map, viewers: 0, leaving: undefined }
       followed.set(night.eventId, entry)
     }

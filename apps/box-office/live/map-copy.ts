@@ -28,6 +28,10 @@ const MEMORY = 2_000
 /** Changes are gathered this long before viewers are told. */
 const GATHER_MS = 100
 const RETRY_MS = 1_000
+/** How soon viewers learn that Redis is away. */
+const ASK_MS = 2_000
+
+const LOOK_AGAIN = new Error('the map must be read again')
 
 export interface MapCopy {
   /** Waits for the first reading; rejects when that cannot be done now. */
@@ -37,18 +41,27 @@ export interface MapCopy {
   states(): ReadonlyMap<string, SeatState>
   /** What a viewer at `version` must be told; undefined when he has all. */
   since(version: number | undefined): Update | undefined
-  /** Called after every batch of changes, until the function it returns is called. */
+  /** False while it is not known whether this is still the present. */
+  fresh(): boolean
+  /** Called after every batch of changes, and when `fresh` turns, until the function it returns is called. */
   watch(told: () => void): () => void
   watchers(): number
   stop(): Promise<void>
 }
 
-export function followMap(seats: EventSeats, onFault: (error: unknown) => void): MapCopy {
+export interface FollowOptions {
+  readonly onFault: (error: unknown) => void
+  /** Called when the event's seats are not in Redis. */
+  readonly onGone?: () => Promise<unknown>
+}
+
+export function followMap(seats: EventSeats, { onFault, onGone }: FollowOptions): MapCopy {
   const states = new Map<string, SeatState>()
   const watchers = new Set<() => void>()
   const ending = new AbortController()
   const past: Past[] = []
   let version = 0
+  let fresh = false
   /** The version just before the oldest change in `past`. */
   let base = 0
   let gathering: NodeJS.Timeout | undefined
@@ -57,27 +70,50 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
 
   async function readWhole(): Promise<void> {
     const map = await seats.map()
-    if (map.status === 'no-event') throw new Error('its seats are not in Redis')
+    if (map.status === 'no-event') {
+      await onGone?.()
+      throw new Error('its seats were not in Redis')
+    }
     states.clear()
     for (const seat of map.seats) states.set(seat.id, seat.state)
     past.length = 0
     version = map.version
     base = version
+    fresh = true
     first.resolve()
     tell()
   }
 
   async function follow(): Promise<void> {
-    for await (const change of seats.changes({ since: version, signal: ending.signal })) {
-      for (const seat of change.seats) states.set(seat.id, seat.state)
-      version = change.version
-      past.push({ version, seats: change.seats })
-      if (past.length > MEMORY) {
-        const dropped = past.splice(0, MEMORY / 2)
-        base = dropped.at(-1)?.version ?? base
+    const following = new AbortController()
+    const stopFollowing = () => following.abort(LOOK_AGAIN)
+    ending.signal.addEventListener('abort', stopFollowing)
+    // `changes` waits out an outage in silence; whether what is shown is the present, somebody must ask.
+    const asking = setInterval(() => void ask(stopFollowing), ASK_MS)
+    try {
+      for await (const change of seats.changes({ since: version, signal: following.signal })) {
+        for (const seat of change.seats) states.set(seat.id, seat.state)
+        version = change.version
+        past.push({ version, seats: change.seats })
+        if (past.length > MEMORY) {
+          const dropped = past.splice(0, MEMORY / 2)
+          base = dropped.at(-1)?.version ?? base
+        }
+        gathering ??= setTimeout(tell, GATHER_MS)
       }
-      gathering ??= setTimeout(tell, GATHER_MS)
+    } finally {
+      clearInterval(asking)
+      ending.signal.removeEventListener('abort', stopFollowing)
     }
+  }
+
+  async function ask(lookAgain: () => void): Promise<void> {
+    const answer = await seats.counts().catch(() => undefined)
+    if (answer?.status === 'no-event') return lookAgain()
+    const answered = answer !== undefined
+    if (answered === fresh || ending.signal.aborted) return
+    fresh = answered
+    tell()
   }
 
   function tell(): void {
@@ -94,7 +130,9 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
       } catch (error) {
         if (ending.signal.aborted) return
         // A lost stream is in order: the whole is read again at once. Anything else is waited out.
-        if (error instanceof HoldfastError && error.code === 'STREAM_LOST') continue
+        if (error === LOOK_AGAIN || (error instanceof HoldfastError && error.code === 'STREAM_LOST')) continue
+        fresh = false
+        tell()
         onFault(error)
         first.reject(error)
         if (version === 0) first = reading()
@@ -118,6 +156,7 @@ export function followMap(seats: EventSeats, onFault: (error: unknown) => void):
       for (const change of past.slice(index + 1)) for (const seat of change.seats) changed.set(seat.id, seat.state)
       return { version, all: false, seats: changed }
     },
+    fresh: () => fresh,
     watch(told) {
       watchers.add(told)
       return () => watchers.delete(told)

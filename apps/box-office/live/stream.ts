@@ -5,6 +5,8 @@
  *   event: map    data: {"all":true,"seats":{"A-1-1":"s",…}}      free seats are left out of the whole
  *   event: map    data: {"all":false,"seats":{"A-1-1":"f"}}
  *
+ *   event: state  data: {"fresh":false}                             what is shown may be old: Redis does not answer
+ *
  * A viewer who reads slowly is not written to until he is ready, and then gets one frame with all that has changed:
  * what waits for him never grows beyond that.
  */
@@ -27,6 +29,7 @@ export function mapStream(view: View, lastEventId: string | undefined, ended: Ab
   const encoder = new TextEncoder()
   let known = lastEventId === undefined ? undefined : Number(lastEventId)
   let beatDue = false
+  let saidFresh = true
   let left = false
   let wake = () => {}
   const unwatch = view.map.watch(() => wake())
@@ -53,6 +56,10 @@ export function mapStream(view: View, lastEventId: string | undefined, ended: Ab
       if (update !== undefined) {
         known = update.version
         return frameOf(update)
+      }
+      if (view.map.fresh() !== saidFresh) {
+        saidFresh = !saidFresh
+        return `event: state\ndata: {"fresh":${saidFresh}}\n\n`
       }
       if (beatDue) {
         beatDue = false

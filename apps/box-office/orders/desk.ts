@@ -91,14 +91,15 @@ export function createDesk(options: DeskOptions) {
     if (request.seats.length > SEATS_PER_CUSTOMER) return refused('limit')
     // The customer is part of the id, so that nobody can touch a hold by guessing another's word for it.
     const id = `${request.customer}.${request.key}`
-    const held = await figures.time('hold', () =>
-      night.seats.hold({
-        id,
-        customer: request.customer,
-        seats: [...request.seats],
-        for: request.holdMs ?? HOLD_MS,
-      }),
-    )
+    const ask = (seats: Night['seats']) =>
+      figures.time('hold', () =>
+        seats.hold({ id, customer: request.customer, seats: [...request.seats], for: request.holdMs ?? HOLD_MS }),
+      )
+    let held = await ask(night.seats)
+    if (held.status === 'no-event') {
+      const again = await nights.reopen(night)
+      if (again !== undefined) held = await ask(again.seats)
+    }
     if (held.status === 'taken') return { ...refused('taken'), taken: held.taken }
     if (held.status === 'no-event') return { status: 'no-event' }
     if (held.status !== 'held') return refused(held.status)

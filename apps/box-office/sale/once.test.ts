@@ -1,9 +1,12 @@
 import { startServer } from 'holdfast/testing'
 import { Redis } from 'ioredis'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { fileOf } from '../place.ts'
 import { type OnceRun, runOnce } from './once.ts'
-import type { Summary } from './summary.ts'
+import { printSummary, type Summary } from './summary.ts'
+
+// A database starts in seconds, on a busy machine in many.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const SALE: OnceRun = { buyers: 450, seats: 300, seed: 7, processes: 1, redisUrl: undefined, onFault: () => {} }
 
@@ -28,6 +31,48 @@ it('sells a night to a crowd that contends, forgets, gives back and repeats, and
   expect(summary.repeatedRequests).toBeGreaterThan(0)
   expect(summary.cacheHitRatio).toBeGreaterThan(0.9)
   expect(summary.holdMs.count).toBeGreaterThan(summary.orders)
+})
+
+it('prints a tick for every invariant that holds, and names each that does not', () => {
+  const said: string[] = []
+  const log = vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)))
+  const invariants = [
+    { name: 'map = counters', problems: [] },
+    { name: 'map = SQL', problems: ['A-1-1 is sold in the map, not in SQL'] },
+  ]
+  const ms = { count: 1, p50: 1, p95: 1, p99: 1, max: 1 }
+  printSummary({
+    ...{ ok: false, run: { ...SALE, server: 'a server' }, seats: { free: 0, held: 0, sold: 300 } },
+    ...{ holds: 9, orders: 8, seatsSold: 300, refusals: { 'seat taken': 3, paused: 0 }, expiredHolds: 1 },
+    ...{ releasedHolds: 1, repeatedRequests: 2, buyersByEnding: { bought: 8 }, cacheHitRatio: 0.5 },
+    ...{ holdMs: ms, confirmMs: ms, saleMs: 1_000, wholeMs: 2_000, invariants },
+  })
+  log.mockRestore()
+  const text = said.join('\n')
+  expect(text).toContain('✓ map = counters')
+  expect(text).toContain('✗ map = SQL\n      A-1-1 is sold')
+  expect(text).toContain('BROKEN: map = SQL')
+  expect(text).not.toContain('paused')
+})
+
+it('ends in the middle when it is told to, and leaves nothing behind', async () => {
+  const server = await startServer()
+  const redis = new Redis(server.url)
+  try {
+    const stopping = new AbortController()
+    const running = runOnce({
+      ...SALE,
+      buyers: 5_000,
+      redisUrl: server.url,
+      signal: stopping.signal,
+      onProgress: (what) => what.includes('buyers') && setTimeout(() => stopping.abort(new Error('told to')), 200),
+    })
+    await expect(running).rejects.toThrow('told to')
+    expect(await redis.keys('*')).toEqual([])
+  } finally {
+    redis.disconnect()
+    await server.stop()
+  }
 })
 
 it('says which invariant is broken', async () => {

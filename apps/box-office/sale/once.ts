@@ -18,7 +18,7 @@ import { type House, type OnFault, openHouse } from '../house.ts'
 import { drawPlan } from '../seating/plan.ts'
 import { type Share, sell } from './selling.ts'
 import { type Counts, type Summary, summaryOf } from './summary.ts'
-import { type BuyerProcess, startBuyers } from './worker.ts'
+import { type BuyerProcess, SALE_TIMEOUT, startBuyers } from './worker.ts'
 
 export interface OnceRun {
   readonly buyers: number
@@ -32,6 +32,8 @@ export interface OnceRun {
   readonly program?: string
   readonly execArgv?: readonly string[]
   readonly onProgress?: (what: string) => void
+  /** Ends the sale in the middle; what was opened is closed, and the run rejects with the signal's reason. */
+  readonly signal?: AbortSignal
   /** Called when the sale is over, before the books are compared: tests spoil them here. */
   readonly beforeAudit?: (house: House, eventId: string) => Promise<void>
 }
@@ -46,47 +48,70 @@ const LONGEST_WAIT_MS = 10_000
 
 export async function runOnce(run: OnceRun): Promise<Summary> {
   const started = performance.now()
-  const say = run.onProgress ?? (() => {})
-  const house = await openHouse({ redisUrl: run.redisUrl, dataDir: undefined, onFault: run.onFault })
+  run.onProgress?.('opening the house')
+  const house = await openHouse({
+    redisUrl: run.redisUrl,
+    dataDir: undefined,
+    onFault: run.onFault,
+    timeout: SALE_TIMEOUT,
+  })
   const processes: BuyerProcess[] = []
   try {
-    const eventId = `opening-night-${run.seed}`
-    const plan = await announce(house, eventId, run.seats)
-    for (let i = 0; run.processes > 1 && i < run.processes; i += 1) {
-      processes.push(
-        await startBuyers({
-          ...house,
-          program: run.program ?? (process.argv[1] as string),
-          ...(run.execArgv === undefined ? {} : { execArgv: run.execArgv }),
-        }),
-      )
-    }
-    say(`${plan.seats} seats, ${run.buyers} buyers`)
-    const opened = performance.now()
-    const endings = await sellOut(house, processes, run, eventId, say)
-    await lastHoldsEnd(house, eventId)
-    await house.settler.run(0)
-    const closed = performance.now()
-
-    const figures = new Figures()
-    figures.add(house.figures.dump())
-    for (const buyers of processes.splice(0)) figures.add(await buyers.close())
-    await run.beforeAudit?.(house, eventId)
-    const { audit, checks, counts } = await compare(house, eventId, figures)
-    return summaryOf({
-      run: { buyers: run.buyers, seats: plan.seats, seed: run.seed, processes: run.processes, server: house.server },
-      counts,
-      endings,
-      figures,
-      changes: audit.changes,
-      invariants: [...checks, ...audit.invariants],
-      saleMs: closed - opened,
-      wholeMs: performance.now() - started,
-    })
+    return await unless(run.signal, runIn(house, processes, run, started))
   } finally {
     for (const buyers of processes) buyers.kill()
     await house.close()
   }
+}
+
+async function runIn(house: House, processes: BuyerProcess[], run: OnceRun, started: number): Promise<Summary> {
+  const say = run.onProgress ?? (() => {})
+  const eventId = `opening-night-${run.seed}`
+  const plan = await announce(house, eventId, run.seats)
+  for (let i = 0; run.processes > 1 && i < run.processes; i += 1) {
+    processes.push(
+      await startBuyers({
+        ...house,
+        program: run.program ?? (process.argv[1] as string),
+        ...(run.execArgv === undefined ? {} : { execArgv: run.execArgv }),
+      }),
+    )
+  }
+  say(`${plan.seats} seats, ${run.buyers} buyers`)
+  const opened = performance.now()
+  const endings = await sellOut(house, processes, run, eventId, say)
+  await lastHoldsEnd(house, eventId)
+  await house.settler.run(0)
+  const closed = performance.now()
+
+  const figures = new Figures()
+  figures.add(house.figures.dump())
+  for (const buyers of processes.splice(0)) figures.add(await buyers.close())
+  await run.beforeAudit?.(house, eventId)
+  say('comparing the books')
+  const { audit, checks, counts } = await compare(house, eventId, figures)
+  return summaryOf({
+    run: { buyers: run.buyers, seats: plan.seats, seed: run.seed, processes: run.processes, server: house.server },
+    counts,
+    endings,
+    figures,
+    changes: audit.changes,
+    invariants: [...checks, ...audit.invariants],
+    saleMs: closed - opened,
+    wholeMs: performance.now() - started,
+  })
+}
+
+/** `work`, or the signal's reason as soon as it fires; what becomes of the work then is nobody's business. */
+async function unless<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return work
+  work.catch(() => {})
+  const fired = new Promise<never>((_, reject) => {
+    const fire = () => reject(signal.reason)
+    if (signal.aborted) fire()
+    signal.addEventListener('abort', fire, { once: true })
+  })
+  return Promise.race([work, fired])
 }
 
 /** Puts the night into the catalogue. */

@@ -24,9 +24,11 @@ const MIND_MADE_UP = 2
 export async function sell(trade: Trade, share: Share): Promise<Map<number, Ending>> {
   const night = await trade.nights.open(share.eventId)
   if (night === undefined) throw new Error(`There is no event ${share.eventId}.`)
-  const map = followMap(night.seats, (error) => {
-    trade.figures.count('faults')
-    console.error(`following the map: ${error instanceof Error ? error.message : error}`)
+  const map = followMap(night.seats, {
+    onFault(error) {
+      trade.figures.count('faults')
+      console.error(`following the map: ${error instanceof Error ? error.message : error}`)
+    },
   })
   await map.ready()
   const endings = new Map<number, Ending>()

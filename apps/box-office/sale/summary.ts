@@ -116,7 +116,7 @@ export function printSummary(summary: Summary): void {
   line('requests repeated', summary.repeatedRequests)
   line('refusals', words(summary.refusals))
   line('buyers', words(summary.buyersByEnding))
-  line('catalogue from cache', summary.cacheHitRatio === null ? '–' : `${(summary.cacheHitRatio * 100).toFixed(1)} %`)
+  line('catalogue from cache', summary.cacheHitRatio === null ? '–' : `${(summary.cacheHitRatio * 100).toFixed(2)} %`)
   line('hold', times(summary.holdMs))
   line('confirm', times(summary.confirmMs))
   line('the sale took', `${(summary.saleMs / 1_000).toFixed(1)} s, all of it ${(summary.wholeMs / 1_000).toFixed(1)} s`)

@@ -12,6 +12,9 @@ import { type Share, sell } from './selling.ts'
 /** With this as its only argument, the program is a process of buyers. */
 export const WORKER_ARGUMENT = '--buyers-of-parent'
 
+/** A sale measures how long Redis takes; on a machine that is busy otherwise, slow is not a fault. */
+export const SALE_TIMEOUT = '10s'
+
 type Order =
   | { readonly kind: 'open'; readonly redisUrl: string; readonly namespace: string }
   | ShareOrder
@@ -109,7 +112,7 @@ export async function runWorker(): Promise<void> {
     process.once('message', (order: Order) => resolve(order as Extract<Order, { kind: 'open' }>))
   })
   const { redisUrl, namespace } = await orders
-  const hf = await connect(redisUrl, { namespace, timeout: '3s' })
+  const hf = await connect(redisUrl, { namespace, timeout: SALE_TIMEOUT })
   const trade = openTrade({
     hf,
     db,

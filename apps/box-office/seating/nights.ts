@@ -1,9 +1,10 @@
 /**
  * The nights that are on sale: an event's seats laid out in Redis, once, and its plan drawn, once a process.
  *
- * An event that SQL says was laid out before, but whose map is not there (a private server that started empty, say), is
- * laid out again from the sales: each paid order takes its seats back under its own hold id before anybody else
- * is let in. Nothing is ever laid out fresh over sales.
+ * An event that SQL says was laid out before, but whose map is not there (a server that started empty, say), is
+ * laid out again from the sales: each paid order takes its seats back under its own hold id before anybody of this
+ * process is let in. Nothing is ever laid out fresh over sales. Holds that were not paid are lost with the map; their
+ * payments find that out and are let go. (Several processes need more: the record and its fence, which come later.)
  */
 
 import type { Holdfast } from 'holdfast'
@@ -34,6 +35,8 @@ export interface Night {
 export interface Nights {
   /** The night of this event, open for sale; undefined when there is no such event. */
   open(eventId: string): Promise<Night | undefined>
+  /** The same for a night whose seats are gone from Redis: laid out again from what was sold. */
+  reopen(night: Night): Promise<Night | undefined>
   priceOf(night: Night, seat: string): bigint
 }
 
@@ -72,19 +75,28 @@ export function createNights({ hf, db, catalogue, ledger }: NightsOptions): Nigh
     return night
   }
 
+  function open(eventId: string): Promise<Night | undefined> {
+    let night = opened.get(eventId)
+    if (night === undefined) {
+      night = layOut(eventId)
+      opened.set(eventId, night)
+      // What failed, or was not there, is asked for again next time.
+      night.then(
+        (found) => found ?? opened.delete(eventId),
+        () => opened.delete(eventId),
+      )
+    }
+    return night
+  }
+
   return {
-    open(eventId) {
-      let night = opened.get(eventId)
-      if (night === undefined) {
-        night = layOut(eventId)
-        opened.set(eventId, night)
-        // What failed, or was not there, is asked for again next time.
-        night.then(
-          (found) => found ?? opened.delete(eventId),
-          () => opened.delete(eventId),
-        )
-      }
-      return night
+    open,
+    async reopen(night) {
+      // Many may find out at once; the first lets go of it, and all wait for the same new one.
+      const present = opened.get(night.eventId)
+      if ((await present?.catch(() => undefined)) === night && opened.get(night.eventId) === present)
+        opened.delete(night.eventId)
+      return open(night.eventId)
     },
     priceOf(night, seat) {
       const price = night.prices.get(night.byId.get(seat)?.section ?? '')
