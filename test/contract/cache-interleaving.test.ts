@@ -1,5 +1,5 @@
 import { type Cache, type CacheOptions, connect, type Holdfast } from 'holdfast'
-import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
+import { startProxy, startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { STREAM_BOUND_MS } from '../../src/redis/subscriber.ts'
 import { History, type Row, seeded } from './cache-history.ts'
@@ -156,6 +156,28 @@ describe('a cache under interleaved reads, loads, writes and invalidations', () 
     const subjects = await fleet(3, options)
     expectNone(await drive({ subjects: subjects as Subject[], rounds, seed: SEED }), SEED)
   })
+
+  it.each(['process', 'fleet'] as const)(
+    'never serves one while the connections of a process are cut and its server is away now and then: one loader per %s',
+    async (stampede) => {
+      await using proxy = await startProxy({ target: server })
+      const subjects = await fleet(3, { stampede }, proxy.url)
+      const random = seeded(SEED)
+      const history = await drive({
+        subjects: subjects as Subject[],
+        rounds: 1_000,
+        seed: SEED,
+        disturb: async () => {
+          if (random() < 0.2) {
+            await proxy.refuse()
+            setTimeout(() => void proxy.heal(), 100)
+          }
+          proxy.cut()
+        },
+      })
+      expectNone(history, SEED)
+    },
+  )
 
   it('never serves a value older than the stated bound with the memory tier, its stream being killed now and then', async () => {
     const subjects = await fleet(3, { memory: { maxEntries: 100 } })
