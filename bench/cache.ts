@@ -2,12 +2,13 @@
  * The cache against the raw client doing the same wire work, in the same run: `npm run bench -- cache [--json] [--rounds N] [--only WORD]`.
  * The floor of each scenario is its first contender.
  */
-import { Redis as RawClient } from 'ioredis'
+
 import { connect } from 'holdfast'
 import { startServer } from 'holdfast/testing'
+import { Redis as RawClient } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { measureColdKey, measureFrozen, measureReach } from './harness/cache-fleet.ts'
-import { report, rowsOf, type Row } from './harness/report.ts'
+import { type Row, report, rowsOf } from './harness/report.ts'
 import { measure, type RoundOptions } from './harness/rounds.ts'
 
 const flag = (name: string) => {
@@ -46,7 +47,10 @@ await scenario('hit in Redis', async () => {
   }
   const measured = await measure(
     [
-      { name: 'ioredis GET + JSON.parse', run: async (turn) => JSON.parse((await raw.get(`raw:${turn % KEYS}`)) as string) },
+      {
+        name: 'ioredis GET + JSON.parse',
+        run: async (turn) => JSON.parse((await raw.get(`raw:${turn % KEYS}`)) as string),
+      },
       { name: 'holdfast get', run: (turn) => cache.get(`${turn % KEYS}`) },
     ],
     at(100),
@@ -85,7 +89,8 @@ await scenario('miss and fill', async () => {
         name: 'ioredis GET, SET PX',
         run: async () => {
           const id = `${run++}`
-          if ((await raw.get(`miss:${id}`)) === null) await raw.set(`miss:${id}`, JSON.stringify(product(id)), 'PX', 60_000)
+          if ((await raw.get(`miss:${id}`)) === null)
+            await raw.set(`miss:${id}`, JSON.stringify(product(id)), 'PX', 60_000)
         },
       },
       { name: 'holdfast get, three steps', run: () => mixed.get(`${run++}`) },
@@ -93,7 +98,10 @@ await scenario('miss and fill', async () => {
     ],
     at(100),
   )
-  return rowsOf('miss and fill, 1 KiB, 100 callers', measured, { 'holdfast get, three steps': 0.65, 'holdfast get, two steps': 0.9 })
+  return rowsOf('miss and fill, 1 KiB, 100 callers', measured, {
+    'holdfast get, three steps': 0.65,
+    'holdfast get, two steps': 0.9,
+  })
 })
 
 await scenario('getMany', async () => {
@@ -121,13 +129,12 @@ await scenario('getMany', async () => {
           const found = await raw.mget(ids.map((id) => `many:${id}`))
           const answers = new Map<string, unknown>()
           const pipeline = raw.pipeline()
-          found.forEach((text, i) => {
+          for (const [i, text] of found.entries()) {
             const id = ids[i] as string
-            if (text !== null) return answers.set(id, JSON.parse(text))
-            const value = product(id)
+            const value = text === null ? product(id) : JSON.parse(text)
             answers.set(id, value)
-            return pipeline.set(`many:${id}`, JSON.stringify(value), 'PX', 60_000)
-          })
+            if (text === null) pipeline.set(`many:${id}`, JSON.stringify(value), 'PX', 60_000)
+          }
           await pipeline.exec()
         },
       },
@@ -177,7 +184,10 @@ await scenario('cold key', () => measureColdKey(server.url))
 await scenario('invalidation', () => measureReach(server.url))
 await scenario('frozen', () => measureFrozen())
 
-report(`Cache against the raw client (Node ${process.version}, ${hf.server.product} ${hf.server.version}, ${rounds} rounds)`, rows)
+report(
+  `Cache against the raw client (Node ${process.version}, ${hf.server.product} ${hf.server.version}, ${rounds} rounds)`,
+  rows,
+)
 await hf.close()
 raw.disconnect()
 await server.stop()

@@ -8,11 +8,10 @@ import { median, quantile } from './rounds.ts'
 
 const LOAD_MS = 50
 
-/** Starts this program's children: `bench/cache-child` beside it, built or as source. */
+/** Starts this program's children: `bench/cache-child`, as source or compiled. */
 function startChild(url: string, role: string): ChildProcess {
   const here = fileURLToPath(import.meta.url)
-  // Built, all harness code stands inside bench/cache.js, and the child beside it.
-  const child = here.endsWith('.ts') ? here.replace(/harness\/[^/]+$/, 'cache-child.ts') : here.replace(/[^/]+$/, 'cache-child.js')
+  const child = here.replace(/harness\/[^/]+\.(ts|js)$/, 'cache-child.$1')
   return fork(child, [url, role], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
@@ -44,7 +43,9 @@ export async function measureColdKey(url: string): Promise<readonly Row[]> {
       scenario: `cold key, 4 processes × 250 callers, ${LOAD_MS} ms load`,
       contender: `holdfast, stampede: '${role}'`,
       figure: `${most} load${most === 1 ? '' : 's'}, last answer ${last.toFixed(1)} ms (${Math.min(...lasts).toFixed(1)}–${Math.max(...lasts).toFixed(1)})`,
-      ...(role === 'fleet' ? { target: `1 load, ≤ ${LOAD_MS + 10} ms`, reached: most === 1 && last <= LOAD_MS + 10 } : {}),
+      ...(role === 'fleet'
+        ? { target: `1 load, ≤ ${LOAD_MS + 10} ms`, reached: most === 1 && last <= LOAD_MS + 10 }
+        : {}),
     })
   }
   return rows

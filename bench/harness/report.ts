@@ -11,7 +11,11 @@ export interface Row {
   readonly reached?: boolean
 }
 
-export function rowsOf(scenario: string, measured: readonly Measured[], targets: Record<string, number> = {}): readonly Row[] {
+export function rowsOf(
+  scenario: string,
+  measured: readonly Measured[],
+  targets: Record<string, number> = {},
+): readonly Row[] {
   return measured.map(({ name, perSecond, cpuMicros, ratio, ratioRange }) => {
     const target = targets[name]
     return {
@@ -35,13 +39,19 @@ export function report(title: string, rows: readonly Row[]): void {
     scenario,
     contender,
     figure,
-    ratio === undefined ? '' : `${ratio.toFixed(2)}${ratioRange === undefined ? '' : ` (${ratioRange[0].toFixed(2)}–${ratioRange[1].toFixed(2)})`}`,
+    ratio === undefined
+      ? ''
+      : `${ratio.toFixed(2)}${ratioRange === undefined ? '' : ` (${ratioRange[0].toFixed(2)}–${ratioRange[1].toFixed(2)})`}`,
     target ?? '',
     reached === undefined ? '' : reached ? 'reached' : 'short',
   ])
   const head = ['scenario', 'contender', 'figure (median)', 'ratio (range)', 'target', '']
   const widths = head.map((word, i) => Math.max(word.length, ...cells.map((row) => (row[i] as string).length)))
-  const line = (row: readonly string[]) => row.map((cell, i) => cell.padEnd(widths[i] as number)).join('  ').trimEnd()
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] as number))
+      .join('  ')
+      .trimEnd()
   console.log(`\n${title}\n\n${line(head)}\n${widths.map((width) => '─'.repeat(width)).join('  ')}`)
   let last = ''
   for (const row of cells) {
@@ -51,5 +61,9 @@ export function report(title: string, rows: readonly Row[]): void {
 }
 
 function thousands(value: number): string {
-  return value >= 1e6 ? `${(value / 1e6).toFixed(2)}M` : value >= 1e3 ? `${(value / 1e3).toFixed(1)}k` : value.toFixed(0)
+  return value >= 1e6
+    ? `${(value / 1e6).toFixed(2)}M`
+    : value >= 1e3
+      ? `${(value / 1e3).toFixed(1)}k`
+      : value.toFixed(0)
 }

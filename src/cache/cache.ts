@@ -77,7 +77,8 @@ export class Cache<T> {
       signal: this.#closing.signal,
       enter: () => this.#enter(),
       usable: async (id, frame) => {
-        const found = await this.#reader.judge(id, decodeFrame(frame), undefined)
+        const entry = decodeFrame(frame)
+        const found = entry === undefined ? undefined : await this.#reader.judge(id, entry)
         return found === undefined || found.stale ? undefined : found
       },
     }

@@ -111,11 +111,19 @@ function readLength(frame: Buffer, start: number, end: number): number {
   return length
 }
 
+// Entries with the same tags mostly carry the same epochs too: the list is read once and shared, and known again by being the same.
+const known = new Map<string, readonly TagStamp[]>()
+const MOST_KNOWN = 5_000
+
 function readTags(text: string): readonly TagStamp[] {
+  const shared = known.get(text)
+  if (shared !== undefined) return shared
   const flat = JSON.parse(text) as readonly string[]
   if (!Array.isArray(flat) || flat.some((item) => typeof item !== 'string'))
     throw new ValueError('VALUE_UNREADABLE', '$', 'its list of tags is none')
   const tags: TagStamp[] = []
   for (let i = 0; i + 1 < flat.length; i += 2) tags.push({ tag: flat[i] as string, epoch: flat[i + 1] as string })
+  if (known.size >= MOST_KNOWN) known.clear()
+  known.set(text, tags)
   return tags
 }

@@ -4,7 +4,7 @@ import type { Entries } from './entries.ts'
 import { decodeFrame, type Entry } from './frame.ts'
 import type { MemoryTier } from './memory.ts'
 import type { ResolvedCacheOptions } from './options.ts'
-import { TagTable } from './tags.ts'
+import { type TagReading, TagTable } from './tags.ts'
 
 /** What was found for an id: fresh, or stale and only to be served while it is refreshed. */
 export interface Found {
@@ -20,6 +20,7 @@ export class Reader {
   readonly #entries: Entries
   readonly #tags: TagTable
   readonly #memory: MemoryTier | undefined
+  readonly #staticTags: readonly { readonly tag: string }[]
 
   constructor(
     redis: Redis,
@@ -33,6 +34,7 @@ export class Reader {
     this.#entries = entries
     this.#tags = tags
     this.#memory = memory
+    this.#staticTags = options.staticTags.map((tag) => ({ tag }))
   }
 
   /** What memory or Redis has for `id` and may be served. */
@@ -42,18 +44,16 @@ export class Reader {
       this.hits.memory++
       return { value: kept.value, stale: false }
     }
-    const guess = this.#tags.hint(id) ?? this.#options.staticTags
-    const epochs = guess.length === 0 ? undefined : this.#tags.read(guess)
-    epochs?.catch(() => {})
+    const guess = this.#tags.hint(id) ?? this.#staticTags
+    const reading = guess.length === 0 ? undefined : this.#tags.read(guess)
     const keep = this.#memory?.beginRead(id)
     try {
       const frame = await this.#entries.read(id)
       const entry = frame === null ? undefined : decodeFrame(frame)
       let found: Found | undefined
       // Most entries have no tags and nothing to wait for.
-      if (entry !== undefined && epochs === undefined && entry.tags.length === 0) found = this.#inTime(entry)
-      else if (entry !== undefined || epochs !== undefined)
-        found = await this.judge(id, entry, epochs === undefined ? undefined : { tags: guess, epochs })
+      if (entry !== undefined && reading === undefined && entry.tags.length === 0) found = this.#inTime(entry)
+      else if (entry !== undefined) found = await this.judge(id, entry, guess, reading)
       if (found !== undefined) {
         if (found.stale) this.hits.stale++
         else this.hits.redis++
@@ -78,20 +78,23 @@ export class Reader {
     return { value, bytes, freshMs: staleAtMs - this.#redis.serverNowMs(), tags: tags.map(({ tag }) => tag) }
   }
 
-  /** Whether an entry may be served: its tags still have their epochs, and its time is not over. */
+  /**
+   * Whether an entry may be served: its tags still have their epochs, and its time is not over. `guess`: tags whose epochs are in
+   * `reading` already, asked for along with the entry.
+   */
   async judge(
     id: string,
-    entry: Entry | undefined,
-    guess: { readonly tags: readonly string[]; readonly epochs: Promise<readonly (string | null)[]> } | undefined,
+    entry: Entry,
+    guess: readonly { readonly tag: string }[] = [],
+    reading?: TagReading,
   ): Promise<Found | undefined> {
-    if (entry === undefined) return undefined
     const { tags } = entry
-    if (tags.length > 0 || guess !== undefined) this.#tags.remember(id, tags, guess?.tags)
-    if (tags.length > 0) {
-      const guessed = guess?.tags.length === tags.length && tags.every(({ tag }, i) => guess.tags[i] === tag)
-      const epochs = await (guessed ? guess.epochs : this.#tags.read(tags.map(({ tag }) => tag)))
-      if (!TagTable.fresh(tags, epochs)) return undefined
+    if (guess !== tags) {
+      const guessed = guess.length === tags.length && tags.every(({ tag }, i) => guess[i]?.tag === tag)
+      this.#tags.remember(id, tags)
+      if (!guessed) reading = tags.length === 0 ? undefined : this.#tags.read(tags)
     }
+    if (reading !== undefined && !(await TagTable.fresh(tags, reading))) return undefined
     return this.#inTime(entry)
   }
 
@@ -126,7 +129,7 @@ export class Reader {
         // Most entries have no tags, and no reason to wait for anything.
         if (entry === undefined) return take(undefined)
         if (entry.tags.length > 0 || this.#options.staleMs > 0)
-          return this.judge(id, entry, undefined).then(take, (error) => {
+          return this.judge(id, entry).then(take, (error) => {
             keeps?.[i]?.(undefined)
             throw error
           })

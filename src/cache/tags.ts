@@ -14,6 +14,12 @@ export interface TagMoment {
   readonly stamps: readonly TagStamp[]
 }
 
+/** Epochs as they are on the server, for all who ask in one tick: each tag's place among them. */
+export interface TagReading {
+  readonly places: Map<string, number>
+  readonly epochs: Promise<readonly (string | null)[]>
+}
+
 /**
  * Tags as epochs: an entry carries the epoch that each of its tags had when its load began, and is fresh while they still have it.
  * Invalidating a tag gives it a new epoch, at one price for one entry or a million.
@@ -22,8 +28,8 @@ export class TagTable {
   readonly #redis: Redis
   readonly #keys: CacheKeys
   readonly #lifeMs: number
-  readonly #hints = new Map<string, readonly string[]>()
-  #batch: { readonly tags: Map<string, number>; readonly epochs: Promise<readonly (string | null)[]> } | undefined
+  readonly #hints = new Map<string, readonly TagStamp[]>()
+  #batch: TagReading | undefined
 
   /** `lifeMs`: how long an epoch must live, longer than any entry that may carry it. */
   constructor(redis: Redis, keys: CacheKeys, lifeMs: number) {
@@ -33,50 +39,46 @@ export class TagTable {
   }
 
   /** The tags that the entry of `id` had when it was last seen here; a guess that saves a round trip. */
-  hint(id: string): readonly string[] | undefined {
+  hint(id: string): readonly TagStamp[] | undefined {
     return this.#hints.size === 0 ? undefined : this.#hints.get(id)
   }
 
-  remember(id: string, stamps: readonly TagStamp[], known: readonly string[] | undefined): void {
-    if (known !== undefined && known.length === stamps.length && stamps.every(({ tag }, i) => tag === known[i])) return
+  remember(id: string, stamps: readonly TagStamp[]): void {
     if (stamps.length === 0) return void this.#hints.delete(id)
     if (this.#hints.size >= MOST_HINTS) this.#hints.delete(this.#hints.keys().next().value as string)
-    this.#hints.set(
-      id,
-      stamps.map(({ tag }) => tag),
-    )
+    this.#hints.set(id, stamps)
   }
 
-  /** The epochs as they are now. All that is asked for in one tick is one command. */
-  read(tags: readonly string[]): Promise<readonly (string | null)[]> {
+  /** The epochs of these tags as they are from now on. All that is asked for in one tick is one command. */
+  read(stamps: readonly { readonly tag: string }[]): TagReading {
     this.#batch ??= this.#openBatch()
-    const { tags: places, epochs } = this.#batch
-    const wanted = tags.map((tag) => {
-      const place = places.get(tag) ?? places.size
-      places.set(tag, place)
-      return place
-    })
-    return epochs.then((all) => wanted.map((place) => all[place] as string | null))
+    const { places } = this.#batch
+    for (const { tag } of stamps) if (!places.has(tag)) places.set(tag, places.size)
+    return this.#batch
   }
 
-  #openBatch() {
-    const tags = new Map<string, number>()
+  #openBatch(): TagReading {
+    const places = new Map<string, number>()
     const epochs = new Promise<readonly (string | null)[]>((resolve, reject) => {
       // After every caller of this tick has asked.
       process.nextTick(() => {
         this.#batch = undefined
-        const names = [...tags.keys()].map((tag) => this.#keys.tag(tag))
+        const names = [...places.keys()].map((tag) => this.#keys.tag(tag))
         this.#redis
           .getAll(names, { operation: 'cache.tags', repeat: true })
           .then(resolve as (epochs: readonly unknown[]) => void, reject)
       })
     })
-    return { tags, epochs }
+    // Whoever needs them awaits them; an entry that is not there needs none.
+    epochs.catch(() => {})
+    return { places, epochs }
   }
 
-  /** Whether every stamp is still its tag's epoch. A missing epoch is never equal. */
-  static fresh(stamps: readonly TagStamp[], epochs: readonly (string | null)[]): boolean {
-    return stamps.every(({ epoch }, i) => epoch === epochs[i])
+  /** Whether every stamp still is its tag's epoch. A missing epoch is never equal. */
+  static async fresh(stamps: readonly TagStamp[], { places, epochs }: TagReading): Promise<boolean> {
+    const now = await epochs
+    for (const { tag, epoch } of stamps) if (now[places.get(tag) as number] !== epoch) return false
+    return true
   }
 
   /** The state at the beginning of a load, for tags that are known before it. */
