@@ -282,6 +282,25 @@ describe('10: a caller who comes after an invalidation', () => {
     expect(await late).toBe('new')
     await proxy.close()
   })
+
+  it('does not get what a load that had begun without Redis brings', async () => {
+    const proxy = await startProxy({ target: server })
+    const [a, b] = await two({}, proxy.url)
+    await proxy.refuse()
+    proxy.cut()
+    const slow = gate<string>()
+    const early = a.get('k', slow.load)
+    await slow.began
+    await b.delete('k')
+    const late = a.get('k', () => 'new')
+    const many = a.getMany(['k'], (ids) => ids.map(() => 'new'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    slow.answer('old')
+    expect(await early).toBe('old')
+    expect(await late).toBe('new')
+    expect((await many).get('k')).toBe('new')
+    await proxy.close()
+  })
 })
 
 describe('11: values', () => {
