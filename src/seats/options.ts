@@ -21,7 +21,7 @@ export interface EventOptions {
   readonly sections: readonly Section[]
   /** Seats that are not for sale. Default none. */
   readonly blocked?: readonly string[]
-  /** Changes the log keeps at least, 100 to 10 million. Default 1 million, about 70 MB. */
+  /** Changes the log keeps at least, 100 to 10 million. Default 1 million, about 100 MB. */
   readonly keepChanges?: number
 }
 
