@@ -53,7 +53,10 @@ export class Reader {
       let found: Found | undefined
       // Most entries have no tags and nothing to wait for.
       if (entry !== undefined && reading === undefined && entry.tags.length === 0) found = this.#inTime(entry)
-      else if (entry !== undefined) found = await this.judge(id, entry, guess, reading)
+      else if (entry !== undefined && reading !== undefined && entry.tags === guess) {
+        // The tags it had when it was last seen: their epochs were asked for along with it.
+        if (TagTable.match(entry.tags, reading.places, await reading.epochs)) found = this.#inTime(entry)
+      } else if (entry !== undefined) found = await this.judge(id, entry, guess, reading)
       if (found !== undefined) {
         if (found.stale) this.hits.stale++
         else this.hits.redis++
@@ -116,26 +119,28 @@ export class Reader {
     }
     const missing: string[] = []
     const stale: string[] = []
-    await Promise.all(
-      frames.map((frame, i) => {
-        const id = asked[i] as string
-        const entry = frame === null ? undefined : decodeFrame(frame)
-        const take = (found: Found | undefined) => {
-          keeps?.[i]?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
-          if (found === undefined) return void missing.push(id)
-          if (found.stale) stale.push(id)
-          answers.set(id, found.value)
-        }
-        // Most entries have no tags, and no reason to wait for anything.
-        if (entry === undefined) return take(undefined)
-        if (entry.tags.length > 0 || this.#options.staleMs > 0)
-          return this.judge(id, entry).then(take, (error) => {
+    const judged: Promise<void>[] = []
+    for (const [i, frame] of frames.entries()) {
+      const id = asked[i] as string
+      const entry = frame === null ? undefined : decodeFrame(frame)
+      const take = (found: Found | undefined) => {
+        keeps?.[i]?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
+        if (found === undefined) return void missing.push(id)
+        if (found.stale) stale.push(id)
+        answers.set(id, found.value)
+      }
+      // Most entries have no tags, and no reason to wait for anything.
+      if (entry === undefined) take(undefined)
+      else if (entry.tags.length === 0) take(this.#inTime(entry))
+      else
+        judged.push(
+          this.judge(id, entry).then(take, (error) => {
             keeps?.[i]?.(undefined)
             throw error
-          })
-        return take({ value: entry.value, stale: false })
-      }),
-    )
+          }),
+        )
+    }
+    if (judged.length > 0) await Promise.all(judged)
     this.hits.redis += asked.length - missing.length - stale.length
     this.hits.stale += stale.length
     if (stale.length > 0) onStale(stale)

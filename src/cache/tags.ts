@@ -76,8 +76,15 @@ export class TagTable {
 
   /** Whether every stamp still is its tag's epoch. A missing epoch is never equal. */
   static async fresh(stamps: readonly TagStamp[], { places, epochs }: TagReading): Promise<boolean> {
-    const now = await epochs
-    for (const { tag, epoch } of stamps) if (now[places.get(tag) as number] !== epoch) return false
+    return TagTable.match(stamps, places, await epochs)
+  }
+
+  static match(
+    stamps: readonly TagStamp[],
+    places: ReadonlyMap<string, number>,
+    epochs: readonly (string | null)[],
+  ): boolean {
+    for (const { tag, epoch } of stamps) if (epochs[places.get(tag) as number] !== epoch) return false
     return true
   }
 
