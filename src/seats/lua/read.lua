@@ -6,7 +6,7 @@
 -- REPLY {'event', nowMs:int, first:text, last:text, cells:text, version:text, state:text, layout:text, limit:text, held:text, sold:text,
 --       next:text, seats:text, blocked:text, born:text, keep:text} | {'no-event'}
 -- WHY   map and version must be of one moment, or the changes that follow do not fit
--- COST  O(bytes of the map): 4 µs for 80 KB
+-- COST  O(bytes of the map): 0.15 ms for 80 KB, since Lua copies them
 local fields = redis.call('HMGET', KEYS[1], 'version', 'state', 'layout', 'limit', 'held', 'sold', 'next', 'seats', 'blocked', 'born', 'keep')
 if not fields[1] then return {'no-event'} end
 local clock = redis.call('TIME')

@@ -57,8 +57,11 @@ local function end_due(most)
     end
   end
   local head = call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-  call('HSET', KEYS[1], 'next', head[2] or 'inf')
-  call('XTRIM', KEYS[4], 'MAXLEN', '~', call('HGET', KEYS[1], 'keep') or 1000000)
+  local kept = call('HMGET', KEYS[1], 'next', 'keep')
+  local next_due = head[2] or 'inf'
+  -- Looking costs the replicas nothing.
+  if kept[1] ~= next_due then call('HSET', KEYS[1], 'next', next_due) end
+  call('XTRIM', KEYS[4], 'MAXLEN', '~', kept[2] or 1000000)
   if expired > 0 then save() end
   return expired, tonumber(head[2])
 end
