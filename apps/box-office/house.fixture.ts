@@ -3,10 +3,10 @@
 import { bestFirst } from './crowd/demand.ts'
 import { type House, openHouse } from './house.ts'
 import type { DeskOptions } from './orders/desk.ts'
+import { newCustomerId } from './orders/number.ts'
 import { Card } from './payment/card.ts'
 import { TEST_CARDS } from './payment/test-bank.ts'
 import type { Night } from './seating/nights.ts'
-import { newCustomerId } from './web/customer.ts'
 
 export interface TestHouse {
   readonly house: House

@@ -6,9 +6,9 @@ import { statusOf } from './figures/status.ts'
 import { type House, type OnFault, openHouse } from './house.ts'
 import { createHub } from './live/hub.ts'
 import { createApp } from './web/app.tsx'
+import { createHoldings } from './web/holdings.ts'
 import { createSealer } from './web/seal.ts'
 import { listen } from './web/server.ts'
-import { createHoldings } from './web/shop.ts'
 
 export interface ShopOptions {
   readonly port: number

@@ -7,7 +7,7 @@
 import { setMaxListeners } from 'node:events'
 import type { EventCard } from '../catalogue/queries.ts'
 import type { Hub } from '../live/hub.ts'
-import { newCustomerId } from '../web/customer.ts'
+import { newCustomerId } from '../orders/number.ts'
 import { type Marketplace, type Pace, pause, visit } from './buyer.ts'
 import { type Random, seededRandom } from './random.ts'
 

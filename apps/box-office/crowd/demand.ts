@@ -5,8 +5,8 @@ import type { PlacedSeat } from '../seating/geometry.ts'
 import type { Night } from '../seating/nights.ts'
 import type { Random } from './random.ts'
 
-/** How much they want the best: 1 is evenly everywhere; at 3, half of them ask for the best eighth of what is free. */
-const SKEW = 3
+/** How much they want the best: 1 is evenly everywhere; at 4, half of them ask for the best sixteenth of what is free. */
+const SKEW = 4
 
 /** Seats from best to worst, once for each night. */
 const ranked = new WeakMap<Night, readonly PlacedSeat[]>()

@@ -13,3 +13,8 @@ export function orderNumber(): string {
 export function paymentId(order: string): string {
   return `pay_${order.slice(3).replace('-', '').toLowerCase()}_${randomBytes(6).toString('hex')}`
 }
+
+/** A customer nobody knows anything of: letters and digits, not to be guessed. */
+export function newCustomerId(): string {
+  return `c${randomBytes(12).toString('base64url').replaceAll('_', '0').replaceAll('-', '1')}`
+}

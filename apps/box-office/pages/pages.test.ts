@@ -1,6 +1,6 @@
 import { startProxy } from 'holdfast/testing'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type OpenShop, openShop } from '../shop.ts'
 import {
   ask,
@@ -13,6 +13,9 @@ import {
   seat,
   sidewaysScroll,
 } from './browser.fixture.ts'
+
+// A database and a browser start in seconds, on a busy machine in many.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
 
 let shop: OpenShop
 let browser: Browser

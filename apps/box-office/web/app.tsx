@@ -9,7 +9,7 @@ import { buyRoutes } from './buy.tsx'
 import { headers, ownHost, ownOrigin, smallBody } from './guard.ts'
 import { liveRoutes } from './live.tsx'
 import { Refusal } from './refusal.ts'
-import { type Shop, wantsJson } from './shop.ts'
+import { type Shop, wantsJson } from './route.ts'
 
 const TITLES: Partial<Record<Refusal['code'], string>> = {
   NOT_FOUND: 'Not found',

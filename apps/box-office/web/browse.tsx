@@ -8,7 +8,7 @@ import { type Filter, Home } from '../pages/home.tsx'
 import { VenuePage } from '../pages/venue.tsx'
 import { customerOf } from './customer.ts'
 import { Refusal } from './refusal.ts'
-import { claimUrl, eventOr404, page, type Shop } from './shop.ts'
+import { claimUrl, eventOr404, page, type Shop } from './route.ts'
 
 const LONGEST_QUERY = 80
 

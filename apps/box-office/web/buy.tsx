@@ -9,7 +9,7 @@ import { Card, readCard } from '../payment/card.ts'
 import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
 import { customerOf, knownCustomer } from './customer.ts'
 import { Refusal } from './refusal.ts'
-import { claimUrl, eventOr404, page, readClaim, type Shop, wantsJson } from './shop.ts'
+import { claimUrl, eventOr404, page, readClaim, type Shop, wantsJson } from './route.ts'
 
 const SEAT = /^[A-Z]{1,2}-\d{1,3}-\d{1,3}$/
 const KEY = /^[\w-]{8,64}$/

@@ -1,8 +1,8 @@
 /** Who is asking: an anonymous customer, known by a signed random cookie and nothing else. */
 
-import { randomBytes } from 'node:crypto'
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
+import { newCustomerId } from '../orders/number.ts'
 import type { Sealer } from './seal.ts'
 
 const COOKIE = 'box_office_customer'
@@ -28,8 +28,4 @@ function welcome(c: Context, sealer: Sealer): string {
     maxAge: MAX_AGE_S,
   })
   return id
-}
-
-export function newCustomerId(): string {
-  return `c${randomBytes(12).toString('base64url').replaceAll('_', '0').replaceAll('-', '1')}`
 }

@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { mapStream } from '../live/stream.ts'
 import { StatusPage } from '../pages/status.tsx'
 import { Refusal } from './refusal.ts'
-import { page, type Shop } from './shop.ts'
+import { page, type Shop } from './route.ts'
 
 const MOST_VIEWERS = 2_000
 

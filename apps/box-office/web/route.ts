@@ -10,6 +10,7 @@ import type { Desk } from '../orders/desk.ts'
 import type { Ledger } from '../orders/ledger.ts'
 import type { Claim } from '../orders/order.ts'
 import type { Nights } from '../seating/nights.ts'
+import type { Holdings } from './holdings.ts'
 import { Refusal } from './refusal.ts'
 import type { Sealer } from './seal.ts'
 
@@ -53,35 +54,4 @@ export function readClaim(shop: Shop, sealed: string, customer: string | undefin
   if (claim === undefined || claim.customer !== customer)
     throw new Refusal('NOT_FOUND', 'These seats are not held by you.')
   return claim
-}
-
-/** The unpaid seats of each customer, as far as this process gave them out: for the map to show as his own. */
-export interface Holdings {
-  put(claim: Claim): void
-  drop(claim: Claim): void
-  find(customer: string, eventId: string): Claim | undefined
-}
-
-const MOST_HOLDINGS = 10_000
-
-export function createHoldings(): Holdings {
-  const claims = new Map<string, Claim>()
-  const keyOf = (customer: string, eventId: string) => `${customer} ${eventId}`
-  return {
-    put(claim) {
-      const key = keyOf(claim.customer, claim.eventId)
-      claims.delete(key)
-      claims.set(key, claim)
-      const oldest = claims.keys().next().value
-      if (claims.size > MOST_HOLDINGS && oldest !== undefined) claims.delete(oldest)
-    },
-    drop(claim) {
-      const key = keyOf(claim.customer, claim.eventId)
-      if (claims.get(key)?.holdId === claim.holdId) claims.delete(key)
-    },
-    find(customer, eventId) {
-      const claim = claims.get(keyOf(customer, eventId))
-      return claim !== undefined && claim.expiresAtMs > Date.now() ? claim : undefined
-    },
-  }
 }
