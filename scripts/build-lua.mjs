@@ -29,7 +29,8 @@ export function parseScript(name, text, readPart = () => undefined) {
   const lines = text.split('\n')
   const flags = /^#!lua(?: flags=([\w,-]+))?$/.exec(lines[0] ?? '')
   if (!flags) faults.push("line 1 must be '#!lua' or '#!lua flags=…'")
-  const end = lines.findIndex((line, i) => i > 0 && !line.startsWith('--'))
+  // A part that is put in right below the header belongs to the body.
+  const end = lines.findIndex((line, i) => i > 0 && (!line.startsWith('--') || line.startsWith('-- PUT ')))
   const header = lines.slice(1, end)
   const ownBody = lines.slice(end).join('\n')
 
@@ -124,14 +125,11 @@ function compareReplies(body, replies) {
 }
 
 const stripComments = (code) => code.replace(/(^|\s)--[^\n]*/g, '$1')
-const strip = (shebang, body) =>
-  [
-    shebang,
-    ...stripComments(body)
-      .split('\n')
-      .map((line) => line.replace(/\s+$/, ''))
-      .filter((line) => line.trim() !== ''),
-  ].join('\n') + '\n'
+const strip = (shebang, body) => {
+  const lines = stripComments(body).split('\n')
+  const code = lines.map((line) => line.replace(/\s+$/, '')).filter((line) => line.trim() !== '')
+  return [shebang, ...code, ''].join('\n')
+}
 
 const pascal = (name) => name.replace(/(^|-)(\w)/g, (_, __, letter) => letter.toUpperCase())
 const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase())

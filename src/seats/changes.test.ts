@@ -140,7 +140,21 @@ it('tells a change within a second and a half when its doorbell is lost', async 
   await night.counts()
   const tag = `{${namespace}:seats:night}`
   // What another process would write, without its PUBLISH.
-  await box.server.command('XADD', `${tag}:log`, `${version + 1}-0`, 'kind', 'paused', 'hold', '', 'cells', '', 'at', 1, 'by', '')
+  await box.server.command(
+    'XADD',
+    `${tag}:log`,
+    `${version + 1}-0`,
+    'kind',
+    'paused',
+    'hold',
+    '',
+    'cells',
+    '',
+    'at',
+    1,
+    'by',
+    '',
+  )
   await box.server.command('HSET', tag, 'version', version + 1)
   const startedMs = performance.now()
   expect(await following).toMatchObject([{ version: version + 1, kind: 'paused' }])

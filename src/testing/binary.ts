@@ -14,6 +14,7 @@ const INSTALLERS: readonly (readonly [program: string, command: string])[] = [
 
 /** No redis-server or valkey-server was found. `install` is the one command to type. */
 export class NoServerError extends HoldfastError {
+  static override readonly kind: string = 'NoServerError'
   readonly install: string
 
   constructor(sought: string, install: string) {

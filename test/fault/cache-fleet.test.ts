@@ -38,7 +38,7 @@ async function fleet(count: number, order: { stampede: 'process' | 'fleet'; call
   return Promise.all(
     Array.from({ length: count }, async () => {
       const child = fork(new URL('./cache-child.ts', import.meta.url), {
-        execArgv: ['--import', 'tsx'],
+        execArgv: ['--import', new URL('../../scripts/typescript.mjs', import.meta.url).href],
         stdio: 'inherit',
       })
       children.push(child)
