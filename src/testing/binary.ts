@@ -14,7 +14,7 @@ const INSTALLERS: readonly (readonly [program: string, command: string])[] = [
 
 /** No redis-server or valkey-server was found. `install` is the one command to type. */
 export class NoServerError extends HoldfastError {
-  static override readonly kind: string = 'NoServerError'
+  static override readonly kind = 'NoServerError'
   readonly install: string
 
   constructor(sought: string, install: string) {
