@@ -88,7 +88,8 @@ export class MemoryTier {
   }
 
   #tagMoved(kept: Kept): boolean {
-    if (this.#tagSequence.size === 0) return false
+    // Nothing was invalidated since it was kept.
+    if (kept.sequence === this.#sequence) return false
     return kept.tags.some((tag) => (this.#tagSequence.get(tag) ?? 0) > kept.sequence)
   }
 
