@@ -1,6 +1,6 @@
 import { checkName } from './base/check.ts'
-import { ConfigError } from './base/errors.ts'
-import { Cache, type CacheOptions } from './cache/index.ts'
+import { ConfigError, ConnectionError } from './base/errors.ts'
+import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
 import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
@@ -14,6 +14,7 @@ import { Seats, type SeatsOptions } from './seats/index.ts'
  */
 export class Holdfast implements AsyncDisposable {
   readonly #redis: Redis
+  #closed = false
   readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
   #events: Events | undefined
 
@@ -29,7 +30,10 @@ export class Holdfast implements AsyncDisposable {
    * options  `ttl` is required; see CacheOptions for all
    * throws   ConfigError for wrong options, or when the name is in use with others
    */
-  cache<T = unknown>(name: string, options: CacheOptions<T>): Cache<T> {
+  cache<T = unknown>(name: string, options: CacheOptions<T> & { readonly load: SureLoad<T> }): Cache<T, T>
+  cache<T = unknown>(name: string, options: CacheOptions<T>): Cache<T>
+  cache<T>(name: string, options: CacheOptions<T>): Cache<T> {
+    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'cache', 'close() was called')
     checkName('name', name)
     const resolved = resolveCacheOptions(options)
     const known = this.#caches.get(name)
@@ -64,8 +68,9 @@ export class Holdfast implements AsyncDisposable {
     return this.#redis.facts
   }
 
-  /** Lets what is under way end, then closes every connection. Calls made later reject with CONNECTION_CLOSED. */
+  /** Lets the commands under way end, then closes every connection; who waits for a loader is told CONNECTION_CLOSED. Calls made later reject with CONNECTION_CLOSED. */
   async close(): Promise<void> {
+    this.#closed = true
     for (const { cache } of this.#caches.values()) cache.close()
     await this.#events?.close()
     await this.#redis.close()

@@ -18,6 +18,7 @@ export type {
   LoadContext,
   LoadMany,
   SetOptions,
+  SureLoad,
 } from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'
 export type { ConnectOptions } from './redis/settings.ts'

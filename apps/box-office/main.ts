@@ -1,6 +1,7 @@
 /** `npm start`: reads the command line, opens the shop or sells one night, and ends cleanly. */
 
 import { once } from 'node:events'
+import { HoldfastError } from 'holdfast'
 import { HELP, type Options, readOptions, UsageError } from './options.ts'
 import { runOnce } from './sale/once.ts'
 import { printSummary } from './sale/summary.ts'
@@ -88,6 +89,11 @@ async function main(): Promise<number> {
   return summary.ok ? 0 : 1
 }
 
+/** The address may come from a variable that nobody has in mind. */
+function fromEnvironment(): string {
+  return process.env.REDIS_URL ? '\nThe address is that of REDIS_URL; without it a private server is started.' : ''
+}
+
 main().then(
   (code) => {
     process.exitCode = code
@@ -98,6 +104,7 @@ main().then(
       return
     }
     if (error instanceof UsageError) console.error(`${error.message}\n\n${HELP}`)
+    else if (error instanceof HoldfastError) console.error(`box office: ${error.message}${fromEnvironment()}`)
     else console.error(error)
     process.exitCode = error instanceof UsageError ? 2 : 1
   },

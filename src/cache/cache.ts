@@ -1,6 +1,6 @@
 import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
-import { Observed } from '../base/observe.ts'
+import { Observed, type Operation } from '../base/observe.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import { aclRule } from '../redis/rights.ts'
@@ -11,12 +11,14 @@ import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
 import { MemoryTier } from './memory.ts'
 import {
+  checkCallOptions,
   checkTags,
   type GetOptions,
   type Load,
   type LoadMany,
   type ResolvedCacheOptions,
   type SetOptions,
+  type SureLoad,
 } from './options.ts'
 import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
 import { Reader } from './reader.ts'
@@ -31,7 +33,13 @@ const LONGEST_ID = 4096
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
 const observedSet = new Observed('cache.set')
-const observedInvalidate = new Observed('cache.invalidate')
+const observedPeek = new Observed('cache.peek')
+const observed = {
+  delete: new Observed('cache.delete'),
+  invalidateTag: new Observed('cache.invalidateTag'),
+  invalidatePattern: new Observed('cache.invalidatePattern'),
+  clear: new Observed('cache.clear'),
+}
 
 /**
  * Values by id, read through Redis, with one load for many callers. Made by `hf.cache(name, options)`.
@@ -39,7 +47,7 @@ const observedInvalidate = new Observed('cache.invalidate')
  * promise  no value that was loaded before an invalidation of its key, tag, pattern or of all is served after that invalidation was
  *          acknowledged; with `memory`, not later than the stated bound after it
  */
-export class Cache<T> {
+export class Cache<T, Got = T | undefined> {
   readonly name: string
   readonly #redis: Redis
   readonly #options: ResolvedCacheOptions
@@ -94,17 +102,18 @@ export class Cache<T> {
    * throws   the loader's own error; with `whenDown: 'throw'` TIMEOUT or CONNECTION_LOST; `signal.reason`
    * costs    a hit: no round trip from memory, else one; a miss: three (two while nearly all miss)
    */
-  get(id: string, options?: GetOptions): Promise<T>
-  get(id: string, load: Load<T>, options?: SetOptions): Promise<T>
-  get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<T> {
+  get(id: string, options?: GetOptions): Promise<Got>
+  get(id: string, load: SureLoad<T>, options?: SetOptions): Promise<T>
+  get(id: string, load: Load<T>, options?: SetOptions): Promise<T | undefined>
+  get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
     if (this.#memory !== undefined && !observedGet.heard) {
       const kept = this.#memory.get(id)
       if (kept !== undefined) {
         this.#reader.hits.memory++
-        return Promise.resolve(kept.value as T)
+        return Promise.resolve(kept.value)
       }
     }
-    return this.#get(id, second, third) as Promise<T>
+    return this.#get(id, second, third)
   }
 
   #get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
@@ -113,6 +122,7 @@ export class Cache<T> {
     let plan: LoadPlan | undefined
     try {
       checkId(id)
+      checkCallOptions(options)
       options?.signal?.throwIfAborted()
       plan = load === undefined ? undefined : this.#reads.plan(id, load, options)
     } catch (error) {
@@ -143,6 +153,8 @@ export class Cache<T> {
     for (const id of wanted) checkId(id)
     const loadMany = typeof second === 'function' ? (second as LoadMany<unknown>) : this.#options.loadMany
     const options = typeof second === 'function' ? third : second
+    checkCallOptions(options)
+    options?.signal?.throwIfAborted()
     const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) =>
       this.#reads.many(wanted, loadMany, options, (how) => (operation.outcome = how)),
     )
@@ -152,9 +164,15 @@ export class Cache<T> {
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */
   async peek(id: string, options?: GetOptions): Promise<T | undefined> {
     checkId(id)
+    checkCallOptions(options)
     this.#enter()
+    const look = observedPeek.run({ cache: this.name, id }, async (operation) => {
+      const found = await this.#reader.look(id)
+      operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
+      return found
+    })
     try {
-      return (await unlessAborted(this.#reader.look(id), options?.signal))?.value as T | undefined
+      return (await unlessAborted(look, options?.signal))?.value as T | undefined
     } catch (error) {
       if (this.#options.whenDown === 'throw' || !isOutage(error)) throw error
       return undefined
@@ -169,6 +187,8 @@ export class Cache<T> {
   async set(id: string, value: T, options: SetOptions = {}): Promise<void> {
     checkId(id)
     this.#enter()
+    checkCallOptions(options)
+    options.signal?.throwIfAborted()
     if (value === undefined) throw new ConfigError('value', 'anything but undefined, which means "not there"', value)
     const plan = this.#reads.plan(id, async () => value, options)
     const work = observedSet.run({ cache: this.name, id }, async () => {
@@ -200,9 +220,9 @@ export class Cache<T> {
   }
 
   /** Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. */
-  async delete(id: string): Promise<void> {
+  async delete(id: string, options?: GetOptions): Promise<void> {
     checkId(id)
-    await this.#invalidate('delete', { id }, async () => {
+    await this.#invalidate('delete', { id }, options, async () => {
       this.#forget(id)
       await this.#entries.remove(id, 'cache.delete')
       this.#forget(id)
@@ -210,10 +230,10 @@ export class Cache<T> {
   }
 
   /** Makes every value that carries one of these tags stale, at the same cost for one or a million. Rejects when not confirmed. */
-  async invalidateTag(tag: string | readonly string[]): Promise<void> {
+  async invalidateTag(tag: string | readonly string[], options?: GetOptions): Promise<void> {
     const tags = checkTags('tag', typeof tag === 'string' ? [tag] : tag)
     if (tags.length === 0) return
-    await this.#invalidate('invalidateTag', { tags }, async () => {
+    await this.#invalidate('invalidateTag', { tags }, options, async () => {
       await this.#tags.invalidate(tags)
       this.#memory?.forgetTags(tags)
     })
@@ -225,34 +245,41 @@ export class Cache<T> {
    * returns  how many were removed
    * costs    two SCANs over the whole keyspace of each primary: 1.6 ms for each 1,000 keys that the server holds
    */
-  async invalidatePattern(pattern: string): Promise<number> {
+  async invalidatePattern(pattern: string, options?: GetOptions): Promise<number> {
     if (typeof pattern !== 'string') throw new ConfigError('pattern', 'a glob', pattern)
-    return this.#removeMatching('invalidatePattern', pattern)
+    return this.#invalidate('invalidatePattern', { pattern }, options, () => this.#removeMatching(pattern))
   }
 
   /** Removes every value of this cache, and nothing else. */
-  async clear(): Promise<void> {
-    await this.#removeMatching('clear', '*')
-    await removeTags(this.#redis, this.#keys, 'cache.clear')
+  async clear(options?: GetOptions): Promise<void> {
+    await this.#invalidate('clear', {}, options, async () => {
+      await this.#removeMatching('*')
+      await removeTags(this.#redis, this.#keys, 'cache.clear')
+    })
   }
 
-  async #removeMatching(verb: string, pattern: string): Promise<number> {
+  async #removeMatching(pattern: string): Promise<number> {
     const { matches } = this.#keys.glob(pattern)
     const forget = () => {
       this.#memory?.forgetWhere(matches)
       this.#refill.detachWhere(matches)
     }
-    return this.#invalidate(verb, { pattern }, async () => {
-      forget()
-      const removed = await removeMatching(this.#redis, this.#keys, pattern, `cache.${verb}`)
-      forget()
-      return removed
-    })
+    forget()
+    const removed = await removeMatching(this.#redis, this.#keys, pattern, 'cache.invalidatePattern')
+    forget()
+    return removed
   }
 
-  #invalidate<R>(verb: string, fields: Record<string, unknown>, work: () => Promise<R>): Promise<R> {
+  #invalidate<R>(
+    verb: keyof typeof observed,
+    fields: Operation,
+    options: GetOptions | undefined,
+    work: () => Promise<R>,
+  ): Promise<R> {
     this.#enter()
-    return observedInvalidate.run({ cache: this.name, verb, ...fields }, work)
+    checkCallOptions(options)
+    options?.signal?.throwIfAborted()
+    return unlessAborted(observed[verb].run({ cache: this.name, ...fields }, work), options?.signal)
   }
 
   #forget(id: string): void {

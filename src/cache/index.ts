@@ -10,5 +10,6 @@ export type {
   LoadMany,
   MemoryOptions,
   SetOptions,
+  SureLoad,
   WriteOptions,
 } from './options.ts'

@@ -8,7 +8,10 @@ export interface LoadContext {
   readonly signal: AbortSignal
 }
 
-export type Load<T> = (id: string, context: LoadContext) => Promise<T> | T
+/** Gives the value of one id; `undefined` means "not there" and is not cached. */
+export type Load<T> = (id: string, context: LoadContext) => Promise<T | undefined> | T | undefined
+/** A loader that always has a value: what it is given to then never answers `undefined`. */
+export type SureLoad<T> = (id: string, context: LoadContext) => Promise<T> | T
 export type LoadMany<T> = (
   ids: readonly string[],
   context: LoadContext,
@@ -153,6 +156,12 @@ export function inOrder(ids: readonly string[], loaded: unknown): readonly unkno
   throw new ConfigError('loadMany', `a Map by id, or an array of ${ids.length} in the order of the ids`, received)
 }
 
+/** Refuses options of one call that do not exist. */
+export function checkCallOptions(options: unknown): void {
+  if (options !== undefined) checkKnown('options', options, CALL_OPTIONS)
+}
+const CALL_OPTIONS = ['signal', 'ttl', 'tags']
+
 /** Distinct tags: each a string of at most 512 bytes, at most 64 of them. */
 export function checkTags(option: string, tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) throw new ConfigError(option, 'an array of strings', tags)
@@ -192,10 +201,13 @@ function resolveWrite<T>(write: WriteOptions<T> | undefined): ResolvedCacheOptio
   }
 }
 
-/** True when two sets of options mean the same cache; functions are the same when their text is. */
+/** The text of bound and built-in functions, which says nothing about what they do. */
+const TEXTLESS = /\{\s*\[native code\]\s*\}$/
+
+/** True when two sets of options mean the same cache; functions are the same when their text is, if they have one. */
 export function sameOptions(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
-  if (typeof a === 'function' && typeof b === 'function') return String(a) === String(b)
+  if (typeof a === 'function' && typeof b === 'function') return String(a) === String(b) && !TEXTLESS.test(String(a))
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   const keys = new Set([...Object.keys(a), ...Object.keys(b)])
   for (const key of keys)

@@ -171,6 +171,8 @@ export class Connection {
   renew(silentMs: number): void {
     const wire = this.#wire
     if (wire === undefined) return
+    // Given up by choice, not by a fault: the next one is opened at once.
+    if (silentMs === 0) this.#upSinceMs = Number.NEGATIVE_INFINITY
     this.#lose(silentMs)
     wire.destroy()
   }

@@ -25,7 +25,7 @@ const SCRIPT_DENIED = "ERR The user executing the script can't"
 export function replyError(operation: string, fault: ReplyFault, needs?: string): HoldfastError {
   // What a script may not do comes as a plain ERR.
   const prefix = fault.message.startsWith(SCRIPT_DENIED) ? 'NOPERM' : fault.prefix
-  const fields = { reply: prefix, cause: fault, ...(needs === undefined ? {} : { needs }) }
+  const fields = { reply: prefix, cause: fault }
   switch (prefix) {
     case 'OOM':
       return new ServerError('SERVER_FULL', operation, 'the server is at maxmemory and refuses writes', {
@@ -34,7 +34,10 @@ export function replyError(operation: string, fault: ReplyFault, needs?: string)
       })
     case 'NOPERM': {
       const grant = needs === undefined ? '' : `; its user needs: ${needs}`
-      return new ServerError('SERVER_DENIED', operation, `${fault.message}${grant}`, fields)
+      return new ServerError('SERVER_DENIED', operation, `${fault.message}${grant}`, {
+        ...fields,
+        ...(needs === undefined ? {} : { needs }),
+      })
     }
     case 'NOAUTH':
     case 'WRONGPASS':

@@ -41,6 +41,8 @@ export interface NodeStats {
  */
 export class Node {
   readonly address: string
+  /** By room, what it needs of the server's user: for SERVER_DENIED. */
+  readonly needs = new Map<string, string>()
   readonly #timeoutMs: number
   readonly #connection: Connection
   readonly #deadlines = new Deadlines()
@@ -144,7 +146,8 @@ export class Node {
         call.args = [call.options.script, ...call.args.slice(1)]
         return this.#attempt(call, monotonicMs())
       }
-      if (!isNotNow(fault)) return this.#fail(call, replyError(call.options.operation, fault, call.options.needs))
+      if (!isNotNow(fault))
+        return this.#fail(call, replyError(call.options.operation, fault, this.#needs(call.options)))
       call.lastFault = fault
       const waitMs = backoffMs(call.repeats++, 2, 100)
       this.#repeats++
@@ -158,6 +161,11 @@ export class Node {
     call.everSent ||= fault.sent
     if (fault.sent) this.#repeats++
     this.#attempt(call, monotonicMs())
+  }
+
+  /** What the operation's room declared, or the call itself said. */
+  #needs({ operation, needs }: CallOptions): string | undefined {
+    return this.needs.get(operation.slice(0, operation.indexOf('.'))) ?? needs
   }
 
   /** @internal The deadline passed. */

@@ -71,6 +71,8 @@ export class Redis {
   #explain(error: unknown): unknown {
     if (!(error instanceof TimeoutError) || error.sent) return error
     const { lastError } = this.#node
+    // Taken and never answered: the time ran out, nothing was lost.
+    if (lastError?.message.startsWith('no handshake')) return error
     return lastError === undefined ? error : linkError('connect', this.#settings.address, lastError, false)
   }
 
@@ -138,6 +140,7 @@ export class Redis {
    * and, for a room of state, that nothing it writes can be evicted. Tells by a warning; the calls themselves tell by errors.
    */
   async vet(room: string, role: 'cache' | 'state', rights: Rights, sample: Key, channel: string): Promise<void> {
+    this.#node.needs.set(room, aclRule(rights))
     if (this.#warned.has(room)) return
     this.#warned.add(room)
     const missing = await missingRights(this.#node, rights, sample, channel)

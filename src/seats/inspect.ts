@@ -16,6 +16,8 @@ export interface EventSnapshot {
   readonly cells: string
   readonly version: number
   readonly state: 'open' | 'paused'
+  /** The state as it is stored. */
+  readonly stateWord: string
   readonly layout: string
   readonly limit: number
   readonly held: number
@@ -40,8 +42,11 @@ export async function readEvent(
     reply
   return {
     ...{ nowMs, first, last, cells, version: Number(version), layout, limit: Number(limit) },
-    ...{ state: state === 'open' ? 'open' : 'paused', held: Number(held), sold: Number(sold) },
-    ...{ nextDueMs: next === 'inf' ? Number.POSITIVE_INFINITY : Number(next), seats: Number(seats) },
+    ...{ state: state === 'open' ? 'open' : 'paused', stateWord: state, held: Number(held), sold: Number(sold) },
+    ...{
+      nextDueMs: next === 'inf' ? Number.POSITIVE_INFINITY : Number(next === '' ? Number.NaN : next),
+      seats: Number(seats),
+    },
     ...{ blocked: Number(blocked), bornVersion: Number(born), keep: Number(keep) },
   }
 }

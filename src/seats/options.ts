@@ -33,11 +33,15 @@ export interface HoldOptions {
   readonly seats: readonly string[]
   /** How long. 1 ms to 7 days, default `'10m'`. */
   readonly for?: Duration
+  /** Stops waiting with `signal.reason`; the hold may stand all the same, and its id tells. */
+  readonly signal?: AbortSignal
 }
 
 export interface ConfirmOptions {
   /** Id of the payment, kept with the sale. Default none. */
   readonly payment?: string
+  /** Stops waiting with `signal.reason`; the sale may stand all the same. */
+  readonly signal?: AbortSignal
 }
 
 export interface ChangesOptions {
@@ -59,7 +63,8 @@ export function checkSeatsOptions(options: SeatsOptions): void {
 
 /** The layout of a new event and how long its log is, or a ConfigError. */
 export function checkEvent(options: EventOptions): { layout: Layout; keepChanges: number } {
-  if (options === undefined) throw new ConfigError('', 'an object of options', options)
+  if (options === undefined)
+    throw new ConfigError('options', 'an object with at least { currency, perCustomer, sections }', options)
   checkKnown('', options, ['currency', 'perCustomer', 'sections', 'blocked', 'keepChanges'])
   const { currency, sections, blocked = [] } = options
   if (typeof currency !== 'string' || !/^[A-Z]{3}$/.test(currency))
@@ -113,8 +118,8 @@ export interface CheckedHold {
 }
 
 export function checkHold(options: HoldOptions): CheckedHold {
-  if (options === undefined) throw new ConfigError('', 'an object of options', options)
-  checkKnown('', options, ['id', 'customer', 'seats', 'for'])
+  if (options === undefined) throw new ConfigError('options', 'an object with at least { customer, seats }', options)
+  checkKnown('', options, ['id', 'customer', 'seats', 'for', 'signal'])
   const { seats } = options
   if (!Array.isArray(seats)) throw new ConfigError('seats', 'a list of seats', seats)
   for (const seat of seats) if (typeof seat !== 'string') throw new ConfigError('seats', 'a list of strings', seat)
@@ -129,7 +134,7 @@ export function checkHold(options: HoldOptions): CheckedHold {
 export const checkHoldId = (id: unknown): string => checkText('id', id, 256)
 
 export function checkPayment(options: ConfirmOptions): string {
-  checkKnown('', options, ['payment'])
+  checkKnown('', options, ['payment', 'signal'])
   const { payment = '' } = options
   return payment === '' ? '' : checkText('payment', payment, 256)
 }

@@ -10,6 +10,8 @@ export interface LoggedHold {
   readonly packed: string
   state: HoldState
   endedAtMs: number
+  /** With what it was bought; only where it was. */
+  payment?: string
 }
 
 const LETTER: Readonly<Record<HoldState, string>> = { held: 'h', confirmed: 's', released: '.', expired: '.' }
@@ -73,7 +75,7 @@ export class Replay {
     if (hold === undefined || cells === undefined) return this.#tell(`entry ${version} of the log cannot be read`)
     if (kind === 'held') this.#hold(version, hold, packed, cells, customerOf(fields.get('by') ?? ''))
     else if (kind === 'confirmed' || kind === 'released' || kind === 'expired')
-      this.#end(version, hold, packed, cells, kind, Number(fields.get('at')))
+      this.#end(version, hold, packed, cells, kind, Number(fields.get('at')), fields.get('by') ?? '')
     else this.#tell(`entry ${version} of the log is of an unknown kind '${kind}'`)
   }
 
@@ -100,17 +102,19 @@ export class Replay {
     cells: readonly number[],
     state: Exclude<HoldState, 'held'>,
     atMs: number,
+    by: string,
   ): void {
     const known = this.holds.get(hold)
     if (known === undefined) {
       if (this.#whole) this.#tell(`entry ${version}: hold '${hold}' is ${state} and was never held`)
-      this.holds.set(hold, { customer: undefined, packed, state, endedAtMs: atMs })
+      this.holds.set(hold, { customer: undefined, packed, state, endedAtMs: atMs, payment: by })
     } else {
       if (known.state !== 'held')
         this.#tell(`entry ${version}: hold '${hold}' is ${state} and was ${known.state} before`)
       if (known.packed !== packed) this.#tell(`entry ${version}: hold '${hold}' ends with other seats than it held`)
       known.state = state
       known.endedAtMs = atMs
+      known.payment = by
     }
     this.#step(version, state, hold, cells, 'h', LETTER[state])
     this.#touch(version, hold, known?.customer)

@@ -69,7 +69,7 @@ describe('create', () => {
     ['an option that does not exist', { perCustomr: 8 }],
   ])('throws ConfigError for %s', async (_, wrong) => {
     const night = (await box.connect()).seats('night')
-    expect(() => night.create({ ...SMALL, ...wrong } as never)).toThrow(
+    await expect(night.create({ ...SMALL, ...wrong } as never)).rejects.toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID' }),
     )
   })
@@ -131,7 +131,7 @@ describe('hold', () => {
     const hold = await night.hold({ id: 'h', customer: 'ann', seats: ['A-1-1'] })
     expect(await night.confirm(hold.id)).toMatchObject({ status: 'confirmed', customer: 'ann' })
     for (const customer of [undefined, '', 7, null])
-      expect(() => night.hold({ customer, seats: ['A-1-2'] } as never)).toThrow(
+      await expect(night.hold({ customer, seats: ['A-1-2'] } as never)).rejects.toThrow(
         expect.objectContaining({ code: 'CONFIG_INVALID', option: 'customer' }),
       )
   })
@@ -258,7 +258,7 @@ describe('hold', () => {
     ['an option that does not exist', { customer: 'ann', seats: ['A-1-1'], ttl: 5 }],
   ])('throws ConfigError for %s', async (_, wrong) => {
     const night = (await box.connect()).seats('night')
-    expect(() => night.hold(wrong as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+    await expect(night.hold(wrong as never)).rejects.toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 })
 

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../base/clock.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import type { Events } from './events.ts'
@@ -72,7 +73,7 @@ export class Seats implements AsyncDisposable {
    *
    * throws  SEATS_EXIST where an event of this id has another layout, or where remains of one lie that is not whole
    */
-  create(options: EventOptions): Promise<CreateResult> {
+  async create(options: EventOptions): Promise<CreateResult> {
     const { layout, keepChanges } = checkEvent(options)
     return OBSERVED.create.run({ event: this.id }, async (operation) => {
       this.#events.vet(this.id, this.#keys)
@@ -102,9 +103,11 @@ export class Seats implements AsyncDisposable {
    * id       makes it safe to repeat: the same id, customer and seats get the stored answer, for two days after the hold ended
    * throws   TIMEOUT, CONNECTION_LOST: the hold may stand; ask again with the same id
    */
-  hold(options: HoldOptions): Promise<HoldResult> {
+  async hold(options: HoldOptions): Promise<HoldResult> {
     const wanted = checkHold(options)
-    return tell(OBSERVED.hold, { event: this.id, hold: wanted.id }, () => this.#sale.hold(wanted))
+    options.signal?.throwIfAborted()
+    const work = tell(OBSERVED.hold, { event: this.id, hold: wanted.id }, () => this.#sale.hold(wanted))
+    return unlessAborted(work, options.signal)
   }
 
   /**
@@ -112,14 +115,16 @@ export class Seats implements AsyncDisposable {
    *
    * throws  TIMEOUT, CONNECTION_LOST: the sale may stand; confirm again
    */
-  confirm(holdId: string, options: ConfirmOptions = {}): Promise<ConfirmResult> {
+  async confirm(holdId: string, options: ConfirmOptions = {}): Promise<ConfirmResult> {
     const id = checkHoldId(holdId)
     const payment = checkPayment(options)
-    return tell(OBSERVED.confirm, { event: this.id, hold: id }, () => this.#sale.confirm(id, payment))
+    options.signal?.throwIfAborted()
+    const work = tell(OBSERVED.confirm, { event: this.id, hold: id }, () => this.#sale.confirm(id, payment))
+    return unlessAborted(work, options.signal)
   }
 
   /** Give a hold's seats back before its time is over. A repeat answers `released` again; a sold hold stays sold. */
-  release(holdId: string): Promise<ReleaseResult> {
+  async release(holdId: string): Promise<ReleaseResult> {
     const id = checkHoldId(holdId)
     return tell(OBSERVED.release, { event: this.id, hold: id }, () => this.#sale.release(id))
   }

@@ -34,14 +34,15 @@ export class Sweeper {
     this.#loop = new Loop(() => this.#sweepAll(), { every: '1s' })
   }
 
-  /** The event is in use, and something may be due in it `inMs` from now. */
+  /** The event is in use, and something may be due in it `inMs` from now; in one that was not in use before, at once. */
   touch(id: string, keys: EventKeys, inMs = 1_000): void {
     const nowMs = monotonicMs()
     const known = this.#events.get(id)
     const dueMs = nowMs + inMs
     if (known === undefined) {
       if (this.#events.size === 0) this.#loop.start()
-      this.#events.set(id, { keys, dueMs: Math.min(dueMs, nowMs + CHECK_MS), usedMs: nowMs })
+      this.#events.set(id, { keys, dueMs: nowMs, usedMs: nowMs })
+      return this.#wakeAt(nowMs, nowMs)
     } else {
       known.usedMs = nowMs
       if (dueMs < known.dueMs) known.dueMs = dueMs

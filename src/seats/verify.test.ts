@@ -39,6 +39,15 @@ describe('verify', () => {
       (t: Spoil) => t.redis('HINCRBY', t.tag, 'sold', -1),
       /2 seats are counted as sold/,
     ],
+    ['a limit that was not agreed', (t: Spoil) => t.redis('HSET', t.tag, 'limit', 99), /the limit of a customer is 99/],
+    ['no limit', (t: Spoil) => t.redis('HDEL', t.tag, 'limit'), /the limit of a customer is/],
+    ['a state that is none', (t: Spoil) => t.redis('HSET', t.tag, 'state', 'zz'), /the event is 'zz'/],
+    ['no moment of the next end', (t: Spoil) => t.redis('HDEL', t.tag, 'next'), /field 'next' is missing/],
+    [
+      'a sale with another payment',
+      (t: Spoil) => t.record('sold', (record) => record.replace('pi_1', 'pi_2')),
+      /hold 'sold' was bought with another payment/,
+    ],
     ['the count of all seats off by one', (t: Spoil) => t.redis('HINCRBY', t.tag, 'seats', 1), /41 seats are counted/],
     [
       "a customer's count off by one",

@@ -41,6 +41,7 @@ export async function verifyEvent(redis: Redis, keys: EventKeys): Promise<Verify
   if (layout !== undefined) {
     const books = await readBooks(redis, keys, tell)
     const replay = await readLog(redis, keys, snapshot, layout, tell)
+    checkAgreed(snapshot, layout, tell)
     checkMap(snapshot, layout, tell)
     checkReplay(snapshot, layout, replay, tell)
     checkRecords(snapshot, replay, books, tell)
@@ -113,6 +114,16 @@ async function readLog(
   }
 }
 
+/** What was agreed when the event was created is what the scripts go by. */
+function checkAgreed(snapshot: EventSnapshot, layout: Layout, tell: Tell): void {
+  const { limit, stateWord, nextDueMs, keep, bornVersion } = snapshot
+  if (limit !== layout.perCustomer)
+    tell(`the limit of a customer is ${limit}, and the layout says ${layout.perCustomer}`)
+  if (stateWord !== 'open' && stateWord !== 'paused') tell(`the event is '${stateWord}', which is no state`)
+  for (const [name, value] of Object.entries({ next: nextDueMs, keep, born: bornVersion }))
+    if (Number.isNaN(value)) tell(`the event's field '${name}' is missing or no number`)
+}
+
 /** The map has the form of the layout, and as many seats of each kind as are counted. */
 function checkMap(snapshot: EventSnapshot, layout: Layout, tell: Tell): void {
   const { cells } = snapshot
@@ -159,6 +170,10 @@ function checkRecords({ nowMs }: EventSnapshot, replay: Replay, { records }: Boo
     if (logged.packed !== record.packed) tell(`hold '${hold}' has other seats than the log says`)
     if (logged.customer !== undefined && logged.customer !== record.customer)
       tell(`hold '${hold}' is of another customer than the log says`)
+    if (record.state !== 'held' && logged.endedAtMs !== record.endedAtMs)
+      tell(`hold '${hold}' ended at ${record.endedAtMs}, and the log says ${logged.endedAtMs}`)
+    if (record.state === 'confirmed' && logged.payment !== record.payment)
+      tell(`hold '${hold}' was bought with another payment than the log says`)
   }
   for (const [hold, { state, endedAtMs }] of replay.holds) {
     if (records.has(hold) || replay.touched.has(hold)) continue

@@ -118,6 +118,7 @@ describe('a write', () => {
     expect(await attempt({ seats: ["A-1-1'; drop table sales"], key: 'some-key-1' })).toBe(400)
     expect(await attempt({ seats: ['A-1-1'], key: '<script>' })).toBe(400)
     expect((await visit(`/events/${eventId}/holds`, { ...json({}), body: '{' })).status).toBe(400)
+    expect((await visit('/events/%00')).status).toBe(404)
     expect((await visit('/events/none/holds', json({ seats: ['A-1-1'], key: 'some-key-1' }))).status).toBe(404)
   })
 })

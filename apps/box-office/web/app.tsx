@@ -24,6 +24,8 @@ const TITLES: Partial<Record<Refusal['code'], string>> = {
 export function createApp(shop: Shop, onFault: (error: unknown, what: string) => void): Hono {
   const app = new Hono()
   app.use(headers, ownHost, ownOrigin, smallBody)
+  // No name of ours holds a NUL, and SQL refuses a text that does.
+  app.use((c, next) => (decodeURIComponentSafe(c.req.path).includes('\0') ? Promise.resolve(c.notFound()) : next()))
   app.use(compress())
 
   app.route('/assets', assetRoutes())
@@ -48,6 +50,14 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   })
 
   return app
+}
+
+function decodeURIComponentSafe(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
 }
 
 function problemOf({ code, message, details }: Refusal) {

@@ -52,6 +52,7 @@ end
 if seats == 0 then return {'invalid'} end
 if taken then return taken end
 local limit = tonumber(event[4])
+if not limit then return {'broken', KEYS[1]} end
 have = tonumber(have or 0)
 if limit > 0 and have + seats > limit then return {'limit', have, limit} end
 
