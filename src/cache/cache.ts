@@ -3,7 +3,7 @@ import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
-import { aclRule } from '../redis/rights.ts'
+import { aclRule, type Rights } from '../redis/rights.ts'
 import { Entries, LEASE_MS } from './entries.ts'
 import { decodeFrame } from './frame.ts'
 import type { CacheStats } from './inspect.ts'
@@ -52,6 +52,7 @@ export class Cache<T, Got = T | undefined> {
   readonly #redis: Redis
   readonly #options: ResolvedCacheOptions
   readonly #keys: CacheKeys
+  readonly #rights: Rights
   readonly #entries: Entries
   readonly #tags: TagTable
   readonly #keeper: LeaseKeeper
@@ -68,7 +69,8 @@ export class Cache<T, Got = T | undefined> {
     this.#redis = redis
     this.#options = options
     this.#keys = new CacheKeys(redis.keyspace, name)
-    this.#entries = new Entries(redis, this.#keys, options.fleet, aclRule(cacheRights(this.#keys)))
+    this.#rights = cacheRights(this.#keys, options.fleet || options.memory !== undefined)
+    this.#entries = new Entries(redis, this.#keys, options.fleet, aclRule(this.#rights))
     // Twice the longest entry, so that an epoch outlives every entry that may carry it, also between two renewals.
     this.#tags = new TagTable(redis, this.#keys, 2 * Math.max(options.ttlMs + options.staleMs, 86_400_000))
     this.#memory =
@@ -306,7 +308,7 @@ export class Cache<T, Got = T | undefined> {
   #vet(): void {
     this.#vetted = true
     const sample = this.#keys.entry('')
-    this.#redis.vet('cache', 'cache', cacheRights(this.#keys), sample, this.#keys.channel).catch(() => {})
+    this.#redis.vet('cache', 'cache', this.#rights, sample, this.#keys.channel).catch(() => {})
   }
 
   /** Every use comes through here: refused once closed; the first has the server looked at. */

@@ -1,14 +1,18 @@
 import type { Rights } from '../redis/rights.ts'
 import type { CacheKeys } from './keys.ts'
 
-/** What a cache needs of the server's user. Adding a command to a script or a call means adding it here. */
-export function cacheRights(keys: CacheKeys): Rights {
+/**
+ * What a cache needs of the server's user. Adding a command to a script or a call means adding it here.
+ * `listens`: with the memory tier or `stampede: 'fleet'` there is a connection that listens.
+ */
+export function cacheRights(keys: CacheKeys, listens: boolean): Rights {
+  const listening = ['SUBSCRIBE', 'UNSUBSCRIBE', 'PING', 'CLIENT|ID', 'CLIENT|TRACKING']
   return {
-    commands: ['GET', 'MGET', 'SET', 'DEL', 'UNLINK', 'PTTL', 'PEXPIRE', 'SCAN', 'TIME', 'EVAL', 'EVALSHA', 'PUBLISH'],
+    commands: [
+      ...['GET', 'MGET', 'SET', 'DEL', 'UNLINK', 'PTTL', 'PEXPIRE', 'SCAN', 'TIME', 'EVAL', 'EVALSHA', 'PUBLISH'],
+      ...(listens ? listening : []),
+    ],
     keys: keys.patterns,
-    channels: [keys.channel],
+    channels: listens ? [keys.channel, '__redis__:invalidate'] : [keys.channel],
   }
 }
-
-/** What the memory tier and `stampede: 'fleet'` need beside it: a connection that listens. */
-export const LISTENER_RIGHTS = '+subscribe +unsubscribe +ping +client|id +client|tracking &__redis__:invalidate'

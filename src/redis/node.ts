@@ -163,9 +163,9 @@ export class Node {
     this.#attempt(call, monotonicMs())
   }
 
-  /** What the operation's room declared, or the call itself said. */
+  /** What the call itself said, or its room declared. */
   #needs({ operation, needs }: CallOptions): string | undefined {
-    return this.needs.get(operation.slice(0, operation.indexOf('.'))) ?? needs
+    return needs ?? this.needs.get(operation.slice(0, operation.indexOf('.')))
   }
 
   /** @internal The deadline passed. */

@@ -79,11 +79,6 @@ export class Subscriber {
     return nowMs - this.#provenMs <= this.#boundMs
   }
 
-  /** The moment up to which every change is known, as `monotonicMs`. */
-  get provenMs(): number {
-    return this.#provenMs
-  }
-
   /** Watch keys from now on; the watcher is told of a gap first, and may trust what it keeps only while `trusted`. */
   watch(watcher: KeyWatcher): () => void {
     this.#watchers.add(watcher)

@@ -3,7 +3,7 @@ import type { Redis } from '../redis/redis.ts'
 import { Feed } from './feed.ts'
 import { type EventKeys, eventChannel } from './keys.ts'
 import { Layout } from './layout.ts'
-import { NEEDS, seatsRights } from './rights.ts'
+import { seatsRights } from './rights.ts'
 import { Sweeper } from './sweeper.ts'
 
 /** Layouts kept in the process; one of 80,000 seats in twenty sections takes some 100 KB. */
@@ -40,7 +40,6 @@ export class Events {
     const json = await this.redis.call(keys.layout, 'GET', [keys.layout], {
       operation: 'seats.layout',
       repeat: true,
-      needs: NEEDS,
     })
     if (json === null) {
       this.#layouts.delete(id)

@@ -6,7 +6,6 @@ import { type EventKeys, eventChannel } from './keys.ts'
 import type { Layout } from './layout.ts'
 import { changesScript } from './lua.generated.ts'
 import type { SeatChange, SeatState } from './outcomes.ts'
-import { NEEDS } from './rights.ts'
 
 /** Changes of one call: 200 take 0.1 ms of the server. */
 const PAGE = 200
@@ -179,7 +178,7 @@ export class Feed {
       this.#redis,
       { event: this.#keys.event, log: this.#keys.log },
       { since, most: PAGE },
-      { operation: 'seats.changes', repeat: true, needs: NEEDS },
+      { operation: 'seats.changes', repeat: true },
     )
   }
 

@@ -4,7 +4,6 @@ import { type EventKeys, holdOf } from './keys.ts'
 import { readScript } from './lua.generated.ts'
 import type { SeatCounts } from './outcomes.ts'
 import { type HoldRecord, parseRecord } from './record.ts'
-import { NEEDS } from './rights.ts'
 
 /** An event at one moment. */
 export interface EventSnapshot {
@@ -36,7 +35,7 @@ export async function readEvent(
   operation = 'seats.read',
 ): Promise<EventSnapshot | undefined> {
   const { event, map, log } = keys
-  const reply = await readScript.run(redis, { event, map, log }, {}, { operation, repeat: true, needs: NEEDS })
+  const reply = await readScript.run(redis, { event, map, log }, {}, { operation, repeat: true })
   if (reply[0] === 'no-event') return undefined
   const [, nowMs, first, last, cells, version, state, layout, limit, held, sold, next, seats, blocked, born, keep] =
     reply
@@ -59,7 +58,6 @@ export async function inspectCounts(redis: Redis, keys: EventKeys): Promise<Seat
   const reply = (await redis.call(keys.event, 'HMGET', [keys.event, ...fields], {
     operation: 'seats.counts',
     repeat: true,
-    needs: NEEDS,
   })) as readonly Reply[]
   if (reply[0] === null) return { status: 'no-event', version: 0, ...NO_COUNTS }
   const [version = 0, , total = 0, blocked = 0, held = 0, sold = 0] = reply.map(Number)
@@ -111,7 +109,6 @@ async function* scanPairs(
     const reply = (await redis.call(keys.event, command, [key, cursor, 'COUNT', 500], {
       operation,
       repeat: true,
-      needs: NEEDS,
     })) as readonly Reply[]
     cursor = String(reply[0])
     const flat = reply[1] as readonly string[]

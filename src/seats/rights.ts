@@ -14,6 +14,3 @@ export function seatsRights(keyspace: Keyspace): Rights {
     channels: [channelPattern(keyspace)],
   }
 }
-
-/** For SERVER_DENIED: what to look at. */
-export const NEEDS = '+eval +evalsha and the commands of docs/seats.md'

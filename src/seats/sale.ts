@@ -9,10 +9,9 @@ import { confirmScript, holdScript, releaseScript } from './lua.generated.ts'
 import type { CheckedHold } from './options.ts'
 import type { ConfirmResult, HoldResult, ReleaseResult } from './outcomes.ts'
 import { type HoldRecord, parseRecord } from './record.ts'
-import { NEEDS } from './rights.ts'
 
 /** Every call of seats may be sent twice: it carries the hold's id, or sets what it sets. */
-export const repeatable = (operation: string): ScriptOptions => ({ operation, repeat: true, needs: NEEDS })
+export const repeatable = (operation: string): ScriptOptions => ({ operation, repeat: true })
 
 /** A key or record that does not fit the rest of its event. */
 export function brokenEvent(keys: EventKeys, where: string): ValueError {

@@ -3,7 +3,6 @@ import { Loop } from '../loop/loop.ts'
 import type { Redis } from '../redis/redis.ts'
 import { type EventKeys, eventChannel } from './keys.ts'
 import { sweepScript } from './lua.generated.ts'
-import { NEEDS } from './rights.ts'
 
 /** Most holds that one script call ends: 64 take 0.5 ms of the server. */
 const MOST_PER_CALL = 64
@@ -82,7 +81,7 @@ export class Sweeper {
         this.#redis,
         { event: hash, map, due, log },
         { most: MOST_PER_CALL, channel },
-        { operation: 'seats.sweep', repeat: true, needs: NEEDS },
+        { operation: 'seats.sweep', repeat: true },
       )
       .catch(() => undefined)
     if (reply === undefined) return

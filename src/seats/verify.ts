@@ -7,7 +7,6 @@ import { Layout } from './layout.ts'
 import type { VerifyResult } from './outcomes.ts'
 import { type HoldRecord, parseRecord } from './record.ts'
 import { Replay } from './replay.ts'
-import { NEEDS } from './rights.ts'
 
 const MOST_PROBLEMS = 100
 /** Entries of one page: 1000 take some 0.5 ms of the server. */
@@ -60,7 +59,7 @@ async function readLayout(
   snapshot: EventSnapshot,
   tell: Tell,
 ): Promise<Layout | undefined> {
-  const json = await redis.call(keys.layout, 'GET', [keys.layout], { operation: SCAN, repeat: true, needs: NEEDS })
+  const json = await redis.call(keys.layout, 'GET', [keys.layout], { operation: SCAN, repeat: true })
   if (json === null) return void tell(`${keys.layout} is missing`)
   try {
     const layout = Layout.parse(String(json))
@@ -106,7 +105,6 @@ async function readLog(
     const page = (await redis.call(keys.log, 'XRANGE', [keys.log, start, '+', 'COUNT', LOG_PAGE], {
       operation: SCAN,
       repeat: true,
-      needs: NEEDS,
     })) as readonly Reply[]
     for (const entry of page) replay.play(entry as unknown as LogEntry)
     if (page.length < LOG_PAGE) return replay
