@@ -51,7 +51,7 @@ it('ends each hold exactly once while eight sweepers race eight confirmers at th
   racing = false
   await Promise.all(sweeping)
   expect(endings).toMatchObject({ gone: 0, paused: 0 })
-  expect(Math.min(endings.confirmed, endings.expired)).toBeGreaterThan(0)
+  expect(Math.min(endings.confirmed, endings.expired)).toBeGreaterThan(50)
   await expect.poll(() => night.counts()).toMatchObject({ held: 0, sold: sold.length + 1 })
   const seats = (await night.map()).seats.filter(({ state }) => state === 'sold')
   expect(seats.map(({ id }) => id).sort()).toEqual([...sold, 'A-40-50'].sort())
