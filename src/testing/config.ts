@@ -8,12 +8,16 @@ export interface ServerSettings {
   readonly appendOnly: boolean
   readonly password: string | undefined
   readonly users: Readonly<Record<string, string>>
+  /** Lines of the config file, word by word: for what may stand there several times. */
+  readonly directives: readonly Directive[]
   readonly config: Readonly<Record<string, string | number>>
 }
 
+export type Directive = readonly (string | number)[]
+
 /** The text of the config file. Settings of `config` come last and win. */
 export function writeConfig(settings: ServerSettings): string {
-  const { port, socketPath, dataDir, appendOnly, password, users, config } = settings
+  const { port, socketPath, dataDir, appendOnly, password, users, directives, config } = settings
   const lines = [
     'bind 127.0.0.1',
     `port ${port}`,
@@ -24,6 +28,7 @@ export function writeConfig(settings: ServerSettings): string {
     `appendonly ${appendOnly ? 'yes' : 'no'}`,
     ...(password === undefined ? [] : [`requirepass ${quote(password)}`]),
     ...Object.entries(users).map(([name, rules]) => `user ${oneLine(`users.${name}`, `${name} ${rules}`)}`),
+    ...directives.map((words) => words.map((word) => quote(String(word))).join(' ')),
     ...Object.entries(config).map(([name, value]) => `${name} ${oneLine(`config.${name}`, String(value)) || '""'}`),
   ]
   return `${lines.join('\n')}\n`

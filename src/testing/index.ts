@@ -1,5 +1,8 @@
 export { NoServerError } from './binary.ts'
+export { type ClusterOptions, startCluster, type TestCluster } from './cluster.ts'
 export { testNamespace } from './namespace.ts'
 export { type ProxyOptions, type ProxyTarget, startProxy, type TestProxy } from './proxy.ts'
 export type { CommandArg, RawReply, Reply } from './resp.ts'
+export { type SentinelOptions, startSentinel, type TestSentinel } from './sentinel.ts'
 export { type ServerOptions, startServer, type TestServer } from './server.ts'
+export { NotSettledError } from './settle.ts'

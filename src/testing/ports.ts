@@ -2,8 +2,8 @@ import { createServer } from 'node:net'
 
 /**
  * Below the range from which systems draw ports for outgoing connections: a stopped server's port is not taken by
- * a passing client, nor can a client that reconnects to it meet itself. The upper half is left for the bus of a
- * cluster node, which is 10,000 above its port.
+ * a passing client, nor can a client that reconnects to it meet itself. The bus of a cluster node gets one of these
+ * too: its port + 10,000, the default, can lie where outgoing connections are.
  */
 const LOWEST = 10_240
 const COUNT = 12_000

@@ -41,10 +41,12 @@ export class ServerProcess {
     this.#child?.once('exit', callback)
   }
 
-  /** Start it with this config file. It has not yet answered anybody. */
-  start(config: string, ...args: string[]): void {
+  /**
+   * Start it with this config, or with the file as it left it when none is given. It has not yet answered anybody.
+   */
+  start(config: string | undefined, ...args: string[]): void {
     const file = join(this.dir, 'server.conf')
-    writeFileSync(file, config, { mode: 0o600 })
+    if (config !== undefined) writeFileSync(file, config, { mode: 0o600 })
     const log = openSync(this.#logFile, 'w')
     try {
       this.#child = this.#shelter.spawn(this.#program, [file, ...args], log)

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, HoldfastError, TimeoutError } from '../base/errors.ts'
 import { findServerBinary } from './binary.ts'
-import { writeConfig } from './config.ts'
+import { type Directive, writeConfig } from './config.ts'
 import { freePort, returnPort } from './ports.ts'
 import { ServerProcess } from './process.ts'
 import { type CommandArg, type RawReply, type Reply, RespConnection, toText } from './resp.ts'
@@ -28,8 +28,26 @@ export interface ServerOptions {
   readonly timeout?: Duration
 }
 
+/** What a server that belongs to a group has beyond its options. */
+export interface Membership {
+  /** What the user called, for errors: `startCluster`. */
+  readonly operation: string
+  /** Arguments after the config file, such as `--sentinel`. */
+  readonly args?: readonly string[]
+  /** It listens on a second port, for other nodes of a cluster. */
+  readonly hasBus?: boolean
+  /** True when the server rewrites its config file as it learns: then a restart begins with the file as it was left. */
+  readonly rewritesConfig?: boolean
+  /** Password of `OWN_USER`, which the group's members use among themselves too. */
+  readonly ownPassword?: string | undefined
+  /** Lines for the config file, asked for when the ports are known. */
+  readonly directives?: (self: { readonly dir: string; readonly busPort: number }) => readonly Directive[]
+  /** Sent each time it was started, for what no config file can say. */
+  readonly greeting?: readonly CommandArg[]
+}
+
 /** With `users`, the default user may be off: the server's own hand has a name of its own then. */
-const OWN_USER = 'holdfast-testing'
+export const OWN_USER = 'holdfast-testing'
 const ATTEMPTS = 10
 
 /**
@@ -57,22 +75,27 @@ export class TestServer {
   readonly host = '127.0.0.1'
   /** 0 on a unix socket. */
   port = 0
+  /** Where other nodes of a cluster reach it: the third argument of CLUSTER MEET. 0 outside a cluster. */
+  busPort = 0
   readonly socketPath: string | undefined
   /** As the server gives it, such as `7.0.15`. */
   version = ''
   kind: 'redis' | 'valkey' = 'redis'
 
   readonly #options: ServerOptions
+  readonly #membership: Membership
   readonly #timeoutMs: number
   readonly #process: ServerProcess
   readonly #ownPassword: string | undefined
   #connection: RespConnection | undefined
+  #paused = false
   #stopped = false
 
-  constructor(options: ServerOptions) {
+  constructor(options: ServerOptions, membership: Membership = { operation: 'startServer' }) {
     this.#options = options
+    this.#membership = membership
     this.#timeoutMs = toMs(options.timeout ?? '10s', 'timeout')
-    this.#ownPassword = options.users && randomBytes(16).toString('hex')
+    this.#ownPassword = membership.ownPassword ?? (options.users && randomBytes(16).toString('hex'))
     this.#process = new ServerProcess(findServerBinary(options.binary))
     this.socketPath = options.unixSocket ? join(this.#process.dir, 'socket') : undefined
   }
@@ -82,9 +105,15 @@ export class TestServer {
     return this.#process.pid
   }
 
+  /** True between `pause()` and `resume()` or `kill()`. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
   /**
    * Kill it if it runs and start it again, at the same address, with the same users and settings.
-   * Data comes back from the append-only file if there is one; `empty` removes that too.
+   * Data comes back from the append-only file if there is one; `empty` removes that too. What it learned as a member
+   * of a group stays in either case: a cluster node's id and its picture of the cluster, a config that was rewritten.
    */
   async restart(options: { readonly empty?: boolean } = {}): Promise<void> {
     this.#refuseWhenStopped('restart')
@@ -92,22 +121,26 @@ export class TestServer {
     if (options.empty) this.#process.clearData()
     for (let attempt = 1; ; attempt++) {
       await this.#choosePort()
-      this.#process.start(this.#config())
+      const keepsConfig = this.#membership.rewritesConfig && this.version !== ''
+      this.#process.start(keepsConfig ? undefined : this.#config(), ...(this.#membership.args ?? []))
       const said = await this.#firstAnswer()
-      if (said === 'ready') return
-      if (said === 'port taken' && !this.#portIsFixed && attempt < ATTEMPTS) this.#dropPort()
+      if (said === 'ready') break
+      if (said === 'port taken' && !this.#portIsFixed && attempt < ATTEMPTS) this.#dropPorts()
       else throw this.#startError()
     }
+    if (this.#membership.greeting) await this.command(...this.#membership.greeting)
   }
 
   /** Freeze it (SIGSTOP): connections stay open and nothing is answered. Resolves when it stands still. */
   async pause(): Promise<void> {
+    this.#paused = this.pid !== undefined
     await this.#process.pause()
   }
 
   /** Let it go on (SIGCONT). Resolves when it answers again. */
   async resume(): Promise<void> {
     this.#process.resume()
+    this.#paused = false
     await this.command('PING')
   }
 
@@ -116,6 +149,7 @@ export class TestServer {
     this.#connection?.close()
     this.#connection = undefined
     await this.#process.kill()
+    this.#paused = false
   }
 
   /**
@@ -146,6 +180,7 @@ export class TestServer {
     await this.kill()
     await this.#process.close()
     returnPort(this.port)
+    returnPort(this.busPort)
   }
 
   close(): Promise<void> {
@@ -166,6 +201,7 @@ export class TestServer {
       appendOnly,
       password,
       users: { ...own, ...users },
+      directives: this.#membership.directives?.({ dir: this.#process.dir, busPort: this.busPort }) ?? [],
       config,
     })
   }
@@ -176,12 +212,13 @@ export class TestServer {
 
   async #choosePort(): Promise<void> {
     if (this.socketPath === undefined && this.port === 0) this.port = this.#options.port ?? (await freePort())
+    if (this.#membership.hasBus && this.busPort === 0) this.busPort = await freePort()
     this.url = this.#address()
   }
 
-  #dropPort(): void {
-    // Not given back: somebody else has it, and will have it a while.
-    this.port = 0
+  #dropPorts(): void {
+    // Not given back: somebody else has one of them, and will have it a while.
+    this.port = this.busPort = 0
   }
 
   #address(): string {
@@ -210,7 +247,7 @@ export class TestServer {
     this.#process.onceEnded(() => this.#connection?.close())
     while (this.#process.running) {
       const left = deadline - performance.now()
-      if (left <= 0) throw new TimeoutError('startServer', this.#timeoutMs, false)
+      if (left <= 0) throw new TimeoutError(this.#membership.operation, this.#timeoutMs, false)
       if (await this.#isOurs(left)) return 'ready'
       await wait(3)
     }
@@ -223,7 +260,8 @@ export class TestServer {
       const connection = this.#connect(timeoutMs)
       const info = String(toText(await connection.send(['INFO'])))
       const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
-      if (Number(field('process_id')) !== this.pid || field('loading') !== '0') return false
+      // A Sentinel loads nothing and does not speak of it.
+      if (Number(field('process_id')) !== this.pid || field('loading') === '1') return false
       this.kind = field('valkey_version') === undefined ? 'redis' : 'valkey'
       this.version = field('valkey_version') ?? field('redis_version') ?? ''
       return true
@@ -239,7 +277,10 @@ export class TestServer {
     if (/FATAL CONFIG FILE ERROR/.test(lines.join('\n')))
       return new ConfigError('config', 'settings that the server accepts', lines.slice(-2).join(' '))
     const said = lines.slice(-3).join(' | ')
-    return new HoldfastError('SERVER_ERROR', `startServer: the server ended before it answered: ${said}`)
+    return new HoldfastError(
+      'SERVER_ERROR',
+      `${this.#membership.operation}: the server ended before it answered: ${said}`,
+    )
   }
 
   #refuseWhenStopped(operation: string): void {
