@@ -86,6 +86,7 @@ export class TestCluster {
   readonly #password: string | undefined
   readonly #primaries: number
   readonly #hostnames = new Map<TestServer, string>()
+  #stopped = false
 
   constructor(options: ClusterOptions) {
     checkKnown('startCluster', options, [
@@ -208,6 +209,7 @@ export class TestCluster {
 
   /** Kill all nodes and remove their folders. Calling it again does nothing. */
   async stop(): Promise<void> {
+    this.#stopped = true
     await stopAll(this.#all)
   }
 
@@ -251,6 +253,7 @@ export class TestCluster {
   }
 
   #awake(): TestServer {
+    if (this.#stopped) throw new HoldfastError('CONNECTION_CLOSED', 'cluster: it was stopped')
     const awake = this.nodes.find(isAwake) ?? this.spares.find(isAwake)
     if (awake === undefined) throw new HoldfastError('CONNECTION_LOST', 'cluster: no node is running')
     return awake

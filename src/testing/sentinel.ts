@@ -67,6 +67,7 @@ export class TestSentinel {
   readonly #ground: Ground
   readonly #options: SentinelOptions
   readonly #failoverTimeoutMs: number
+  #stopped = false
 
   constructor(options: SentinelOptions) {
     checkKnown('startSentinel', options, [
@@ -157,7 +158,7 @@ export class TestSentinel {
 
   /** Kill everything and remove its folders. Calling it again does nothing. */
   async stop(): Promise<void> {
-    // The watchers first: they have nothing to say about the end.
+    this.#stopped = true
     await stopAll([...this.sentinels, ...this.servers])
   }
 
@@ -220,6 +221,7 @@ export class TestSentinel {
   }
 
   #awake(): readonly TestServer[] {
+    if (this.#stopped) throw new HoldfastError('CONNECTION_CLOSED', 'sentinel: the group was stopped')
     const awake = this.sentinels.filter(isAwake)
     if (awake.length === 0) throw new HoldfastError('CONNECTION_LOST', 'sentinel: no Sentinel is running')
     return awake
