@@ -15,14 +15,26 @@ interface Servers {
   readonly dir: string
 }
 
-/** A process of its own that starts three servers, one of them paused, and then does `after`. */
-async function processWithServers(after: string): Promise<{ child: ChildProcess; servers: Servers }> {
+/** Three servers, one of them paused, and one on a unix socket. */
+const SERVERS = `
+  const servers = await Promise.all([startServer(), startServer(), startServer()])
+  await servers[2].pause()
+  await startServer({ unixSocket: true })`
+
+/** A cluster, one node of it paused, and a Sentinel group. */
+const GROUPS = `
+  const [cluster, group] = await Promise.all([startCluster({ spares: 1 }), startSentinel()])
+  const servers = [...cluster.nodes, ...cluster.spares, ...group.servers, ...group.sentinels]
+  await servers[0].pause()`
+
+/** A process of its own that starts `what` and then does `after`. */
+async function processWith(what: string, after: string): Promise<{ child: ChildProcess; servers: Servers }> {
   const program = `
-    const { startServer } = await import('${ENTRY}')
-    const servers = await Promise.all([startServer(), startServer(), startServer()])
-    const local = await startServer({ unixSocket: true })
-    await servers[2].pause()
-    console.log(JSON.stringify({ ports: servers.map((server) => server.port), dir: local.socketPath }))
+    const { startCluster, startSentinel, startServer } = await import('${ENTRY}')
+    ${what}
+    const ports = servers.flatMap(({ port, busPort }) => [port, busPort]).filter((port) => port > 0)
+    const [, dir] = await servers[1].command('CONFIG', 'GET', 'dir')
+    console.log(JSON.stringify({ ports, dir }))
     ${after}`
   const child = spawn(process.execPath, ['--import', LOADER, '--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -52,14 +64,22 @@ function isOpen(port: number): Promise<boolean> {
 
 describe('servers of a process', () => {
   it.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)('die with it when it is ended by %s', async (signal) => {
-    const { child, servers } = await processWithServers('setInterval(() => {}, 1_000)')
+    const { child, servers } = await processWith(SERVERS, 'setInterval(() => {}, 1_000)')
     child.kill(signal)
     await once(child, 'exit')
     await expectNothingLeft(servers)
   })
 
+  it('die with it when they are a cluster and a Sentinel group', async () => {
+    const { child, servers } = await processWith(GROUPS, 'setInterval(() => {}, 1_000)')
+    expect(await Promise.all(servers.ports.map(isOpen))).toEqual(Array(2 * 7 + 6).fill(true))
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await expectNothingLeft(servers)
+  })
+
   it('are gone when it ends by process.exit', async () => {
-    const { child, servers } = await processWithServers('process.exit(7)')
+    const { child, servers } = await processWith(SERVERS, 'process.exit(7)')
     if (child.exitCode === null) await once(child, 'exit')
     expect(child.exitCode).toBe(7)
     expect(await Promise.all(servers.ports.map(isOpen))).toEqual([false, false, false])
@@ -67,14 +87,14 @@ describe('servers of a process', () => {
   })
 
   it('do not keep it alive when it forgot to stop them', async () => {
-    const { child, servers } = await processWithServers('')
+    const { child, servers } = await processWith(SERVERS, '')
     if (child.exitCode === null) await once(child, 'exit')
     expect(child.exitCode).toBe(0)
     await expectNothingLeft(servers)
   })
 
   it('die with it when it crashes', async () => {
-    const { child, servers } = await processWithServers("process.kill(process.pid, 'SIGSEGV')")
+    const { child, servers } = await processWith(SERVERS, "process.kill(process.pid, 'SIGSEGV')")
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     expect(child.signalCode).toBe('SIGSEGV')
     await expectNothingLeft(servers)
