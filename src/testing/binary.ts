@@ -17,8 +17,8 @@ export class NoServerError extends HoldfastError {
   static override readonly kind = 'NoServerError'
   readonly install: string
 
-  constructor(sought: string, install: string) {
-    super('NO_SERVER', `startServer: ${sought} was not found; install it with: ${install}`)
+  constructor(operation: string, sought: string, install: string) {
+    super('NO_SERVER', `${operation}: ${sought} was not found; install it with: ${install}`)
     this.install = install
   }
 }
@@ -26,15 +26,16 @@ export class NoServerError extends HoldfastError {
 /**
  * The path of the server program to start.
  *
- * binary  a name to look up on the PATH, or a path; by default redis-server, then valkey-server
- * throws  NoServerError, with the command that installs one here
+ * operation  what the user called, for the error
+ * binary     a name to look up on the PATH, or a path; by default redis-server, then valkey-server
+ * throws     NoServerError, with the command that installs one here
  */
-export function findServerBinary(binary?: string): string {
+export function findServerBinary(operation: string, binary?: string): string {
   for (const name of binary === undefined ? NAMES : [binary]) {
     const found = findProgram(name)
     if (found !== undefined) return found
   }
-  throw new NoServerError(binary ?? NAMES.join(' or '), installCommand())
+  throw new NoServerError(operation, binary ?? NAMES.join(' or '), installCommand())
 }
 
 /** The file that a shell would run for `name`, or undefined. */

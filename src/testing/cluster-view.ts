@@ -15,6 +15,8 @@ export interface ViewedNode {
 
 /** The whole cluster as one of its nodes sees it. */
 export interface ClusterView {
+  /** Of the node that sees it so. */
+  readonly port: number
   readonly nodes: readonly ViewedNode[]
   /** True while a handshake is under way. */
   readonly isMeeting: boolean
@@ -29,6 +31,7 @@ export function readView(text: string): ClusterView {
   const lines = text.split('\n').filter((line) => line !== '')
   const nodes = lines.map(readNode)
   return {
+    port: nodes[lines.findIndex((line) => line.includes('myself'))]?.port ?? 0,
     nodes,
     isMeeting: lines.some((line) => line.split(' ')[2]?.split(',').includes('handshake')),
     epoch: Math.max(0, ...nodes.map(({ epoch }) => epoch)),
@@ -75,7 +78,11 @@ export function opinion(view: ClusterView, ports: ReadonlySet<number>): string {
     .join('\n')
 }
 
-/** The view with the latest news; of two alike the one that knows more nodes. */
-export function newest(views: readonly ClusterView[]): ClusterView | undefined {
-  return [...views].sort((a, b) => b.epoch - a.epoch || b.nodes.length - a.nodes.length)[0]
+/**
+ * The view to believe: of a node that most others know, since one that was taken out, or not yet in, is known to
+ * itself alone; among these the one with the latest news.
+ */
+export function mostTrusted(views: readonly ClusterView[]): ClusterView | undefined {
+  const fame = ({ port }: ClusterView) => views.filter(({ nodes }) => nodes.some((node) => node.port === port)).length
+  return [...views].sort((a, b) => fame(b) - fame(a) || b.epoch - a.epoch)[0]
 }

@@ -112,7 +112,7 @@ describe('startCluster', () => {
     const dir = mkdtempSync(join(tmpdir(), 'two-start-'))
     const program = join(dir, 'server')
     const start = (n: number) => `mkdir '${dir}/${n}' 2>/dev/null && echo $$ > '${dir}/${n}/pid' && exec "${real}" "$@"`
-    const real = findServerBinary()
+    const real = findServerBinary('test')
     writeFileSync(program, `#!/bin/sh\n${start(1)}\n${start(2)}\necho no third one\nexit 1\n`, { mode: 0o700 })
     try {
       await expect(startCluster({ binary: program })).rejects.toThrow(/startCluster: .* no third one/)
@@ -218,6 +218,21 @@ describe('a cluster', () => {
     await cluster.settled()
     const moved = (await ask<string>(giver!, 'CLUSTER', 'NODES')).split('\n').find((line) => line.startsWith(id))
     expect(moved).toMatch(new RegExp(` connected ${slot}$`))
+  })
+
+  it('settles without a node that was taken out', async () => {
+    const spare = cluster.spares[0]!
+    const others = (await cluster.primaries()).filter((node) => node !== spare)
+    const id = await cluster.idOf(spare)
+    const heir = await cluster.idOf(others[0]!)
+    const slot = / connected (\d+)$/m.exec(await ask(spare, 'CLUSTER', 'NODES'))![1]!
+    for (const node of [...others, spare]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', heir)
+    // A soft reset leaves it the highest epoch of all: its news must not pass for the latest.
+    await spare.command('CLUSTER', 'BUMPEPOCH')
+    await spare.command('CLUSTER', 'RESET', 'SOFT')
+    await Promise.all(cluster.nodes.map((node) => node.command('CLUSTER', 'FORGET', id)))
+    await cluster.settled()
+    expect(await cluster.primaries()).toEqual(others)
   })
 
   it('tells whom it was not asked about', async () => {

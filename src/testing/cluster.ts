@@ -5,7 +5,7 @@ import { ConfigError, HoldfastError } from '../base/errors.ts'
 import {
   type ClusterView,
   countSlots,
-  newest,
+  mostTrusted,
   opinion,
   owns,
   readView,
@@ -58,15 +58,8 @@ const FAILOVER_TRY_MS = 5_500
  * returns a cluster that has settled; that takes two seconds, which a node waits by itself before it accepts writes
  * throws  ConfigError for a wrong option or setting; NoServerError; TimeoutError. Nothing is left running then
  */
-export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
-  const cluster = new TestCluster(options)
-  try {
-    await cluster.join()
-    return cluster
-  } catch (error) {
-    await cluster.stop()
-    throw error
-  }
+export function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
+  return TestCluster.start(options)
 }
 
 /** A running cluster of one's own, whose nodes may be paused, killed and started again at will. */
@@ -88,7 +81,19 @@ export class TestCluster {
   readonly #hostnames = new Map<TestServer, string>()
   #stopped = false
 
-  constructor(options: ClusterOptions) {
+  static async start(options: ClusterOptions): Promise<TestCluster> {
+    const cluster = new TestCluster(options)
+    try {
+      await startAll(cluster.#all)
+      await cluster.#join()
+      return cluster
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+  }
+
+  private constructor(options: ClusterOptions) {
     checkKnown('startCluster', options, [
       ...['primaries', 'replicas', 'spares', 'announceHostnames', 'nodeTimeout'],
       ...GROUP_OPTIONS,
@@ -118,29 +123,8 @@ export class TestCluster {
     return Object.fromEntries(rows)
   }
 
-  /** Start the nodes and make them a cluster. For `startCluster`, which calls it once. */
-  async join(): Promise<void> {
-    await startAll(this.#all)
-    const primaries = this.nodes.slice(0, this.#primaries)
-    const replicas = this.nodes.slice(this.#primaries)
-    const ids = await Promise.all(this.nodes.map((node) => this.idOf(node)))
-    // An epoch each from the beginning, else equal ones are told apart by votes, after the nodes have met.
-    await Promise.all(this.nodes.map((node, i) => node.command('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)))
-    await Promise.all(primaries.map((node, i) => node.command('CLUSTER', 'ADDSLOTSRANGE', ...this.#slotsOf(i))))
-    // Each pair at once: by gossip alone it would take the nodes seconds to hear of one another.
-    await Promise.all(this.nodes.flatMap((node, i) => this.nodes.slice(i + 1).map((other) => meet(node, other))))
-    await Promise.all(
-      replicas.map((node, i) => {
-        const id = ids[i % this.#primaries] as string
-        // Refused until the replica has shaken hands with its primary.
-        return settle('startCluster', this.#ground.timeoutMs, () => node.command('CLUSTER', 'REPLICATE', id))
-      }),
-    )
-    await settle('startCluster', this.#ground.timeoutMs, () => this.#expectSettled())
-  }
-
   /**
-   * The primaries now, as the node with the latest news sees them. One that died and that nobody has replaced yet
+   * The primaries now, as the nodes see them. One that died and that nobody has replaced yet
    * still owns its slots and is among them.
    */
   async primaries(): Promise<readonly TestServer[]> {
@@ -182,9 +166,10 @@ export class TestCluster {
    */
   async failover(primary: TestServer): Promise<TestServer> {
     if (!(await this.primaries()).includes(primary))
-      throw new ConfigError('primary', 'a server that is a primary now', primary)
+      throw new ConfigError('primary', 'a server that is a primary now', `127.0.0.1:${primary.port}`)
     const replica = (await this.replicasOf(primary)).find(isAwake)
-    if (replica === undefined) throw new ConfigError('primary', 'a primary with a running replica', primary)
+    if (replica === undefined)
+      throw new ConfigError('primary', 'one with a running replica', `127.0.0.1:${primary.port}`)
     let askedAt = Number.NEGATIVE_INFINITY
     return settle('failover', this.#ground.timeoutMs, async () => {
       const { view } = await this.#agreement()
@@ -246,6 +231,26 @@ export class TestCluster {
     })
   }
 
+  /** Make the nodes, which run, a cluster. */
+  async #join(): Promise<void> {
+    const primaries = this.nodes.slice(0, this.#primaries)
+    const replicas = this.nodes.slice(this.#primaries)
+    const ids = await Promise.all(this.nodes.map((node) => this.idOf(node)))
+    // An epoch each from the beginning, else equal ones are told apart by votes, after the nodes have met.
+    await Promise.all(this.nodes.map((node, i) => node.command('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)))
+    await Promise.all(primaries.map((node, i) => node.command('CLUSTER', 'ADDSLOTSRANGE', ...this.#slotsOf(i))))
+    // Each pair at once: by gossip alone it would take the nodes seconds to hear of one another.
+    await Promise.all(this.nodes.flatMap((node, i) => this.nodes.slice(i + 1).map((other) => meet(node, other))))
+    await Promise.all(
+      replicas.map((node, i) => {
+        const id = ids[i % this.#primaries] as string
+        // Refused until the replica has shaken hands with its primary.
+        return settle('startCluster', this.#ground.timeoutMs, () => node.command('CLUSTER', 'REPLICATE', id))
+      }),
+    )
+    await settle('startCluster', this.#ground.timeoutMs, () => this.#expectSettled())
+  }
+
   /** The slots of the primary with this number: the first and the last. */
   #slotsOf(primary: number): [number, number] {
     const start = (n: number) => Math.round((n * SLOTS) / this.#primaries)
@@ -275,7 +280,7 @@ export class TestCluster {
   }
 
   async #view(): Promise<ClusterView> {
-    const view = newest([...(await this.#views()).values()])
+    const view = mostTrusted([...(await this.#views()).values()])
     if (view === undefined) throw new HoldfastError('CONNECTION_LOST', 'cluster: no node answers')
     return view
   }
@@ -287,7 +292,7 @@ export class TestCluster {
   /** The running members and what they agree about, or NotYet. */
   async #agreement(): Promise<{ view: ClusterView; members: readonly TestServer[] }> {
     const views = await this.#views()
-    const view = newest([...views.values()])
+    const view = mostTrusted([...views.values()])
     if (view === undefined) throw new NotYet('no node answers')
     const members = this.#servers(view.nodes).filter((node) => views.has(node))
     const ports = new Set(members.map(({ port }) => port))

@@ -46,15 +46,8 @@ const CLOCKS = ['INFO-PERIOD', 1_000, 'PUBLISH-PERIOD', 500, 'TILT-PERIOD', 2_00
  * returns a group that has settled
  * throws  ConfigError for a wrong option or setting; NoServerError; TimeoutError. Nothing is left running then
  */
-export async function startSentinel(options: SentinelOptions = {}): Promise<TestSentinel> {
-  const group = new TestSentinel(options)
-  try {
-    await group.begin()
-    return group
-  } catch (error) {
-    await group.stop()
-    throw error
-  }
+export function startSentinel(options: SentinelOptions = {}): Promise<TestSentinel> {
+  return TestSentinel.start(options)
 }
 
 /** A running Sentinel group of one's own, whose processes may be paused, killed and started again at will. */
@@ -69,7 +62,22 @@ export class TestSentinel {
   readonly #failoverTimeoutMs: number
   #stopped = false
 
-  constructor(options: SentinelOptions) {
+  static async start(options: SentinelOptions): Promise<TestSentinel> {
+    const group = new TestSentinel(options)
+    try {
+      const [primary, ...replicas] = group.servers
+      // First: the config files of the others name its port.
+      await startAll([primary as TestServer])
+      await startAll([...replicas, ...group.sentinels])
+      await settle('startSentinel', group.#ground.timeoutMs, () => group.#expectSettled())
+      return group
+    } catch (error) {
+      await group.stop()
+      throw error
+    }
+  }
+
+  private constructor(options: SentinelOptions) {
     checkKnown('startSentinel', options, [
       ...['replicas', 'sentinels', 'downAfter', 'failoverTimeout', 'primaryName', 'sentinelPassword'],
       ...GROUP_OPTIONS,
@@ -92,15 +100,6 @@ export class TestSentinel {
     const query = sentinelPassword === undefined ? '' : `?sentinelPassword=${encodeURIComponent(sentinelPassword)}`
     const hosts = this.sentinels.map(({ host, port }) => `${host}:${port}`).join(',')
     return `redis+sentinel://${login}${hosts}/${this.primaryName}${query}`
-  }
-
-  /** Start all of it. For `startSentinel`, which calls it once. */
-  async begin(): Promise<void> {
-    const [primary, ...replicas] = this.servers
-    // Their config files name its port.
-    await startAll([primary as TestServer])
-    await startAll([...replicas, ...this.sentinels])
-    await settle('startSentinel', this.#ground.timeoutMs, () => this.#expectSettled())
   }
 
   /**

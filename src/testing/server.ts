@@ -96,7 +96,7 @@ export class TestServer {
     this.#membership = membership
     this.#timeoutMs = toMs(options.timeout ?? '10s', 'timeout')
     this.#ownPassword = membership.ownPassword ?? (options.users && randomBytes(16).toString('hex'))
-    this.#process = new ServerProcess(findServerBinary(options.binary))
+    this.#process = new ServerProcess(findServerBinary(membership.operation, options.binary))
     this.socketPath = options.unixSocket ? join(this.#process.dir, 'socket') : undefined
   }
 
