@@ -74,7 +74,7 @@ export class Cache<T, Got = T | undefined> {
     // Twice the longest entry, so that an epoch outlives every entry that may carry it, also between two renewals.
     this.#tags = new TagTable(redis, this.#keys, 2 * Math.max(options.ttlMs + options.staleMs, 86_400_000))
     this.#memory =
-      options.memory === undefined ? undefined : new MemoryTier(options.memory, redis.subscriber, this.#keys)
+      options.memory === undefined ? undefined : new MemoryTier(options.memory, redis.listeners, this.#keys)
     this.#keeper = new LeaseKeeper(redis, LEASE_MS, 'cache.renew')
     const room: ReadThroughRoom = {
       redis,

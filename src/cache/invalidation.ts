@@ -1,3 +1,4 @@
+import { onEveryServer } from '../redis/everywhere.ts'
 import type { Key } from '../redis/keyspace.ts'
 import { asKey } from '../redis/keyspace.ts'
 import type { Node } from '../redis/node.ts'
@@ -22,22 +23,20 @@ export async function removeMatching(
   operation: string,
 ): Promise<number> {
   const glob = keys.glob(pattern)
-  const primaries = redis.primaries()
   const isMatch = (key: string) => {
     const id = keys.idOf(key)
     return id !== undefined && glob.matches(id)
   }
-  await Promise.all(
-    primaries.map((node) => sweep(redis, node, glob.leases, (key) => isMatch(key.slice('lease:'.length)), operation)),
-  )
-  const removed = await Promise.all(primaries.map((node) => sweep(redis, node, glob.entries, isMatch, operation)))
+  const isLease = (key: string) => isMatch(key.slice('lease:'.length))
+  await onEveryServer(redis, (node) => sweep(redis, node, glob.leases, isLease, operation))
+  const removed = await onEveryServer(redis, (node) => sweep(redis, node, glob.entries, isMatch, operation))
   return removed.reduce((sum, count) => sum + count, 0)
 }
 
 /** Removes what a cache keeps of its tags: their entries are gone, and a missing epoch means stale. */
 export async function removeTags(redis: Redis, keys: CacheKeys, operation: string): Promise<void> {
   const pattern = `${keys.tagPrefix.replace(/tag:$/, '')}*`
-  await Promise.all(redis.primaries().map((node) => sweep(redis, node, pattern, () => true, operation)))
+  await onEveryServer(redis, (node) => sweep(redis, node, pattern, () => true, operation))
 }
 
 async function sweep(

@@ -1,23 +1,23 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Keyspace } from '../redis/keyspace.ts'
-import type { KeyWatcher, Subscriber } from '../redis/subscriber.ts'
+import type { Listeners, Watcher } from '../redis/listeners.ts'
 import { CacheKeys } from './keys.ts'
 import { type MemoryLimits, MemoryTier } from './memory.ts'
 
 const keys = new CacheKeys(new Keyspace('n'), 'it')
-let watcher: KeyWatcher
+let watcher: Watcher
 let trusted: boolean
 
 const tier = (limits: Partial<MemoryLimits> = {}) =>
   new MemoryTier(
     { maxEntries: 3, maxBytes: 1e9, ttlMs: 60_000, ...limits },
     {
-      trusted: () => trusted,
-      watch(wanted: KeyWatcher) {
+      streamOf: () => ({ trusted: () => trusted }),
+      watch(wanted: Watcher) {
         watcher = wanted
         return () => {}
       },
-    } as unknown as Subscriber,
+    } as unknown as Listeners,
     keys,
   )
 
@@ -83,7 +83,7 @@ describe('the memory tier', () => {
     const tell: (() => void)[] = [
       () => watcher.onKey(keys.entry('a')),
       () => watcher.onKey(keys.tag('t')),
-      () => watcher.onGap(),
+      () => watcher.onGap(undefined),
       () => memory.forget('a'),
       () => memory.forgetTags(['t']),
       () => memory.forgetWhere((id) => id === 'a'),
@@ -126,7 +126,7 @@ describe('the memory tier', () => {
     expect(has(memory, 'ab')).toBe('')
     fill()
     expect(has(memory, 'ab')).toBe('ab')
-    watcher.onGap()
+    watcher.onGap(undefined)
     expect(memory.size).toBe(0)
     fill()
     trusted = false

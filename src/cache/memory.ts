@@ -1,5 +1,5 @@
 import { monotonicMs } from '../base/clock.ts'
-import type { Subscriber } from '../redis/subscriber.ts'
+import type { KeyStream, Listeners } from '../redis/listeners.ts'
 import type { CacheKeys } from './keys.ts'
 
 /** A kept value; also a node of the eviction queue. */
@@ -9,6 +9,8 @@ interface Kept {
   readonly bytes: number
   readonly expiresMs: number
   readonly tags: readonly string[]
+  /** The news of its key. */
+  readonly stream: KeyStream
   /** The tier's sequence when it was kept: a tag that was invalidated later ends it. */
   readonly sequence: number
   visited: boolean
@@ -28,8 +30,8 @@ export interface MemoryLimits {
 }
 
 /**
- * Values kept in the process, true within the subscriber's stated bound: the server tells of every key that changes, and while
- * that stream is in doubt this tier is off and empty. Values are frozen: every caller gets the same one.
+ * Values kept in the process, true within the listeners' stated bound: each server tells of every key of its own that changes, and
+ * while its stream is in doubt what was kept of its keys is not served. Values are frozen: every caller gets the same one.
  *
  * Evicts by SIEVE: a hit only sets a bit, and a hand that moves from old to new drops what was not hit since it last came by.
  * Nothing is kept per key elsewhere, so nothing is left behind.
@@ -38,7 +40,7 @@ export interface MemoryLimits {
  */
 export class MemoryTier {
   readonly #limits: MemoryLimits
-  readonly #subscriber: Subscriber
+  readonly #listeners: Listeners
   readonly #keys: CacheKeys
   readonly #kept = new Map<string, Kept>()
   readonly #reading = new Map<string, { readers: number; changed: boolean }>()
@@ -51,14 +53,14 @@ export class MemoryTier {
   #sequence = 0
   #epoch = 0
 
-  constructor(limits: MemoryLimits, subscriber: Subscriber, keys: CacheKeys) {
+  constructor(limits: MemoryLimits, listeners: Listeners, keys: CacheKeys) {
     this.#limits = limits
-    this.#subscriber = subscriber
+    this.#listeners = listeners
     this.#keys = keys
-    this.#unwatch = subscriber.watch({
+    this.#unwatch = listeners.watch({
       prefixes: [keys.entryPrefix, keys.tagPrefix],
       onKey: (key) => this.#onKey(key),
-      onGap: () => this.clear(),
+      onGap: (missed) => this.#onGap(missed),
     })
   }
 
@@ -75,8 +77,8 @@ export class MemoryTier {
     const kept = this.#kept.get(id)
     if (kept === undefined) return undefined
     const nowMs = monotonicMs()
-    if (!this.#subscriber.trusted(nowMs)) {
-      this.clear()
+    if (!kept.stream.trusted(nowMs) || (kept.tags.length > 0 && !this.#tagStream().trusted(nowMs))) {
+      this.#drop(kept)
       return undefined
     }
     if (kept.expiresMs <= nowMs || (kept.tags.length > 0 && this.#tagMoved(kept))) {
@@ -85,6 +87,10 @@ export class MemoryTier {
     }
     kept.visited = true
     return kept
+  }
+
+  #tagStream(): KeyStream {
+    return this.#listeners.streamOf(this.#keys.generation)
   }
 
   #tagMoved(kept: Kept): boolean {
@@ -108,14 +114,15 @@ export class MemoryTier {
     return (found) => {
       if (--reading.readers === 0 && this.#reading.get(id) === reading) this.#reading.delete(id)
       if (found === undefined || reading.changed || epoch !== this.#epoch) return
-      if (!this.#subscriber.trusted(monotonicMs())) return
-      this.#keep(id, found, sequence)
+      const stream = this.#listeners.streamOf(this.#keys.entry(id))
+      if (stream.trusted(monotonicMs())) this.#keep(id, found, stream, sequence)
     }
   }
 
   #keep(
     id: string,
     found: { value: unknown; bytes: number; freshMs: number; tags: readonly string[] },
+    stream: KeyStream,
     sequence: number,
   ): void {
     const lifeMs = Math.min(this.#limits.ttlMs, found.freshMs)
@@ -128,6 +135,7 @@ export class MemoryTier {
       bytes,
       expiresMs: monotonicMs() + lifeMs,
       tags: found.tags,
+      stream,
       sequence,
       visited: false,
       newer: undefined,
@@ -190,6 +198,12 @@ export class MemoryTier {
     if (tag !== undefined) return this.forgetTags([tag])
     const id = this.#keys.idOf(key)
     if (id !== undefined) this.forget(id)
+  }
+
+  /** News of some keys was missed: what depends on it goes. All tags live in one place, so theirs concerns every entry that has any. */
+  #onGap(missed: ((key: string) => boolean) | undefined): void {
+    if (missed === undefined || missed(this.#keys.generation)) return this.clear()
+    this.forgetWhere((id) => missed(this.#keys.entry(id)))
   }
 
   clear(): void {

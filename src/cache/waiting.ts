@@ -18,7 +18,7 @@ export class FillBell {
 
   /** Starts to listen, once; without it waiting still works, by looking again. */
   listen(): Promise<unknown> {
-    this.#listening ??= this.#redis.subscriber
+    this.#listening ??= this.#redis.listeners
       .listen(this.#keys.channel, (key) => this.#ring(key))
       .catch(() => {
         this.#listening = undefined

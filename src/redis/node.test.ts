@@ -3,8 +3,10 @@ import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { ConnectionError, ServerError, TimeoutError } from '../base/errors.ts'
 import { startProxy, startServer, type TestProxy, type TestServer } from '../testing/index.ts'
+import type { CallOptions } from './call.ts'
+import { Calls } from './calls.ts'
 import { openIoredisWire } from './ioredis.ts'
-import { type CallOptions, Node } from './node.ts'
+import { Node } from './node.ts'
 import { resolveSettings } from './settings.ts'
 
 const READ: CallOptions = { operation: 'test.read', repeat: true }
@@ -12,7 +14,7 @@ const ONCE: CallOptions = { operation: 'test.once', repeat: false }
 
 let server: TestServer
 let proxy: TestProxy
-const open: Node[] = []
+const open = new Map<Node, Calls>()
 
 beforeAll(async () => {
   server = await startServer()
@@ -20,7 +22,8 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((node) => node.close()))
+  await Promise.all([...open.keys()].map(close))
+  open.clear()
   await proxy.heal()
 })
 
@@ -31,9 +34,20 @@ afterAll(async () => {
 
 const nodeAt = (url: string, timeout = 1_000): Node => {
   const { address, connection, timeoutMs } = resolveSettings(url, { timeout })
-  const node = new Node(address, connection, timeoutMs, openIoredisWire)
-  open.push(node)
+  const calls = new Calls(timeoutMs)
+  const node = new Node(address, connection, calls, openIoredisWire)
+  open.set(node, calls)
   return node
+}
+
+const statsOf = (node: Node) => {
+  const { pending, repeats } = (open.get(node) as Calls).stats
+  return { pending, repeats, connections: node.connections, ready: node.ready }
+}
+
+async function close(node: Node): Promise<void> {
+  await open.get(node)?.close()
+  node.close()
 }
 
 const failure = async (
@@ -57,7 +71,7 @@ test('opens its connection with the first call, and answers text or bytes as ask
   expect(await node.call('GET', ['a'], { ...READ, bytes: true })).toEqual(Buffer.from([0, 255, 13, 10]))
   expect(await node.call('STRLEN', ['a'], READ)).toBe(4)
   expect(await node.call('GET', ['none'], READ)).toBe(null)
-  expect(node.stats).toEqual({ pending: 0, repeats: 0, connections: 1, ready: true })
+  expect(statsOf(node)).toEqual({ pending: 0, repeats: 0, connections: 1, ready: true })
 })
 
 test('keeps the order of calls', async () => {
@@ -105,7 +119,7 @@ test('sends again what may be repeated when the connection breaks under it, and 
   expect(error).toMatchObject({ code: 'CONNECTION_LOST', sent: true, retryable: true })
   await proxy.heal()
   expect(await read).toBe(0)
-  expect(node.stats).toMatchObject({ repeats: 1, pending: 0 })
+  expect(statsOf(node)).toMatchObject({ repeats: 1, pending: 0 })
 })
 
 test('sends what waits for a connection as soon as there is one, also what may not be repeated', async () => {
@@ -145,7 +159,7 @@ test('carries what may be repeated over to a new socket when only the old one wa
   expect(error).toMatchObject({ code: 'TIMEOUT', sent: true })
   await proxy.heal()
   expect(await later).toBe('PONG')
-  expect(node.stats.connections).toBe(2)
+  expect(statsOf(node).connections).toBe(2)
 })
 
 test('keeps the connection of a server that is slow but alive', async () => {
@@ -167,7 +181,7 @@ test('keeps the connection when it was this process that stood still', async () 
   while (performance.now() < endMs);
   for (const { error } of await Promise.all(calls)) expect(error).toMatchObject({ code: 'TIMEOUT', sent: true })
   expect(await node.call('PING', [], READ)).toBe('PONG')
-  expect(node.stats.connections).toBe(1)
+  expect(statsOf(node).connections).toBe(1)
 })
 
 test('goes on when the peer closes politely, whenever calls come', async () => {
@@ -179,7 +193,7 @@ test('goes on when the peer closes politely, whenever calls come', async () => {
   let over = false
   const caller = (async () => {
     while (!over) {
-      if (node.stats.pending < 100) calls.push(node.call('PING', [], READ))
+      if (statsOf(node).pending < 100) calls.push(node.call('PING', [], READ))
       await turn()
     }
   })()
@@ -190,8 +204,8 @@ test('goes on when the peer closes politely, whenever calls come', async () => {
   over = true
   await caller
   expect(new Set(await Promise.all(calls))).toEqual(new Set(['PONG']))
-  expect(node.stats.pending).toBe(0)
-  expect(node.stats.connections).toBeGreaterThan(5)
+  expect(statsOf(node).pending).toBe(0)
+  expect(statsOf(node).connections).toBeGreaterThan(5)
 })
 
 test('waits out a script that runs for long, and repeats what it kept off', async () => {
@@ -207,7 +221,7 @@ test('waits out a script that runs for long, and repeats what it kept off', asyn
   while (!(blocked instanceof Error)) blocked = await busy.command('GET', 'n').catch((error) => error)
   expect(await node.call('INCR', ['n'], ONCE)).toBe(1)
   expect(await script).toBe('done')
-  expect(node.stats.repeats).toBeGreaterThan(0)
+  expect(statsOf(node).repeats).toBeGreaterThan(0)
 })
 
 test('learns a script by the call that needed it, within that call and its deadline', async () => {
@@ -226,20 +240,20 @@ test('lets calls under way end when it is closed, takes no new ones, and may be 
   const node = nodeAt(server.url)
   await node.call('PING', [], READ)
   const slow = node.call('BLPOP', ['nothing', '0.05'], ONCE)
-  const closings = [node.close(), node.close()]
+  const closings = [close(node), close(node)]
   const { error } = await failure(node.call('PING', [], READ))
   expect(error).toMatchObject({ code: 'CONNECTION_CLOSED', retryable: false })
   expect(await slow).toBe(null)
   await Promise.all(closings)
-  await node.close()
-  expect(node.stats).toMatchObject({ pending: 0, ready: false })
+  await close(node)
+  expect(statsOf(node)).toMatchObject({ pending: 0, ready: false })
 })
 
 test('ends what waits for a connection at once when it is closed', async () => {
   await proxy.refuse()
   const node = nodeAt(proxy.url, 10_000)
   const waiting = [failure(node.call('PING', [], READ)), failure(node.call('INCR', ['n'], ONCE))]
-  await node.close()
+  await close(node)
   for (const { error, afterMs } of await Promise.all(waiting)) {
     expect(error).toMatchObject({ code: 'CONNECTION_CLOSED' })
     expect(afterMs).toBeLessThan(100)
@@ -252,7 +266,7 @@ test('closes within a deadline when the server has frozen under a call', async (
   proxy.drop()
   const call = failure(node.call('PING', [], READ))
   const startMs = performance.now()
-  await node.close()
+  await close(node)
   expect(performance.now() - startMs).toBeLessThan(300)
   expect((await call).error).toMatchObject({ code: 'TIMEOUT' })
 })
@@ -270,7 +284,7 @@ test('does not run in circles on a server that takes connections only to drop th
   expect(error).toMatchObject({ code: 'TIMEOUT' })
   expect(sockets).toBeGreaterThan(2)
   expect(sockets).toBeLessThan(30)
-  await node.close()
+  await close(node)
   rude.close()
 })
 
@@ -282,7 +296,7 @@ test('fails within the deadline on something that is no Redis', async () => {
   const { error, afterMs } = await failure(node.call('PING', [], READ))
   expect(['TIMEOUT', 'CONNECTION_LOST']).toContain(error.code)
   expect(afterMs).toBeLessThan(260)
-  await node.close()
+  await close(node)
   web.close()
 })
 
@@ -319,6 +333,6 @@ test('settles each of 20,000 calls exactly once while the network breaks again a
   const counted = Number(await server.command('GET', 'counted'))
   expect(counted).toBeGreaterThanOrEqual(added)
   expect(counted).toBeLessThanOrEqual(added + unsure)
-  expect(node.stats.pending).toBe(0)
+  expect(statsOf(node).pending).toBe(0)
   for (const code of codes) expect(['CONNECTION_LOST', 'TIMEOUT']).toContain(code)
 })

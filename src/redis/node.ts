@@ -1,76 +1,56 @@
-import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs } from '../base/clock.ts'
-import { ConnectionError, type HoldfastError, TimeoutError } from '../base/errors.ts'
+import type { Call, CallOptions, Place, Router } from './call.ts'
+import type { Calls } from './calls.ts'
 import { Connection, type ConnectionSettings, REOPEN_MS } from './connection.ts'
-import { Deadlines, type Due } from './deadline.ts'
-import { isNotNow, linkError, replyError } from './faults.ts'
-import { type Arg, type LinkFault, type OpenWire, type Reply, ReplyFault, type Wire } from './wire.ts'
+import type { Arg, LinkFault, OpenWire, Reply, ReplyFault, Wire } from './wire.ts'
 
-export interface CallOptions {
-  /** What the caller is doing, for errors: `cache.get`. */
-  readonly operation: string
-  /**
-   * Safe to carry out twice: a read, or a write that carries an id of ours. Such a call is sent again, until its deadline,
-   * when the connection broke with it under way; any other rejects then, with `sent: true`.
-   */
-  readonly repeat: boolean
-  /** Replies as bytes rather than text. Default false. */
-  readonly bytes?: boolean
-  /** Deadline in ms. Default: the instance's `timeout`. */
-  readonly timeoutMs?: number
-  /** What the server's user must be allowed to do, for SERVER_DENIED. */
-  readonly needs?: string
-  /** The text of the script whose hash an EVALSHA names, for a server that does not know it. It has done nothing then. */
-  readonly script?: string
-}
-
-export interface NodeStats {
-  /** Calls that have no answer yet. */
-  readonly pending: number
-  /** Calls sent again after a broken connection or a "not now". */
-  readonly repeats: number
-  /** Connections opened so far. */
-  readonly connections: number
-  readonly ready: boolean
+export interface NodeEvents {
+  /** A new wire is open: what must happen before anybody may use it. */
+  prepare?(wire: Wire): Promise<void>
+  up?(): void
+  /** An attempt to connect failed. */
+  refused?(fault: ReplyFault | LinkFault): void
 }
 
 /**
- * One server, through one connection. Every call ends by its deadline, which is kept here, by our own clock: with an answer,
- * or with a typed error. While the server has been away for longer than a call's whole timeout, calls fail at once
- * instead of each waiting its own timeout again, so an outage holds no more calls than `timeout` brings in.
+ * One server, through one connection. While it is away its calls wait here, and once it has been away for longer than a call's
+ * whole timeout they fail at once instead of each waiting its own timeout again: an outage holds no more calls than one `timeout` brings in.
  */
-export class Node {
+export class Node implements Place, Router {
   readonly address: string
-  /** By room, what it needs of the server's user: for SERVER_DENIED. */
-  readonly needs = new Map<string, string>()
-  readonly #timeoutMs: number
+  readonly settings: ConnectionSettings
+  readonly #calls: Calls
   readonly #connection: Connection
-  readonly #deadlines = new Deadlines()
   readonly #parked = new Set<Call>()
   readonly #refusedListeners: ((fault: ReplyFault | LinkFault) => void)[] = []
-  #pending = 0
-  #repeats = 0
   #connections = 0
+  #underWay = 0
+  #busySinceMs = 0
   #closed = false
-  #closing: Promise<void> | undefined
-  #idle: (() => void) | undefined
   #reopening: NodeJS.Timeout | undefined
 
   constructor(
     address: string,
     settings: ConnectionSettings,
-    timeoutMs: number,
+    calls: Calls,
     openWire: OpenWire,
-    prepare?: (wire: Wire) => Promise<void>,
+    events: NodeEvents = {},
   ) {
     this.address = address
-    this.#timeoutMs = timeoutMs
+    this.settings = settings
+    this.#calls = calls
+    const { prepare } = events
     this.#connection = new Connection(settings, openWire, {
-      ...(prepare === undefined ? {} : { prepare }),
-      up: () => this.#onUp(),
+      ...(prepare === undefined ? {} : { prepare: (wire: Wire) => prepare(wire) }),
+      up: () => {
+        this.#connections++
+        events.up?.()
+        this.#calls.release(this.#parked)
+      },
       down: () => {},
       refused: (fault) => {
         this.#stopHoping()
+        events.refused?.(fault)
         for (const listener of this.#refusedListeners) listener(fault)
       },
     })
@@ -93,103 +73,77 @@ export class Node {
     return this.#connection.lastError
   }
 
-  get stats(): NodeStats {
-    return { pending: this.#pending, repeats: this.#repeats, connections: this.#connections, ready: this.ready }
+  /** Connections opened so far. */
+  get connections(): number {
+    return this.#connections
   }
 
+  /** For how long it has said nothing although it was asked, in ms; how long it has been away when there is no connection. */
+  silentMs(nowMs: number): number {
+    const { wire } = this.#connection
+    if (wire === undefined) return this.#connection.awayMs(nowMs)
+    return this.#underWay === 0 ? 0 : nowMs - Math.max(wire.lastByteMs, this.#busySinceMs)
+  }
+
+  /** A command on this very server, whatever its keys. */
   call(command: string, args: readonly Arg[], options: CallOptions): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const call = new Call(this, command, args, options, options.timeoutMs ?? this.#timeoutMs, resolve, reject)
-      if (this.#closed) return call.reject(this.#closedError(call))
-      this.#pending++
-      const nowMs = monotonicMs()
-      call.startedMs = nowMs
-      this.#deadlines.add(call, call.timeoutMs, nowMs)
-      this.#attempt(call, nowMs)
-    })
+    return this.#calls.start(this, undefined, command, args, options)
   }
 
-  #attempt(call: Call, nowMs: number): void {
+  placeOf(): Place {
+    return this
+  }
+
+  blindness(nowMs: number) {
+    return { forMs: this.#awayMs(nowMs), fault: this.lastError }
+  }
+
+  redirect(): boolean {
+    return false
+  }
+
+  troubled(): void {}
+
+  take(call: Call, nowMs: number): void {
     const { wire } = this.#connection
     if (wire === undefined) {
-      if (this.#closed) return this.#fail(call, this.#closedError(call))
-      this.#connection.open()
-      if (this.#isHopeless(call, nowMs)) this.#fail(call, this.#linkError(call, this.lastError))
-      else this.#parked.add(call)
-      return
+      if (!this.#closed) this.#connection.open()
+      return this.#calls.wait(call, this.#parked, this.address, { forMs: this.#awayMs(nowMs), fault: this.lastError })
     }
+    call.place = this
     call.wire = wire
     call.sentMs = nowMs
+    if (this.#underWay++ === 0) this.#busySinceMs = nowMs
+    if (call.asked !== undefined) {
+      call.asked = undefined
+      // It says so before each such command, and what it answers is of no interest: the command's own answer tells all.
+      wire.send('ASKING', [], false).catch(() => {})
+    }
     wire.send(call.command, call.args, call.options.bytes ?? false).then(call.answer, call.refuse)
   }
 
-  /** Away for longer than this call may wait in all: what the last one waited for in vain need not be waited for again. */
-  #isHopeless(call: Call, nowMs: number): boolean {
-    return this.#connection.awayMs(nowMs) > call.timeoutMs && !this.#connection.reopening(nowMs)
+  left(): void {
+    this.#underWay--
   }
 
-  /** @internal */
-  onAnswer(call: Call, reply: Reply): void {
-    if (this.#settle(call)) call.resolve(reply)
-  }
-
-  /** @internal */
-  onFault(call: Call, error: unknown): void {
-    if (call.settled) return
-    const { wire } = call
-    if (wire === undefined) return
-    const fault = wire.fault(error)
-    call.wire = undefined
-    if (fault instanceof ReplyFault) {
-      if (fault.prefix === 'NOSCRIPT' && call.options.script !== undefined && call.command === 'EVALSHA') {
-        call.command = 'EVAL'
-        call.args = [call.options.script, ...call.args.slice(1)]
-        return this.#attempt(call, monotonicMs())
-      }
-      if (!isNotNow(fault))
-        return this.#fail(call, replyError(call.options.operation, fault, this.#needs(call.options)))
-      call.lastFault = fault
-      const waitMs = backoffMs(call.repeats++, 2, 100)
-      this.#repeats++
-      setTimeout(() => call.settled || this.#attempt(call, monotonicMs()), waitMs).unref()
-      return
-    }
+  drop(wire: Wire): void {
     this.#connection.drop(wire)
-    if (fault.sent && !call.options.repeat)
-      return this.#fail(call, linkError(call.options.operation, this.address, fault, true))
-    call.lastFault = fault
-    call.everSent ||= fault.sent
-    if (fault.sent) this.#repeats++
-    this.#attempt(call, monotonicMs())
   }
 
-  /** What the call itself said, or its room declared. */
-  #needs({ operation, needs }: CallOptions): string | undefined {
-    return needs ?? this.needs.get(operation.slice(0, operation.indexOf('.')))
+  /** For how long there has been no hope of an answer, in ms. */
+  #awayMs(nowMs: number): number {
+    if (this.#closed) return Number.POSITIVE_INFINITY
+    return this.#connection.reopening(nowMs) ? 0 : this.#connection.awayMs(nowMs)
   }
 
-  /** @internal The deadline passed. */
-  onExpired(call: Call): void {
+  overdue(call: Call, nowMs: number): void {
     const { wire } = call
-    const nowMs = monotonicMs()
-    const silentMs = wire === undefined ? 0 : nowMs - wire.lastByteMs
-    const underWay = wire !== undefined
-    if (!this.#settle(call)) return
-    const sent = underWay || call.everSent
-    call.reject(
-      new TimeoutError(
-        call.options.operation,
-        call.timeoutMs,
-        sent,
-        call.lastFault ?? (sent ? undefined : this.lastError),
-      ),
-    )
     // Not one byte since this call was sent, a whole deadline long: the socket is dead or the server frozen. A new socket
     // frees what waits on the old one, and notices the server's return; on the old one nobody would ever know.
-    if (!underWay || wire !== this.#connection.wire || wire.lastByteMs >= call.sentMs) return
+    if (wire === undefined || wire !== this.#connection.wire || wire.lastByteMs >= call.sentMs) return
     // Unless this process itself stood still: then the silence is ours, and proves nothing.
     if ((nowMs - call.dueMs) * 2 > call.timeoutMs) return
-    this.#connection.renew(Math.max(silentMs, call.timeoutMs + 1))
+    this.#connection.renew(Math.max(nowMs - wire.lastByteMs, call.timeoutMs + 1))
     clearTimeout(this.#reopening)
     this.#reopening = setTimeout(() => this.#stopHoping(), REOPEN_MS + 5).unref()
   }
@@ -199,99 +153,31 @@ export class Node {
     if (this.#reopening === undefined) return
     clearTimeout(this.#reopening)
     this.#reopening = undefined
-    const nowMs = monotonicMs()
+    const forMs = this.#awayMs(monotonicMs())
     for (const call of this.#parked)
-      if (this.#isHopeless(call, nowMs)) this.#fail(call, this.#linkError(call, this.lastError))
+      if (forMs > call.timeoutMs) this.#calls.failLink(call, this.address, this.lastError)
   }
 
-  #onUp(): void {
-    this.#connections++
-    const parked = [...this.#parked]
-    this.#parked.clear()
-    const nowMs = monotonicMs()
-    for (const call of parked) if (!call.settled) this.#attempt(call, nowMs)
+  /** Gives the calls that wait here to whoever has their keys now. */
+  handOver(): void {
+    this.#calls.release(this.#parked)
   }
 
-  #settle(call: Call): boolean {
-    if (call.settled) return false
-    call.settled = true
-    call.wire = undefined
-    this.#deadlines.remove(call, call.timeoutMs)
-    if (this.#parked.size > 0) this.#parked.delete(call)
-    if (--this.#pending === 0) this.#idle?.()
-    return true
+  /**
+   * Believes this server no more: its socket is closed, so that no answer of it arrives, and what was under way goes elsewhere if it
+   * may be repeated.
+   */
+  disown(): void {
+    const { wire } = this.#connection
+    if (wire !== undefined) this.#connection.drop(wire)
+    this.handOver()
   }
 
-  #fail(call: Call, error: HoldfastError): void {
-    if (this.#settle(call)) call.reject(error)
-  }
-
-  #linkError(call: Call, fault: ReplyFault | LinkFault | undefined): HoldfastError {
-    return linkError(call.options.operation, this.address, fault, call.everSent)
-  }
-
-  #closedError(call: Call): HoldfastError {
-    return new ConnectionError('CONNECTION_CLOSED', call.options.operation, 'close() was called')
-  }
-
-  /** Takes no new calls, lets those under way end (each by its own deadline), and closes the socket. */
-  close(): Promise<void> {
+  /** Closes the socket; what waits here is placed anew, and fails where its server is still this one. */
+  close(): void {
     this.#closed = true
-    this.#closing ??= this.#end()
-    return this.#closing
-  }
-
-  async #end(): Promise<void> {
-    for (const call of this.#parked) this.#fail(call, this.#closedError(call))
-    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     clearTimeout(this.#reopening)
     this.#connection.close()
-    this.#deadlines.stop()
-  }
-}
-
-class Call implements Due {
-  readonly node: Node
-  command: string
-  args: readonly Arg[]
-  readonly options: CallOptions
-  readonly timeoutMs: number
-  readonly resolve: (reply: Reply) => void
-  readonly reject: (error: Error) => void
-  readonly answer: (reply: Reply) => void
-  readonly refuse: (error: unknown) => void
-  dueMs = 0
-  previous: Due | undefined = undefined
-  next: Due | undefined = undefined
-  startedMs = 0
-  sentMs = 0
-  settled = false
-  everSent = false
-  repeats = 0
-  wire: Wire | undefined = undefined
-  lastFault: ReplyFault | LinkFault | undefined = undefined
-
-  constructor(
-    node: Node,
-    command: string,
-    args: readonly Arg[],
-    options: CallOptions,
-    timeoutMs: number,
-    resolve: (reply: Reply) => void,
-    reject: (error: Error) => void,
-  ) {
-    this.node = node
-    this.command = command
-    this.args = args
-    this.options = options
-    this.timeoutMs = timeoutMs
-    this.resolve = resolve
-    this.reject = reject
-    this.answer = (reply) => node.onAnswer(this, reply)
-    this.refuse = (error) => node.onFault(this, error)
-  }
-
-  expire(): void {
-    this.node.onExpired(this)
+    this.handOver()
   }
 }

@@ -141,7 +141,7 @@ test('opens nothing after it was closed', async () => {
   const redis = redisAt(server.url)
   await redis.connect()
   await Promise.all([redis.close(), redis.close()])
-  await expect(redis.subscriber.listen('hf:bell', () => {})).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+  await expect(redis.listeners.listen('hf:bell', () => {})).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
   await expect(redis.getAll([redis.keyspace.entity('a')], READ)).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
 })
 

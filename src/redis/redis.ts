@@ -1,19 +1,34 @@
 import { monotonicMs } from '../base/clock.ts'
 import { ConnectionError, type HoldfastError, ServerError, TimeoutError } from '../base/errors.ts'
+import type { CallOptions } from './call.ts'
+import { type CallStats, Calls } from './calls.ts'
+import type { ConnectionSettings } from './connection.ts'
 import { isLasting, isRefusal, linkError, replyError } from './faults.ts'
 import { openIoredisWire } from './ioredis.ts'
 import { type Key, Keyspace } from './keyspace.ts'
-import { type CallOptions, Node, type NodeStats } from './node.ts'
+import { Listeners } from './listeners.ts'
+import { Node } from './node.ts'
 import { aclRule, missingRights, type Rights } from './rights.ts'
 import { parseInfo, readClockOffset, readFacts, type ServerFacts, unfitness } from './server.ts'
 import type { Settings } from './settings.ts'
 import { STREAM_BOUND_MS, Subscriber } from './subscriber.ts'
+import { buildTopology } from './topology/build.ts'
+import type { NodeWish, Topology } from './topology.ts'
 import { type Arg, LinkFault, type Reply, ReplyFault, type Wire } from './wire.ts'
 
 const NO_FACTS: ServerFacts = { product: 'redis', version: undefined, mode: undefined, role: undefined }
 
 /** How a room that keeps state fares when the server may evict: everything it promises would be void. */
 const EVICTING = /^(allkeys|volatile)-/
+
+export interface RedisStats extends CallStats {
+  /** Times that another server took over: Sentinel's switches, and replicas that were promoted in a Cluster. */
+  readonly failovers: number
+  /** Connections for commands opened so far, to all servers. */
+  readonly connections: number
+  /** True when every server that holds keys of ours has a connection. */
+  readonly ready: boolean
+}
 
 /**
  * The one way to Redis. Rooms above say what to do and to which key; where that key lives, how long to wait and what may
@@ -23,101 +38,140 @@ export class Redis {
   readonly keyspace: Keyspace
   readonly timeoutMs: number
   readonly #settings: Settings
-  readonly #node: Node
+  readonly #calls: Calls
+  readonly #topology: Topology
+  readonly #listeners: Listeners
   readonly #warned = new Set<string>()
-  #subscriber: Subscriber | undefined
-  #closed = false
+  readonly #refusal: Promise<never>
+  #closing: Promise<void> | undefined
+  #refuse: (error: HoldfastError) => void = () => {}
+  #connections = 0
   #facts = NO_FACTS
   /** The server's wall clock less our steady one; until it is known, less our wall clock's guess. */
   #serverAheadMs = Date.now() - monotonicMs()
-  #unfit: string | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
     this.keyspace = new Keyspace(settings.namespace)
     this.timeoutMs = settings.timeoutMs
-    this.#node = new Node(settings.address, settings.connection, settings.timeoutMs, openIoredisWire, (wire) =>
-      this.#meet(wire),
+    this.#calls = new Calls(settings.timeoutMs)
+    this.#refusal = new Promise((_, reject) => {
+      this.#refuse = reject
+    })
+    this.#refusal.catch(() => {})
+    this.#topology = buildTopology(settings, this.#calls, (address, connection, wish) =>
+      this.#makeNode(address, connection, wish),
     )
+    this.#listeners = new Listeners(
+      this.#topology,
+      (node) => new Subscriber(node.settings, openIoredisWire, STREAM_BOUND_MS, this.timeoutMs),
+    )
+  }
+
+  #makeNode(address: string, connection: ConnectionSettings, wish: NodeWish): Node {
+    return new Node(address, connection, this.#calls, openIoredisWire, {
+      prepare: async (wire) => {
+        await this.#meet(address, wire, wish)
+        await wish.prepare?.(wire)
+      },
+      up: () => {
+        this.#connections++
+      },
+      refused: (fault) => {
+        this.#onRefused(address, fault)
+        wish.refused?.(fault)
+      },
+    })
+  }
+
+  /** Learns from each new connection what the server is, and refuses one that cannot be used. */
+  async #meet(address: string, wire: Wire, { role }: NodeWish): Promise<void> {
+    const [facts, offsetMs] = await Promise.all([readFacts(wire), readClockOffset(wire)])
+    const unfit = unfitness(facts, this.#settings.place.kind === 'cluster' ? 'cluster' : 'standalone')
+    if (unfit !== undefined) {
+      this.#refuse(new ConnectionError('SERVER_UNFIT', 'connect', `${address}: ${unfit}`))
+      throw new LinkFault(unfit, false)
+    }
+    if (role === 'primary' && facts.role === 'replica') throw new LinkFault(`${address} is a replica`, false)
+    this.#facts = facts
+    this.#serverAheadMs = offsetMs
+  }
+
+  // A wrong password or an unfit server does not get better by waiting.
+  #onRefused(address: string, fault: ReplyFault | LinkFault): void {
+    if (isRefusal(fault)) this.#refuse(linkError('connect', address, fault, false))
+    else if (fault instanceof ReplyFault && isLasting(fault)) this.#refuse(replyError('connect', fault, '+select'))
   }
 
   /** Connects, or rejects within the timeout: no answer, wrong password, or a server that cannot be used. */
   async connect(): Promise<void> {
-    this.#node.open()
     try {
-      await Promise.race([
-        this.#node.call('PING', [], { operation: 'connect', repeat: true, needs: '+ping' }),
-        this.#refused(),
-      ])
+      await Promise.race([this.#topology.ready(), this.#refusal])
     } catch (error) {
       await this.close()
       throw this.#explain(error)
     }
   }
 
-  // A wrong password or an unfit server does not get better by waiting.
-  #refused(): Promise<never> {
-    return new Promise((_, reject) => {
-      const { address } = this.#settings
-      this.#node.onRefused((fault) => {
-        if (this.#unfit !== undefined)
-          reject(new ConnectionError('SERVER_UNFIT', 'connect', `${address}: ${this.#unfit}`))
-        else if (isRefusal(fault)) reject(linkError('connect', address, fault, false))
-        else if (fault instanceof ReplyFault && isLasting(fault)) reject(replyError('connect', fault, '+select'))
-      })
-    })
-  }
-
   #explain(error: unknown): unknown {
     if (!(error instanceof TimeoutError) || error.sent) return error
-    const { lastError } = this.#node
+    const { fault } = this.#topology.blindness(monotonicMs())
     // Taken and never answered: the time ran out, nothing was lost.
-    if (lastError?.message.startsWith('no handshake')) return error
-    return lastError === undefined ? error : linkError('connect', this.#settings.address, lastError, false)
-  }
-
-  async #meet(wire: Wire): Promise<void> {
-    const [facts, offsetMs] = await Promise.all([readFacts(wire), readClockOffset(wire)])
-    this.#facts = facts
-    this.#serverAheadMs = offsetMs
-    this.#unfit = unfitness(this.#facts)
-    if (this.#unfit !== undefined) throw new LinkFault(this.#unfit, false)
+    if (fault === undefined || fault.message.startsWith('no handshake')) return error
+    return linkError('connect', this.address, fault, false)
   }
 
   /** One command on the server that holds `key`. */
-  call(_key: Key, command: string, args: readonly Arg[], options: CallOptions): Promise<Reply> {
-    return this.#node.call(command, args, options)
+  call(key: Key, command: string, args: readonly Arg[], options: CallOptions): Promise<Reply> {
+    return this.#calls.start(this.#topology, key, command, args, options)
   }
 
-  /** The value of several keys, in their order; one command for each server involved. */
+  /** The value of several keys, in their order; one command for each place involved. */
   async getAll(keys: readonly Key[], options: CallOptions): Promise<readonly Reply[]> {
-    if (keys.length === 0) return []
-    return (await this.#node.call('MGET', keys, options)) as readonly Reply[]
+    const [first] = keys
+    if (first === undefined) return []
+    const lots = this.groupByPlace(keys, (key) => key, keys.length)
+    if (lots.length === 1) return (await this.call(first, 'MGET', keys, options)) as readonly Reply[]
+    const found = new Map<Key, Reply>()
+    await Promise.all(
+      lots.map(async (lot) => {
+        const [key] = lot as [Key]
+        if (lot.length === 1) return void found.set(key, await this.call(key, 'GET', lot, options))
+        const values = (await this.call(key, 'MGET', lot, options)) as readonly Reply[]
+        lot.forEach((name, i) => void found.set(name, values[i] as Reply))
+      }),
+    )
+    return keys.map((key) => found.get(key) as Reply)
   }
 
-  /** `items` in lots whose keys may stand in one script call: those of one slot on a Cluster, all of them elsewhere. */
-  groupByPlace<T>(items: readonly T[], _keyOf: (item: T) => Key, most: number): readonly (readonly T[])[] {
+  /** `items` in lots whose keys may stand in one command: those of one slot on a Cluster, of one server elsewhere. */
+  groupByPlace<T>(items: readonly T[], keyOf: (item: T) => Key, most: number): readonly (readonly T[])[] {
+    const open = new Map<number, T[]>()
     const lots: T[][] = []
-    for (let i = 0; i < items.length; i += most) lots.push(items.slice(i, i + most))
+    for (const item of items) {
+      const group = this.#topology.groupOf(keyOf(item))
+      let lot = open.get(group)
+      if (lot === undefined || lot.length === most) {
+        lot = []
+        lots.push(lot)
+        open.set(group, lot)
+      }
+      lot.push(item)
+    }
     return lots
   }
 
-  /** Every server that holds keys of ours. */
-  primaries(): readonly Node[] {
-    return [this.#node]
+  /** Where keys live, for what works on whole servers. */
+  get topology(): Topology {
+    return this.#topology
   }
 
-  /** The connection that listens, opened when first asked for. */
-  get subscriber(): Subscriber {
-    if (this.#subscriber === undefined) {
-      const { connection } = this.#settings
-      this.#subscriber = new Subscriber(connection, openIoredisWire, STREAM_BOUND_MS, this.timeoutMs)
-      if (this.#closed) this.#subscriber.close()
-    }
-    return this.#subscriber
+  /** What this process listens to. */
+  get listeners(): Listeners {
+    return this.#listeners
   }
 
-  /** What is known of the server; filled when the first connection is up. */
+  /** What is known of the server that was connected to last; filled when the first connection is up. */
   get facts(): ServerFacts {
     return this.#facts
   }
@@ -127,12 +181,18 @@ export class Redis {
     return monotonicMs() + this.#serverAheadMs
   }
 
-  get stats(): NodeStats {
-    return this.#node.stats
+  get stats(): RedisStats {
+    const primaries = this.#topology.primaries()
+    return {
+      ...this.#calls.stats,
+      failovers: this.#topology.failovers,
+      connections: this.#connections,
+      ready: primaries.length > 0 && primaries.every(({ ready }) => ready),
+    }
   }
 
   get address(): string {
-    return this.#settings.address
+    return this.#topology.address
   }
 
   /**
@@ -140,10 +200,10 @@ export class Redis {
    * and, for a room of state, that nothing it writes can be evicted. Tells by a warning; the calls themselves tell by errors.
    */
   async vet(room: string, role: 'cache' | 'state', rights: Rights, sample: Key, channel: string): Promise<void> {
-    this.#node.needs.set(room, aclRule(rights))
+    this.#calls.needs.set(room, aclRule(rights))
     if (this.#warned.has(room)) return
     this.#warned.add(room)
-    const missing = await missingRights(this.#node, rights, sample, channel)
+    const missing = await missingRights(this, rights, sample, channel)
     // Away for now: the room's next first use asks again.
     if (missing === undefined) {
       this.#warned.delete(room)
@@ -157,7 +217,7 @@ export class Redis {
         },
       )
     if (role === 'cache') return
-    const policy = await this.#evictionPolicy()
+    const policy = await this.#evictionPolicy(sample)
     if (policy !== undefined && EVICTING.test(policy))
       process.emitWarning(
         `holdfast: ${this.address} has maxmemory-policy ${policy}, so it may evict what ${room} must not lose. Use noeviction, or a server of its own for state.`,
@@ -165,9 +225,9 @@ export class Redis {
       )
   }
 
-  async #evictionPolicy(): Promise<string | undefined> {
+  async #evictionPolicy(sample: Key): Promise<string | undefined> {
     try {
-      const info = await this.#node.call('INFO', ['memory'], { operation: 'vet', repeat: true })
+      const info = await this.call(sample, 'INFO', ['memory'], { operation: 'vet', repeat: true })
       const fields = parseInfo(String(info))
       return fields.get('maxmemory') === '0' ? undefined : fields.get('maxmemory_policy')
     } catch {
@@ -175,10 +235,16 @@ export class Redis {
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#subscriber?.close()
-    await this.#node.close()
+  /** Takes no new calls, lets those under way end (each by its own deadline), and closes every connection. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    this.#listeners.close()
+    await this.#calls.close()
+    this.#topology.close()
   }
 }
 

@@ -27,7 +27,7 @@ async function missing(rules: string): Promise<readonly string[] | undefined> {
   await server.command('ACL', 'SETUSER', 'app', 'reset', 'on', '>pw', ...rules.split(' '))
   const redis = new Redis(resolveSettings(server.url.replace('//', '//app:pw@'), { timeout: 200 }))
   try {
-    return await missingRights(redis.primaries()[0] as never, RIGHTS, KEY, CHANNEL)
+    return await missingRights(redis, RIGHTS, KEY, CHANNEL)
   } finally {
     await redis.close()
   }
@@ -64,6 +64,6 @@ test('does not know when the server is away', async () => {
   await using gone = await startServer()
   const redis = new Redis(resolveSettings(gone.url, { timeout: 100 }))
   await gone.kill()
-  expect(await missingRights(redis.primaries()[0] as never, RIGHTS, KEY, CHANNEL)).toBeUndefined()
+  expect(await missingRights(redis, RIGHTS, KEY, CHANNEL)).toBeUndefined()
   await redis.close()
 })

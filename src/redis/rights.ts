@@ -1,6 +1,6 @@
+import type { CallOptions } from './call.ts'
 import type { Key } from './keyspace.ts'
-import type { Node } from './node.ts'
-import type { Reply } from './wire.ts'
+import type { Arg, Reply } from './wire.ts'
 
 /** What one room needs of the server's user: the manifest of least privilege. */
 export interface Rights {
@@ -67,7 +67,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
  * undefined when it could not be asked.
  */
 export async function missingRights(
-  node: Node,
+  redis: { call(key: Key, command: string, args: readonly Arg[], options: CallOptions): Promise<Reply> },
   rights: Rights,
   key: Key,
   channel: string,
@@ -76,7 +76,7 @@ export async function missingRights(
   const asked = rights.commands
   const probes = asked.map((command) => sampleOf(command).replace(/%c?/, (place) => (place === '%' ? key : channel)))
   try {
-    const denied = (await node.call('EVAL', [PROBE, 0, ...probes], {
+    const denied = (await redis.call(key, 'EVAL', [PROBE, 0, ...probes], {
       operation: 'rights',
       repeat: true,
     })) as readonly Reply[]

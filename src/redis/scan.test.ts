@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const found = async (pattern: string): Promise<string[]> => {
   const keys = new Set<string>()
-  for (const node of redis.primaries())
+  for (const node of redis.topology.primaries())
     for await (const lot of scanKeys(node, pattern, 'test.scan')) for (const key of lot) keys.add(key)
   return [...keys].sort()
 }
@@ -47,7 +47,7 @@ test('finds names with globs in them as letters, when they are escaped', async (
 
 test('yields nothing on an empty match, and can be left early', async () => {
   expect(await found('{none}*')).toEqual([])
-  for await (const lot of scanKeys(redis.primaries()[0] as never, '*', 'test.scan')) {
+  for await (const lot of scanKeys(redis.topology.primaries()[0] as never, '*', 'test.scan')) {
     expect(lot.length).toBeGreaterThan(0)
     break
   }

@@ -1,6 +1,6 @@
 import { ServerError } from '../base/errors.ts'
+import type { CallOptions } from './call.ts'
 import type { Key } from './keyspace.ts'
-import type { CallOptions } from './node.ts'
 import type { Redis } from './redis.ts'
 import type { Arg, Reply } from './wire.ts'
 

@@ -56,12 +56,12 @@ test("knows the server's clock to a few milliseconds", async () => {
 test('calls unfit what is too old, holds no data or is not alone', () => {
   const facts = { product: 'redis', version: '7.0.0', mode: 'standalone', role: 'primary' } as const
   for (const version of ['7.0.0', '7.2.4', '8.0.1', '10.1.0', undefined])
-    expect(unfitness({ ...facts, version })).toBeUndefined()
-  for (const version of ['6.2.14', '5.0.0']) expect(unfitness({ ...facts, version })).toContain('too old')
-  expect(unfitness({ ...facts, product: 'valkey', version: '7.2.0' })).toBeUndefined()
-  expect(unfitness({ ...facts, product: 'valkey', version: '7.1.9' })).toContain('too old')
-  expect(unfitness({ ...facts, mode: 'sentinel' })).toContain('Sentinel')
-  expect(unfitness({ ...facts, mode: 'cluster' })).toContain('Cluster')
+    expect(unfitness({ ...facts, version }, 'standalone')).toBeUndefined()
+  for (const version of ['6.2.14', '5.0.0']) expect(unfitness({ ...facts, version }, 'standalone')).toContain('too old')
+  expect(unfitness({ ...facts, product: 'valkey', version: '7.2.0' }, 'standalone')).toBeUndefined()
+  expect(unfitness({ ...facts, product: 'valkey', version: '7.1.9' }, 'standalone')).toContain('too old')
+  expect(unfitness({ ...facts, mode: 'sentinel' }, 'standalone')).toContain('Sentinel')
+  expect(unfitness({ ...facts, mode: 'cluster' }, 'standalone')).toContain('Cluster')
 })
 
 test('reads INFO by its fields', async () => {

@@ -1,4 +1,5 @@
 import { monotonicMs } from '../base/clock.ts'
+import type { Node } from './node.ts'
 import { type Reply, ReplyFault, type Wire } from './wire.ts'
 
 /** What is known of a server. `undefined` where its user may not ask. */
@@ -45,11 +46,16 @@ export async function readClockOffset(wire: Wire): Promise<number> {
   }
 }
 
-/** Why this server cannot be used as a single one, or undefined. */
-export function unfitness(facts: ServerFacts): string | undefined {
+const MISTAKEN: Readonly<Record<NonNullable<ServerFacts['mode']>, string>> = {
+  sentinel: 'this is a Sentinel, which holds no data; give the address of the server itself, or redis+sentinel://',
+  cluster: 'this server is a node of a Cluster, and the address says it is alone; give redis+cluster://',
+  standalone: 'this server is no node of a Cluster, and the address says redis+cluster://; give redis://',
+}
+
+/** Why this server cannot be used as one of a Cluster, or outside of one; undefined if it can. */
+export function unfitness(facts: ServerFacts, wanted: 'standalone' | 'cluster'): string | undefined {
   const { product, version, mode } = facts
-  if (mode === 'sentinel') return 'this is a Sentinel, which holds no data; give the address of the server itself'
-  if (mode === 'cluster') return 'this server is a node of a Cluster, and the address says it is alone'
+  if (mode !== undefined && mode !== wanted) return MISTAKEN[mode]
   if (version === undefined) return undefined
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const [leastMajor, leastMinor] = OLDEST[product]
@@ -66,6 +72,16 @@ export function parseInfo(text: string): ReadonlyMap<string, string> {
     if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
   }
   return fields
+}
+
+/** A section of INFO, of one server. */
+export async function readInfo(node: Node, section: string): Promise<ReadonlyMap<string, string>> {
+  return parseInfo(String(await node.call('INFO', [section], { operation: 'info', repeat: true, needs: '+info' })))
+}
+
+/** A reply of names and values in turn, as text. */
+export function toFields(reply: Reply): ReadonlyMap<string, string> {
+  return new Map([...toMap(reply as readonly Reply[])].map(([name, value]) => [name, String(value)]))
 }
 
 function toMap(flat: readonly Reply[]): Map<string, Reply> {

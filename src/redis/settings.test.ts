@@ -99,7 +99,24 @@ test.each([
   ['', {}, 'url'],
   ['localhost:6379', {}, 'url'],
   ['http://h', {}, 'url'],
-  ['redis+cluster://h1,h2', {}, 'url'],
+  ['redis+cluster://', {}, 'url'],
+  ['redis+cluster://h1,,h2', {}, 'url'],
+  ['redis+cluster://h1,h2/1', {}, 'url'],
+  ['redis+cluster://h1,h1:6379', {}, 'url'],
+  ['redis+cluster://h1,h2:port', {}, 'url'],
+  ['redis+sentinel://h1,h2', {}, 'url'],
+  ['redis+sentinel:///main', {}, 'url'],
+  ['redis+sentinel://h1/main/x', {}, 'url'],
+  ['redis+shards://a=h1,a=h2', {}, 'url'],
+  ['redis+shards://a=h1,b=h1', {}, 'url'],
+  ['redis+shards://=h1', {}, 'url'],
+  ['redis+shards://a=', {}, 'url'],
+  ['redis+other://h1', {}, 'url'],
+  ['redis://h', { addressMap: 'h' }, 'addressMap'],
+  ['redis://h', { addressMap: { h: 5 } }, "addressMap['h']"],
+  ['redis://h', { addressMap: { '10.0.0.0/40': 'h' } }, 'addressMap'],
+  ['redis://h', { addressMap: { 'a b': 'h' } }, 'addressMap'],
+  ['redis://h', { readFrom: 'nearest' }, 'readFrom'],
   ['redis://h:port', {}, 'url'],
   ['redis://h:0', {}, 'url'],
   ['redis://h:65536', {}, 'url'],
@@ -124,6 +141,77 @@ test.each([
   expect(refusal(url, options).option).toBe(option)
 })
 
+const place = (url: string | undefined, options: ConnectOptions = {}) => resolveSettings(url, options).place
+
+test('reads addresses of several servers, with credentials that hold any letter', () => {
+  expect(place('redis+cluster://h1:7001,[::1]:7002,h3')).toEqual({
+    kind: 'cluster',
+    seeds: [
+      { host: 'h1', port: 7001 },
+      { host: '::1', port: 7002 },
+      { host: 'h3', port: 6379 },
+    ],
+  })
+  expect(place('redis+sentinel://me:pw@h1,h2:5/main?sentinelUsername=s&sentinelPassword=p%40%2Fw')).toEqual({
+    kind: 'sentinel',
+    sentinels: [
+      { host: 'h1', port: 26379 },
+      { host: 'h2', port: 5 },
+    ],
+    primaryName: 'main',
+    login: { username: 's', password: 'p@/w' },
+  })
+  expect(target('redis+sentinel://me:pw@h1/main/3')).toMatchObject({ username: 'me', password: 'pw', db: 3 })
+  expect(place('redis+shards://a=h1:1,b=h2,h3:3')).toEqual({
+    kind: 'shards',
+    shards: [
+      { name: 'a', host: 'h1', port: 1 },
+      { name: 'b', host: 'h2', port: 6379 },
+      { name: 'h3:3', host: 'h3', port: 3 },
+    ],
+  })
+  expect(target('rediss+cluster://u:%2C%40%2F@h1,h2')).toMatchObject({ username: 'u', password: ',@/', tls: {} })
+})
+
+test("takes a user's Cluster or Sentinel client as the source of addresses, credentials and map", () => {
+  const natMap = { '10.0.0.1:7001': { host: 'outside', port: 1 } }
+  const cluster = new Cluster([{ host: 'h1', port: 7001 }, 'redis://h2:7002', 7003], {
+    lazyConnect: true,
+    natMap,
+    redisOptions: { username: 'me', password: 'pw' },
+  })
+  const settings = resolveSettings(undefined, { client: cluster })
+  expect(settings.place).toMatchObject({
+    kind: 'cluster',
+    seeds: [
+      { host: 'h1', port: 7001 },
+      { host: 'h2', port: 7002 },
+      { host: '127.0.0.1', port: 7003 },
+    ],
+  })
+  expect(settings.connection).toMatchObject({ username: 'me', password: 'pw' })
+  expect(settings.mapAddress('10.0.0.1', 7001)).toEqual({ host: 'outside', port: 1 })
+  const sentinel = new Ioredis({
+    sentinels: [{ host: 's1' }, { host: 's2', port: 5 }],
+    name: 'main',
+    sentinelPassword: 'sp',
+    password: 'pw',
+    lazyConnect: true,
+  })
+  expect(resolveSettings(undefined, { client: sentinel })).toMatchObject({
+    connection: { password: 'pw' },
+    place: {
+      kind: 'sentinel',
+      primaryName: 'main',
+      login: { password: 'sp' },
+      sentinels: [
+        { host: 's1', port: 26379 },
+        { host: 's2', port: 5 },
+      ],
+    },
+  })
+})
+
 test("takes a user's ioredis client as the source of address and credentials, and opens none of its connections", () => {
   const client = new Ioredis('redis://me:pw@h:7000/3', { lazyConnect: true })
   expect(target(undefined, { client })).toEqual({
@@ -143,15 +231,15 @@ test("takes a user's ioredis client as the source of address and credentials, an
   })
 })
 
-test("refuses a client whose settings cannot be ours, by name: a prefix, a Cluster, a Sentinel's, a stranger", () => {
+test('refuses a client whose settings cannot be ours, by name: a prefix, a stranger', () => {
   const of = (options: object) => new Ioredis({ lazyConnect: true, ...options })
   expect(refusal(undefined, { client: of({ keyPrefix: 'app:' }) })).toMatchObject({
     option: 'client.keyPrefix',
     received: "'app:'",
   })
-  expect(refusal(undefined, { client: of({ sentinels: [{ host: 'h' }], name: 'm' }) }).option).toBe('client')
-  const cluster = new Cluster([{ host: 'h' }], { lazyConnect: true })
-  for (const client of [cluster, null, 5, {}, { options: {} }, 'redis://me:s3cret@h'])
+  const prefixed = new Cluster([{ host: 'h' }], { lazyConnect: true, keyPrefix: 'app:' })
+  expect(refusal(undefined, { client: prefixed }).option).toBe('client.keyPrefix')
+  for (const client of [null, 5, {}, { options: {} }, 'redis://me:s3cret@h'])
     expect(refusal(undefined, { client }).option).toBe('client')
 })
 
@@ -169,7 +257,9 @@ test('shows no credentials in any refusal, nor in anything that is printed of on
     `redis://me:a?${secret}@h:port`,
     `redis://me:%zz${secret}@h`,
     `http://me:${secret}@h`,
-    `redis+sentinel://me:${secret}@h1,h2/m?sentinelPassword=${secret}`,
+    `redis+sentinel://me:${secret}@h1,h2/m/x?sentinelPassword=${secret}`,
+    `redis+cluster://me:${secret}@h1,h2/3`,
+    `redis+shards://me:${secret}@a=h1,a=h2`,
     `redis://h/x?password=${secret}`,
     `redis:me:${secret}@h`,
     `me:${secret}@h`,

@@ -1,8 +1,11 @@
 import { hostname } from 'node:os'
-import { checkBoolean, checkKnown } from '../base/check.ts'
+import { checkBoolean, checkKnown, checkOneOf } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
+import { type AddressMap, type MapAddress, resolveAddressMap, showAddress } from './address.ts'
+import { readClient } from './client.ts'
 import type { ConnectionSettings } from './connection.ts'
+import { type PlaceSettings, parseUrl, type Target } from './url.ts'
 
 export interface ConnectOptions {
   /** The address, for those who keep all in one object. Not together with `client`. */
@@ -19,7 +22,17 @@ export interface ConnectOptions {
   readonly tls?: boolean | Record<string, unknown>
   /** The connection's name in CLIENT LIST. Default `holdfast:<host>:<pid>`. */
   readonly name?: string
-  /** An ioredis `Redis` of yours: the source of address and credentials. We open connections of our own. */
+  /**
+   * Where to reach servers that announce an address of their own. By announced `host`, `host:port` or block such as `172.30.0.0/24`; or a
+   * function of both. Default: as announced.
+   */
+  readonly addressMap?: AddressMap
+  /**
+   * What caches without a memory tier read from, unless they say otherwise. `'replica'`: what a replica has, which may be behind.
+   * Default `'primary'`.
+   */
+  readonly readFrom?: 'primary' | 'replica'
+  /** An ioredis `Redis` or `Cluster` of yours: the source of address and credentials. We open connections of our own. */
   readonly client?: unknown
 }
 
@@ -27,25 +40,32 @@ export interface Settings {
   readonly namespace: string
   readonly timeoutMs: number
   readonly lazy: boolean
+  /** How to log in, and the server that is named first. */
   readonly connection: ConnectionSettings
+  readonly place: PlaceSettings
+  readonly mapAddress: MapAddress
+  readonly readFrom: 'primary' | 'replica'
   /** The address for errors and traces: never with credentials. */
   readonly address: string
 }
 
-const KNOWN = ['namespace', 'timeout', 'lazy', 'password', 'tls', 'name', 'client', 'url']
+const KNOWN = [
+  ...['namespace', 'timeout', 'lazy', 'password', 'tls', 'name', 'client', 'url'],
+  ...['addressMap', 'readFrom'],
+]
 const LONGEST_TIMEOUT_MS = 86_400_000
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
 /** Everything `connect` was told, as settings; or a ConfigError that names what is wrong, without its secrets. */
-export function resolveSettings(first: string | undefined, options: ConnectOptions): Settings {
+export function resolveSettings(text: string | undefined, options: ConnectOptions): Settings {
   checkKnown('', options, KNOWN)
   const timeoutMs = toMs(options.timeout ?? '1s', 'timeout', { min: 10, max: LONGEST_TIMEOUT_MS })
-  if (first !== undefined && options.url !== undefined) throw new ConfigError('url', 'one url', 'two')
-  const url = first ?? options.url
+  if (text !== undefined && options.url !== undefined) throw new ConfigError('url', 'one url', 'two')
+  const url = text ?? options.url
   if (url !== undefined && options.client !== undefined)
     throw new ConfigError('client', 'either a url or a client', 'both')
   // An environment often has the name without a value.
-  const target =
+  const target: Target =
     options.client === undefined ? parseUrl(url ?? (process.env.REDIS_URL || DEFAULT_URL)) : readClient(options.client)
   if (target.tls && options.tls === false)
     throw new ConfigError('tls', 'true or options of tls.connect, since the address asks for TLS', false)
@@ -53,14 +73,20 @@ export function resolveSettings(first: string | undefined, options: ConnectOptio
   const password = options.password ?? target.password
   if (password !== undefined && typeof password !== 'string' && typeof password !== 'function')
     throw new ConfigError('password', 'a string or a function that gives one', typeof password)
-  const { tls: _tls, password: _password, ...place } = target
+  const { place, db, username } = target
+  const first = firstAddress(place)
   return {
     namespace: options.namespace ?? 'hf',
     timeoutMs,
     lazy: checkBoolean('lazy', options.lazy ?? false),
-    address: place.path ?? `${place.host.includes(':') ? `[${place.host}]` : place.host}:${place.port}`,
+    place,
+    mapAddress: resolveAddressMap(options.addressMap ?? target.addressMap),
+    readFrom: checkOneOf('readFrom', options.readFrom ?? 'primary', ['primary', 'replica']),
+    address: first.path ?? showAddress(first),
     connection: {
-      ...place,
+      ...first,
+      db,
+      ...(username === undefined ? {} : { username }),
       ...(tls === undefined ? {} : { tls }),
       ...(password === undefined ? {} : { password: password as string }),
       name: checkConnectionName(options.name ?? `holdfast:${hostname().replace(/[^!-~]/g, '_')}:${process.pid}`),
@@ -70,99 +96,19 @@ export function resolveSettings(first: string | undefined, options: ConnectOptio
   }
 }
 
-type Target = Omit<ConnectionSettings, 'name' | 'openTimeoutMs' | 'tls'> & {
-  readonly tls?: boolean | Record<string, unknown> | undefined
+function firstAddress(place: PlaceSettings): { readonly host: string; readonly port: number; readonly path?: string } {
+  const [{ host, port } = NOWHERE] =
+    place.kind === 'single'
+      ? [place]
+      : place.kind === 'sentinel'
+        ? place.sentinels
+        : place.kind === 'cluster'
+          ? place.seeds
+          : place.shards
+  return { host, port, ...(place.kind === 'single' && place.path !== undefined ? { path: place.path } : {}) }
 }
 
-const NO_HOST = 'socket.invalid'
-
-/** `redis[s]://[user:pass@]host[:port][/db]` or `unix:///path[?db=n]`. */
-export function parseUrl(text: string): Target {
-  const shown = () => redact(text)
-  if (typeof text !== 'string') throw new ConfigError('url', 'a text such as redis://127.0.0.1:6379', text)
-  let url: URL
-  try {
-    // A URL may have no credentials without a host, and a socket has no host.
-    url = new URL(text.replace(/^\s*unix:\/\/([^/?#]*@)\//i, `unix://$1${NO_HOST}/`))
-  } catch {
-    throw new ConfigError('url', 'redis://, rediss:// or unix:// and an address', shown())
-  }
-  const credentials = {
-    ...(url.username === '' ? {} : { username: decode(url.username, shown) }),
-    ...(url.password === '' ? {} : { password: decode(url.password, shown) }),
-  }
-  switch (url.protocol) {
-    case 'redis:':
-    case 'rediss:': {
-      const port = url.port === '' ? 6379 : Number(url.port)
-      if (port === 0) throw new ConfigError('url', 'a port of 1 to 65535', shown())
-      const db = parseDb(url.pathname.replace(/^\//, '') || url.searchParams.get('db'), shown)
-      const host = decode(url.hostname, shown).replace(/^\[|\]$/g, '') || '127.0.0.1'
-      return { host, port, db, tls: url.protocol === 'rediss:' ? true : undefined, ...credentials }
-    }
-    case 'unix:': {
-      const path = decode(url.pathname, shown)
-      if (path.length < 2 || !['', NO_HOST].includes(url.hostname))
-        throw new ConfigError('url', 'unix:///path, the absolute path of a socket', shown())
-      return { host: '', port: 0, path, db: parseDb(url.searchParams.get('db'), shown), ...credentials }
-    }
-    default:
-      throw new ConfigError('url', 'redis://, rediss:// or unix://', shown())
-  }
-}
-
-function parseDb(text: string | null | undefined, shown: () => string): number {
-  if (text === null || text === undefined || text === '') return 0
-  if (!/^\d{1,5}$/.test(text)) throw new ConfigError('url', 'a database number after the last slash', shown())
-  return Number(text)
-}
-
-function decode(text: string, shown: () => string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw new ConfigError('url', 'percent-encoded credentials', shown())
-  }
-}
-
-/** A URL without its credentials, for messages. What is not a URL at all may hold a secret anywhere. */
-export function redact(text: unknown): string {
-  if (typeof text !== 'string') return typeof text
-  const scheme = /^\s*([a-z+]+):\/\//i.exec(text)
-  if (scheme === null) return 'a text that is no URL'
-  const rest = text.slice(scheme[0].length)
-  const at = rest.lastIndexOf('@')
-  const place = rest.slice(at + 1).replace(/[?#].*$/s, '')
-  // `redis://user:secret`, with the host forgotten, looks like a host and its port.
-  const shown = /^[^/]*:(?!\d{1,5}(?:[,/\]]|$)|[\da-f:.]*\])/i.test(place) ? '…' : place
-  return `${scheme[0].trim()}${at < 0 ? '' : '…@'}${shown}`
-}
-
-/** Address and credentials of a user's ioredis instance; its other options and its connections stay its own. */
-function readClient(client: unknown): Target {
-  const options = (client as { options?: Record<string, unknown> } | null)?.options
-  if (typeof options !== 'object' || options === null || typeof options.host !== 'string')
-    throw new ConfigError('client', 'an ioredis Redis', typeof client === 'string' ? redact(client) : client)
-  if (options.keyPrefix)
-    throw new ConfigError(
-      'client.keyPrefix',
-      'no prefix: keys are prefixed by `namespace`, and a prefix would break hash tags',
-      options.keyPrefix,
-    )
-  if (options.password && typeof options.password !== 'string')
-    throw new ConfigError('client.password', 'a string; a function goes in `password`', typeof options.password)
-  if (options.sentinels) throw new ConfigError('client', 'a client of a single server', 'a Sentinel client')
-  const { host, port, path, db, username, password, tls } = options as unknown as Target
-  return {
-    host,
-    port,
-    db: db ?? 0,
-    ...(path ? { path } : {}),
-    ...(username ? { username } : {}),
-    ...(password ? { password } : {}),
-    ...(tls ? { tls } : {}),
-  }
-}
+const NOWHERE = { host: '', port: 0 }
 
 function resolveTls(tls: unknown): Record<string, unknown> | undefined {
   if (tls === undefined || tls === false) return undefined
@@ -177,3 +123,5 @@ function checkConnectionName(name: unknown): string {
     throw new ConfigError('name', 'up to 200 visible ASCII characters', name)
   return name
 }
+
+export { redact } from './url.ts'

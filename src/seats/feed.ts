@@ -90,11 +90,15 @@ export class Feed {
     if (this.#followers++ > 0) return
     this.#loop = new Loop(() => this.#turn(), { every: POLL_MS }).start()
     const loop = this.#loop
-    this.#redis.subscriber
-      .listen(eventChannel(this.#redis.keyspace, this.#id), (message) => {
-        // A ring for what is known already is the echo of one's own read.
-        if (Number(message) !== this.#version) this.#ring()
-      })
+    this.#redis.listeners
+      .listen(
+        eventChannel(this.#redis.keyspace, this.#id),
+        (message) => {
+          // A ring for what is known already is the echo of one's own read.
+          if (Number(message) !== this.#version) this.#ring()
+        },
+        this.#keys.event,
+      )
       .then(
         (hush) => {
           if (this.#loop !== loop) return hush()

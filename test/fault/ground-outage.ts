@@ -14,7 +14,7 @@ const server = await startServer()
 const redis = new Redis(resolveSettings(server.url, {}))
 await redis.connect()
 const key = redis.keyspace.entity('test', 'n')
-await redis.subscriber.listen('hf:bell', () => {})
+await redis.listeners.listen('hf:bell', () => {})
 
 let calls = 0
 let failed = 0
@@ -31,7 +31,7 @@ const load = setInterval(() => {
 // Whoever waits for a doorbell comes again and again, too.
 const bells = setInterval(
   () =>
-    void redis.subscriber
+    void redis.listeners
       .listen('hf:other', () => {})
       .then(
         (stop) => stop(),
