@@ -4,8 +4,7 @@
 set -eu
 config=${CONFIG:-/etc/holdfast}
 . "$config/credentials.sh"
-REDISCLI_AUTH=$(secret operator_password)
-export REDISCLI_AUTH
+log_in operator
 cli=$(program cli)
 
 # ask <address:port> <command>...
@@ -36,7 +35,7 @@ for node in "$@"; do
   fi
 done
 if [ "$fresh" -ne "$#" ]; then
-  echo "expected $# nodes of no cluster, received $fresh: mend it with redis-cli --cluster fix, or, if the nodes hold" >&2
+  echo "expected $# nodes of no cluster, received $fresh: mend it with redis-cli --cluster fix, or, if they hold" >&2
   echo "nothing yet, run CLUSTER RESET HARD on each of them and start this again" >&2
   exit 1
 fi

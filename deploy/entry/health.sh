@@ -3,6 +3,6 @@
 # redis-cli prints and calls a success: so the word itself is asked for.
 set -eu
 . "${CONFIG:-/etc/holdfast}/credentials.sh"
-password=$(secret "$1_password")
+log_in "$1"
 cli=$(program cli)
-[ "$(REDISCLI_AUTH=$password "$cli" -p "$PORT" --no-auth-warning --user "$1" PING)" = PONG ]
+[ "$("$cli" -h 127.0.0.1 -p "$PORT" --no-auth-warning --user "$1" PING)" = PONG ]

@@ -83,12 +83,19 @@ export class PlainService {
     return child.exitCode
   }
 
-  /** The health check of the compose file: its exit code. */
-  health(): Promise<number> {
-    const [, ...test] = this.service.healthcheck.test ?? []
+  /** Run a program beside it, as `docker compose exec` does. */
+  exec(...words: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
     return new Promise((resolve) => {
-      const child = execFile('env', [...this.#environment(), ...this.#words(test)], () => resolve(child.exitCode ?? -1))
+      const child = execFile('env', [...this.#environment(), ...this.#words(words)], (_, output) =>
+        resolve({ code: child.exitCode ?? -1, output }),
+      )
     })
+  }
+
+  /** The health check of the compose file: its exit code. */
+  async health(): Promise<number> {
+    const [, ...test] = this.service.healthcheck.test ?? []
+    return (await this.exec(...test)).code
   }
 
   /** Resolves when the health check passes; rejects, with what the service printed, when it does not within `timeout` ms. */

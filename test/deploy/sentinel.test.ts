@@ -1,5 +1,6 @@
 // The group of deploy/sentinel as six plain processes, with the very files that the containers get.
 import { readFileSync } from 'node:fs'
+import { connect as connectTo } from 'holdfast'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { freePort, returnPort } from '../../src/testing/ports.ts'
 import { type CommandArg, type Reply, RespConnection, toText } from '../../src/testing/resp.ts'
@@ -77,6 +78,9 @@ beforeAll(async () => {
   for (const group of [servers, sentinels]) {
     for (const name of group) service(name).start()
     await Promise.all(group.map((name) => service(name).ready()))
+    // A Sentinel asks for replicas every ten seconds: those that are not there at first are found ten seconds later.
+    const replicas = async () => (await fields('redis-1', 'INFO', 'replication')).connected_slaves
+    await vi.waitFor(async () => expect(await replicas()).toBe('2'), WAIT)
   }
   await formed()
 })
@@ -160,7 +164,15 @@ describe('a user', () => {
 
 describe('a failover', () => {
   test('makes a replica the primary when the primary is killed, and the application writes there', async () => {
+    const hosts = sentinels.map((name) => `127.0.0.1:${ports.get(name)}`).join(',')
+    const url = `redis+sentinel://app:${passwords.APP_PASSWORD}@${hosts}/primary?sentinelPassword=${passwords.DISCOVERY_PASSWORD}`
+    for (const name of names) await ask(name, 'ACL', 'LOG', 'RESET')
+    await using hf = await connectTo(url, { namespace: 'hf', timeout: '15s' })
+    const cache = hf.cache<string>('deploy', { ttl: '1m', memory: { maxEntries: 10 } })
+    await cache.set('before', 'v')
     await service('redis-1').kill()
+    // Sent while nobody is the primary: it waits, and is done once.
+    await cache.set('during', 'v')
     const primary = await vi.waitFor(async () => {
       const named = await Promise.all(sentinels.map(primaryBy))
       expect(named[0]).not.toBe('redis-1')
@@ -170,6 +182,14 @@ describe('a failover', () => {
     const app = connect(primary, 'app')
     await vi.waitFor(async () => expect(toText(await app.send(['SET', '{hf:deploy:1}', 'w']))).toBe('OK'), WAIT)
     expect(await app.send(['WAIT', 1, 1_000])).toBe(1)
+    expect(await cache.getMany(['before', 'during'])).toEqual(
+      new Map([
+        ['before', 'v'],
+        ['during', 'v'],
+      ]),
+    )
+    // Nobody was refused what he asked for: not the application, nor a replica, nor a Sentinel, by a server or by another.
+    for (const name of names.filter((one) => one !== 'redis-1')) expect(await ask(name, 'ACL', 'LOG'), name).toEqual([])
   })
 
   test('is not undone by a restart: each server and each Sentinel remembers its part', async () => {

@@ -1,5 +1,6 @@
 // The cluster of deploy/cluster at its real addresses, 172.30.0.11 to 18, in a network of their own: from here they cannot
 // be reached, and each port is a proxy on 127.0.0.1 (to the node's unix socket), as Docker's published ports are.
+import { type ConnectOptions, connect } from 'holdfast'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startProxy, type TestProxy } from '../../src/testing/proxy.ts'
 import { RespConnection, toText } from '../../src/testing/resp.ts'
@@ -97,5 +98,76 @@ describe.skipIf(refused !== undefined)('the cluster at addresses that cannot be 
       expect(toText(await connectTo(moved, 'app').send(['SET', key, key]))).toBe('OK')
     }
     expect(new Set(redirects)).toEqual(new Set(['172.30.0.12:7002', '172.30.0.13:7003']))
+  })
+
+  /** Each form of the map, for ports that differ from the announced ones: those of the proxies. */
+  const maps: Readonly<Record<string, () => NonNullable<ConnectOptions['addressMap']>>> = {
+    'an object by host and port': () =>
+      Object.fromEntries([...proxies].map(([announced, { host, port }]) => [announced, `${host}:${port}`])),
+    'a function': () => (host, port) => {
+      const proxy = proxies.get(`${host}:${port}`)
+      return proxy && { host: proxy.host, port: proxy.port }
+    },
+  }
+
+  /** The application, told of two nodes as they are reached from here, and logged in as its own user. */
+  async function application(map: string) {
+    const [first, second] = [...proxies.values()]
+    const login = `app:${passwords.APP_PASSWORD}`
+    return connect(`redis+cluster://${login}@127.0.0.1:${first?.port},127.0.0.1:${second?.port}`, {
+      namespace: 'hf',
+      timeout: '6s',
+      addressMap: maps[map]?.() ?? {},
+    })
+  }
+
+  test.each(Object.keys(maps))('serves 200 ids of a cache to an application that has %s', async (map) => {
+    const [writer, reader] = [await application(map), await application(map)]
+    try {
+      const ids = Array.from({ length: 200 }, (_, i) => `${map}:${i}`)
+      const values = ids.map((id) => `value of ${id}`)
+      const caches = [writer, reader].map((hf) =>
+        hf.cache<string>('deploy', { ttl: '1m', memory: { maxEntries: 500 } }),
+      )
+      const [here, there] = caches as [(typeof caches)[0], (typeof caches)[0]]
+      await Promise.all(ids.map((id) => here.set(id, `value of ${id}`, { tags: ['all'] })))
+      expect(await Promise.all(ids.map((id) => there.get(id)))).toEqual(values)
+      expect([...(await there.getMany(ids)).values()]).toEqual(values)
+      await here.invalidateTag('all')
+      await expect.poll(async () => new Set((await there.getMany(ids)).values())).toEqual(new Set([undefined]))
+    } finally {
+      await writer.close()
+      await reader.close()
+    }
+    for (const place of ['172.30.0.11:7001', '172.30.0.12:7002', '172.30.0.13:7003'])
+      expect(await connectTo(place).send(['DBSIZE']), place).toBeGreaterThan(20)
+  })
+
+  test('sells seats of 20 events, spread over its shards, each once', async () => {
+    const hf = await application('a function')
+    try {
+      const sold = await Promise.all(Array.from({ length: 20 }, (_, i) => sell(`night-${i}`)))
+      expect(sold).toEqual(Array.from({ length: 20 }, () => ({ ok: true, sold: 2, free: 18 })))
+    } finally {
+      await hf.close()
+    }
+
+    async function sell(event: string) {
+      const night = hf.seats(event)
+      const sections = [{ name: 'A', rows: 2, seatsPerRow: 10, price: 4999 }]
+      await night.create({ currency: 'EUR', perCustomer: 8, sections })
+      const seats = ['A-1-1', 'A-1-2']
+      const asked = ['ann', 'bob'].map((customer) => night.hold({ id: customer, customer, seats, for: '5m' }))
+      const holds = await Promise.all(asked)
+      expect(holds.map(({ status }) => status).sort()).toEqual(['held', 'taken'])
+      const held = holds.find(({ status }) => status === 'held')
+      expect(await night.confirm(held?.id ?? '', { payment: `pi_${event}` })).toMatchObject({ status: 'confirmed' })
+      const { sold, free } = await night.counts()
+      return { ok: (await night.verify()).ok, sold, free }
+    }
+  })
+
+  test('refuses the application nothing that the library asks for', async () => {
+    for (const place of proxies.keys()) expect(toText(await connectTo(place).send(['ACL', 'LOG'])), place).toEqual([])
   })
 })
