@@ -294,13 +294,14 @@ export class TestCluster {
     const views = await this.#views()
     const view = mostTrusted([...views.values()])
     if (view === undefined) throw new NotYet('no node answers')
-    const members = this.#servers(view.nodes).filter((node) => views.has(node))
-    const ports = new Set(members.map(({ port }) => port))
+    const ports = new Set([...views.keys()].map(({ port }) => port))
     const common = opinion(view, ports)
+    const members = this.#servers(view.nodes).filter((node) => views.has(node))
     for (const [node, own] of views) {
+      const isMember = members.includes(node)
       if (own.isMeeting) throw new NotYet(`${node.port} is shaking hands`)
-      if (members.includes(node) && opinion(own, ports) !== common)
-        throw new NotYet(`${node.port} sees the cluster otherwise`)
+      if (isMember && opinion(own, ports) !== common) throw new NotYet(`${node.port} sees the cluster otherwise`)
+      if (!isMember && own.nodes.length > 1) throw new NotYet(`${node.port} knows others that do not know it`)
     }
     return { view, members }
   }

@@ -34,10 +34,12 @@ export interface SentinelOptions extends GroupOptions {
 }
 
 /**
- * A Sentinel's own clocks, shortened, for what no setting says. By default replicas are looked at every 10 s, a
- * server that comes back as a primary is left alone for 4 × 2 s, and a Sentinel that stood still judges nobody for 30 s.
+ * A Sentinel's own clocks, shortened, for what no setting says. By default it looks at replicas every 10 s, leaves a
+ * server that comes back as a primary alone for 4 × 2 s, and judges nobody for 30 s when it stood still itself. It
+ * also tries a lost link again after 1 s only: with `downAfter` 1 s that was measured to make a primary that was
+ * promoted a moment ago look dead, now and then, and to fail over twice.
  */
-const CLOCKS = ['INFO-PERIOD', 1_000, 'PUBLISH-PERIOD', 500, 'TILT-PERIOD', 2_000] as const
+const CLOCKS = ['INFO-PERIOD', 1_000, 'PUBLISH-PERIOD', 500, 'TILT-PERIOD', 2_000, 'PING-PERIOD', 500] as const
 
 /**
  * Start a real, private primary with replicas, and Sentinels that watch them: each a process of its own on a free
