@@ -169,7 +169,7 @@ export class Cache<T, Got = T | undefined> {
     checkCallOptions(options)
     this.#enter()
     const look = observedPeek.run({ cache: this.name, id }, async (operation) => {
-      const found = await this.#reader.look(id)
+      const found = await this.#reader.look(id, true)
       operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
       return found
     })

@@ -1,3 +1,4 @@
+import type { CallOptions } from '../redis/call.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
@@ -30,7 +31,8 @@ export class Entries {
   readonly #channel: string
   readonly #leaseOptions: ScriptOptions
   readonly #fillOptions: ScriptOptions
-  readonly #readOptions: { operation: string; repeat: true; bytes: true; needs: string }
+  readonly #readOptions: CallOptions
+  readonly #replicaOptions: CallOptions
 
   constructor(redis: Redis, keys: CacheKeys, fleet: boolean, needs: string) {
     this.#redis = redis
@@ -41,17 +43,23 @@ export class Entries {
     this.#leaseOptions = this.#writeOptions('cache.lease')
     this.#fillOptions = this.#writeOptions('cache.fill')
     this.#readOptions = { operation: 'cache.get', repeat: true, bytes: true, needs }
+    this.#replicaOptions = { ...this.#readOptions, readFrom: 'replica' }
   }
 
-  read(id: string): Promise<Buffer | null> {
+  read(id: string, byReplica: boolean): Promise<Buffer | null> {
     const key = this.#keys.entry(id)
-    return this.#redis.call(key, 'GET', [key], this.#readOptions) as Promise<Buffer | null>
+    return this.#redis.call(
+      key,
+      'GET',
+      [key],
+      byReplica ? this.#replicaOptions : this.#readOptions,
+    ) as Promise<Buffer | null>
   }
 
-  readMany(ids: readonly string[]): Promise<readonly (Buffer | null)[]> {
+  readMany(ids: readonly string[], byReplica: boolean): Promise<readonly (Buffer | null)[]> {
     return this.#redis.getAll(
       ids.map((id) => this.#keys.entry(id)),
-      this.#readOptions,
+      byReplica ? this.#replicaOptions : this.#readOptions,
     ) as Promise<readonly Reply[]> as Promise<readonly (Buffer | null)[]>
   }
 

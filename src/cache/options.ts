@@ -30,6 +30,12 @@ export interface CacheOptions<T> {
   readonly memory?: false | MemoryOptions
   /** Who loads a missing value: one caller of each process (default), or one of the whole fleet. */
   readonly stampede?: 'process' | 'fleet'
+  /**
+   * What answers reads that never load: `peek`, and `get` and `getMany` without a loader. `'replica'` may be behind, also behind an
+   * invalidation, and cannot be had together with `memory`. Loads, leases and fills are the primary's in any case.
+   * Default: that of `connect`.
+   */
+  readonly readFrom?: 'primary' | 'replica'
   readonly expiry?: ExpiryOptions
   readonly loader?: LoaderOptions
   /** While Redis cannot be asked: answer from the loader (default), or throw. Writes and invalidations always throw. */
@@ -99,6 +105,8 @@ export interface ResolvedCacheOptions {
   readonly dynamicTags: ((value: unknown, id: string) => readonly string[]) | undefined
   readonly memory: { readonly maxEntries: number; readonly maxBytes: number; readonly ttlMs: number } | undefined
   readonly fleet: boolean
+  /** Undefined: what `connect` says. */
+  readonly readFrom: 'primary' | 'replica' | undefined
   readonly concurrency: number | undefined
   readonly whenDown: 'load' | 'throw'
   readonly write:
@@ -111,7 +119,10 @@ export interface ResolvedCacheOptions {
     | undefined
 }
 
-const KNOWN = ['ttl', 'load', 'loadMany', 'tags', 'memory', 'stampede', 'expiry', 'loader', 'whenDown', 'write']
+const KNOWN = [
+  ...['ttl', 'load', 'loadMany', 'tags', 'memory', 'stampede', 'expiry', 'loader', 'whenDown', 'write'],
+  'readFrom',
+]
 const LONGEST_NULL_MS = 30_000
 
 export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheOptions {
@@ -134,6 +145,7 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
     dynamicTags: typeof tags === 'function' ? (tags as (value: unknown, id: string) => readonly string[]) : undefined,
     memory: resolveMemory(options.memory, ttlMs),
     fleet: checkOneOf('stampede', options.stampede ?? 'process', ['process', 'fleet']) === 'fleet',
+    readFrom: resolveReadFrom(options),
     concurrency:
       loader.concurrency === undefined
         ? undefined
@@ -170,6 +182,17 @@ export function checkTags(option: string, tags: unknown): readonly string[] {
     checkName(`${option}[${i}]`, tag)
   })
   return tags.length < 2 ? tags : [...new Set(tags)]
+}
+
+function resolveReadFrom({
+  readFrom,
+  memory,
+}: Pick<CacheOptions<unknown>, 'readFrom' | 'memory'>): 'primary' | 'replica' | undefined {
+  if (readFrom === undefined) return undefined
+  checkOneOf('readFrom', readFrom, ['primary', 'replica'])
+  // What is kept in memory is trusted by the primary's news of it; a replica may be behind that news.
+  if (readFrom === 'replica' && memory) throw new ConfigError('readFrom', "'primary', since there is memory", readFrom)
+  return readFrom
 }
 
 function resolveMemory(memory: unknown, ttlMs: number): ResolvedCacheOptions['memory'] {

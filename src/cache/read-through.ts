@@ -59,7 +59,7 @@ export class ReadThrough {
       if (!skipLook) {
         let found: Found | undefined
         try {
-          found = await this.#reader.look(id)
+          found = await this.#reader.look(id, plan === undefined)
         } catch (error) {
           return this.#withoutAnswer(id, plan, error, came, say)
         }
@@ -128,11 +128,12 @@ export class ReadThrough {
     let missing: readonly string[]
     let reachable = true
     try {
-      missing = await this.#reader.lookMany(ids, answers, (stale) => {
+      const refresh = (stale: readonly string[]) => {
         if (loadMany !== undefined)
           void this.#loadMissing(stale, loadMany, options, true, undefined, came).catch(() => {})
         else if (load !== undefined) for (const id of stale) this.#refreshBehind(id, this.plan(id, load, options))
-      })
+      }
+      missing = await this.#reader.lookMany(ids, answers, refresh, loadMany === undefined && load === undefined)
     } catch (error) {
       if (this.#options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
       this.counts.withoutRedis++

@@ -21,6 +21,7 @@ export class Reader {
   readonly #tags: TagTable
   readonly #memory: MemoryTier | undefined
   readonly #staticTags: readonly { readonly tag: string }[]
+  readonly #byReplica: boolean
 
   constructor(
     redis: Redis,
@@ -34,11 +35,12 @@ export class Reader {
     this.#entries = entries
     this.#tags = tags
     this.#memory = memory
+    this.#byReplica = memory === undefined && (options.readFrom ?? redis.readFrom) === 'replica'
     this.#staticTags = options.staticTags.map((tag) => ({ tag }))
   }
 
-  /** What memory or Redis has for `id` and may be served. */
-  async look(id: string): Promise<Found | undefined> {
+  /** What memory or Redis has for `id` and may be served. `only`: the caller will not load it, so a replica may answer. */
+  async look(id: string, only = false): Promise<Found | undefined> {
     const kept = this.#memory?.get(id)
     if (kept !== undefined) {
       this.hits.memory++
@@ -48,7 +50,7 @@ export class Reader {
     const reading = guess.length === 0 ? undefined : this.#tags.read(guess)
     const keep = this.#memory?.beginRead(id)
     try {
-      const frame = await this.#entries.read(id)
+      const frame = await this.#entries.read(id, only && this.#byReplica)
       const entry = frame === null ? undefined : decodeFrame(frame)
       let found: Found | undefined
       // Most entries have no tags and nothing to wait for.
@@ -106,13 +108,14 @@ export class Reader {
     ids: readonly string[],
     answers: Map<string, unknown>,
     onStale: (ids: readonly string[]) => void,
+    only = false,
   ): Promise<readonly string[]> {
     const asked = this.#memory === undefined ? ids : ids.filter((id) => !this.#fromMemory(id, answers))
     if (asked.length === 0) return []
     const keeps = this.#memory === undefined ? undefined : asked.map((id) => this.#memory?.beginRead(id))
     let frames: readonly (Buffer | null)[]
     try {
-      frames = await this.#entries.readMany(asked)
+      frames = await this.#entries.readMany(asked, only && this.#byReplica)
     } catch (error) {
       for (const keep of keeps ?? []) keep?.(undefined)
       throw error

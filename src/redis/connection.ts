@@ -34,7 +34,8 @@ export class Connection {
   readonly #openWire: OpenWire
   readonly #events: ConnectionEvents
   #wire: Wire | undefined
-  #opening: Wire | undefined
+  readonly #opening = new Set<Wire>()
+  #doubting = false
   #retry: NodeJS.Timeout | undefined
   readonly #closing = new AbortController()
   #trying = false
@@ -73,41 +74,74 @@ export class Connection {
   }
 
   async #tryOpen(): Promise<void> {
-    let wire: Wire | undefined
     this.#trying = true
     try {
-      const { password, ...settings } = this.#settings
-      const secret = typeof password === 'function' ? await this.#ask(password) : password
-      wire = await this.#openWire(
-        { ...settings, ...(secret === undefined ? {} : { password: secret }) },
-        this.#closing.signal,
-      )
-      if (this.#closing.signal.aborted) return wire.destroy()
-      this.#opening = wire
-      let ended = false
-      wire.onEnd(() => {
-        ended = true
-        if (this.#wire === wire) this.#lose(0)
-      })
-      await this.#prepare(wire)
-      if (ended) throw new LinkFault('the socket was closed during the handshake', false)
-      if (this.#closing.signal.aborted) return wire.destroy()
-      this.#opening = undefined
+      const wire = await this.#openOne()
       this.#trying = false
-      this.#wire = wire
-      this.#upSinceMs = monotonicMs()
-      this.lastError = undefined
-      this.#events.up(wire)
+      this.#use(wire)
     } catch (error) {
-      this.#opening = undefined
       this.#trying = false
-      wire?.destroy()
       if (this.#closing.signal.aborted) return
       const fault =
         error instanceof ReplyFault || error instanceof LinkFault ? error : new LinkFault(String(error), false, error)
       this.lastError = fault
       this.#events.refused(fault)
       this.#retryLater()
+    }
+  }
+
+  /** A wire that is open, logged in and prepared; none that is left behind when it cannot be had. */
+  async #openOne(): Promise<Wire> {
+    const { password, ...settings } = this.#settings
+    const secret = typeof password === 'function' ? await this.#ask(password) : password
+    const login = secret === undefined ? {} : { password: secret }
+    const wire = await this.#openWire({ ...settings, ...login }, this.#closing.signal)
+    this.#opening.add(wire)
+    try {
+      let ended = this.#closing.signal.aborted
+      wire.onEnd(() => {
+        ended = true
+        if (this.#wire === wire) this.#lose(0)
+      })
+      await this.#prepare(wire)
+      if (ended || this.#closing.signal.aborted)
+        throw new LinkFault('the socket was closed during the handshake', false)
+      return wire
+    } catch (error) {
+      wire.destroy()
+      throw error
+    } finally {
+      this.#opening.delete(wire)
+    }
+  }
+
+  #use(wire: Wire): void {
+    this.#wire = wire
+    this.#upSinceMs = monotonicMs()
+    this.lastError = undefined
+    this.#events.up(wire)
+  }
+
+  /**
+   * Opens a second wire beside one that is silent, and takes it in its place if that has said nothing until then: the server is well
+   * and the old socket dead. A server that answers neither is left alone: it is frozen, and may wake.
+   */
+  async doubt(): Promise<void> {
+    const old = this.#wire
+    if (old === undefined || this.#doubting) return
+    const { lastByteMs } = old
+    this.#doubting = true
+    try {
+      const wire = await this.#openOne()
+      if (this.#wire !== old || old.lastByteMs !== lastByteMs) return wire.destroy()
+      this.#wire = undefined
+      this.#events.down()
+      old.destroy()
+      this.#use(wire)
+    } catch {
+      // The old one is all there is.
+    } finally {
+      this.#doubting = false
     }
   }
 
@@ -181,7 +215,7 @@ export class Connection {
     this.#closing.abort()
     clearTimeout(this.#retry)
     this.#retry = undefined
-    this.#opening?.destroy()
+    for (const wire of this.#opening) wire.destroy()
     this.#wire?.destroy()
     this.#wire = undefined
   }

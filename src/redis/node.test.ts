@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { ConnectionError, ServerError, TimeoutError } from '../base/errors.ts'
@@ -160,6 +160,31 @@ test('carries what may be repeated over to a new socket when only the old one wa
   await proxy.heal()
   expect(await later).toBe('PONG')
   expect(statsOf(node).connections).toBe(2)
+})
+
+test('replaces a dead socket to a server that is well, long before the deadline of what waits on it', async () => {
+  const pipes: Socket[] = []
+  const network = createServer((socket) => {
+    const onward = connectSocket(server.port, server.host)
+    pipes.push(
+      socket.on('error', () => {}),
+      onward.on('error', () => {}),
+    )
+    socket.pipe(onward).pipe(socket)
+  })
+  await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve))
+  const node = nodeAt(`redis://127.0.0.1:${(network.address() as { port: number }).port}`, 20_000)
+  await node.call('DEL', ['n'], ONCE)
+  // Half-open: what is said on the first socket goes nowhere, and nobody says so. New ones pass.
+  pipes[0]?.unpipe()
+  const read = node.call('STRLEN', ['n'], READ)
+  const write = failure(node.call('INCR', ['n'], ONCE))
+  expect(await read).toBe(0)
+  expect((await write).error).toMatchObject({ code: 'CONNECTION_LOST', sent: true })
+  expect(statsOf(node)).toMatchObject({ connections: 2, pending: 0 })
+  await close(node)
+  for (const pipe of pipes) pipe.destroy()
+  network.close()
 })
 
 test('keeps the connection of a server that is slow but alive', async () => {

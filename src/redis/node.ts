@@ -12,6 +12,10 @@ export interface NodeEvents {
   refused?(fault: ReplyFault | LinkFault): void
 }
 
+/** Silent for so long with calls under way: the socket may be dead. A second one tells. */
+const DOUBT_MS = 700
+const WATCH_MS = 250
+
 /**
  * One server, through one connection. While it is away its calls wait here, and once it has been away for longer than a call's
  * whole timeout they fail at once instead of each waiting its own timeout again: an outage holds no more calls than one `timeout` brings in.
@@ -28,6 +32,7 @@ export class Node implements Place, Router {
   #busySinceMs = 0
   #closed = false
   #reopening: NodeJS.Timeout | undefined
+  #watching: NodeJS.Timeout | undefined
 
   constructor(
     address: string,
@@ -114,12 +119,23 @@ export class Node implements Place, Router {
     call.wire = wire
     call.sentMs = nowMs
     if (this.#underWay++ === 0) this.#busySinceMs = nowMs
+    this.#watching ??= setInterval(() => this.#watch(), WATCH_MS).unref()
     if (call.asked !== undefined) {
       call.asked = undefined
       // It says so before each such command, and what it answers is of no interest: the command's own answer tells all.
       wire.send('ASKING', [], false).catch(() => {})
     }
     wire.send(call.command, call.args, call.options.bytes ?? false).then(call.answer, call.refuse)
+  }
+
+  /** While anything is under way: a socket that says nothing is doubted. */
+  #watch(): void {
+    if (this.#underWay > 0) {
+      if (this.ready && this.silentMs(monotonicMs()) >= DOUBT_MS) void this.#connection.doubt()
+      return
+    }
+    clearInterval(this.#watching)
+    this.#watching = undefined
   }
 
   left(): void {
@@ -177,6 +193,7 @@ export class Node implements Place, Router {
   close(): void {
     this.#closed = true
     clearTimeout(this.#reopening)
+    clearInterval(this.#watching)
     this.#connection.close()
     this.handOver()
   }

@@ -37,6 +37,8 @@ export interface RedisStats extends CallStats {
 export class Redis {
   readonly keyspace: Keyspace
   readonly timeoutMs: number
+  /** What answers reads that may be behind, where a room does not say. */
+  readonly readFrom: 'primary' | 'replica'
   readonly #settings: Settings
   readonly #calls: Calls
   readonly #topology: Topology
@@ -54,6 +56,7 @@ export class Redis {
     this.#settings = settings
     this.keyspace = new Keyspace(settings.namespace)
     this.timeoutMs = settings.timeoutMs
+    this.readFrom = settings.readFrom
     this.#calls = new Calls(settings.timeoutMs)
     this.#refusal = new Promise((_, reject) => {
       this.#refuse = reject

@@ -185,6 +185,8 @@ export class ClusterTopology implements Topology {
 
   #look(): void {
     const nowMs = monotonicMs()
+    // What a sleeping replica was asked, its primary answers.
+    for (const reader of this.#readers.values()) if (reader.ready && reader.silentMs(nowMs) > SILENT_MS) reader.disown()
     for (const [node, sinceMs] of this.#retired) this.#seeOff(node, sinceMs, nowMs)
     const isTroubled = this.#primaries.length === 0 || this.#primaries.some((node) => node.silentMs(nowMs) > SILENT_MS)
     if (isTroubled || nowMs - this.#readAtMs > IDLE_MS) void this.#read()

@@ -161,6 +161,8 @@ export class SentinelTopology implements Topology {
 
   #look(): void {
     const nowMs = monotonicMs()
+    // What a sleeping replica was asked, its primary answers.
+    for (const reader of this.#readers.values()) if (reader.ready && reader.silentMs(nowMs) > SILENT_MS) reader.disown()
     const isTroubled = this.#primary === undefined || this.#primary.silentMs(nowMs) > SILENT_MS
     if (isTroubled || nowMs - this.#askedAtMs > IDLE_MS) void this.#ask()
   }
