@@ -49,8 +49,8 @@ program() {
   command -v "valkey-$1" || command -v "redis-$1"
 }
 
-# log_in <user>: the password for the program's environment, where no list of processes shows it. Valkey's program has a
-# name of its own for it, and not in every version the old one.
+# log_in <user>: the password for the program's environment, where no list of processes shows it. Later versions of
+# Valkey call the variable by their own name.
 log_in() {
   REDISCLI_AUTH=$(secret "$1_password")
   VALKEYCLI_AUTH=$REDISCLI_AUTH
