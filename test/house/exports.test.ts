@@ -35,8 +35,9 @@ test('has an entry for each room that has an index', () => {
   ).toEqual(rooms.sort())
 })
 
-test('asks a user to have ioredis and nothing else', () => {
-  expect(Object.keys(pack.dependencies)).toEqual(['ioredis'])
+// @stricli/core: the command line alone, which the library's own entries never load.
+test('asks a user to have ioredis, what reads the command line, and nothing else', () => {
+  expect(Object.keys(pack.dependencies)).toEqual(['@stricli/core', 'ioredis'])
 })
 
 test('has a fresh table of errors', async () => {
