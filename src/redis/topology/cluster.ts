@@ -121,7 +121,8 @@ export class ClusterTopology implements Topology {
   }
 
   blindness(nowMs: number) {
-    return { forMs: this.#primaries.length > 0 ? 0 : nowMs - this.#blindSinceMs, fault: this.#lastFault }
+    const fault = this.#lastFault ?? this.#primaries.find(({ lastError }) => lastError !== undefined)?.lastError
+    return { forMs: this.#primaries.length > 0 ? 0 : nowMs - this.#blindSinceMs, fault }
   }
 
   redirect(call: Call, fault: ReplyFault, from: Place): boolean {
