@@ -88,14 +88,16 @@ export class Redis {
   }
 
   /** Learns from each new connection what the server is, and refuses one that cannot be used. */
-  async #meet(address: string, wire: Wire, { role }: NodeWish): Promise<void> {
+  async #meet(address: string, wire: Wire, { role, sentinel }: NodeWish): Promise<void> {
     const [facts, offsetMs] = await Promise.all([readFacts(wire), readClockOffset(wire)])
-    const unfit = unfitness(facts, this.#settings.place.kind === 'cluster' ? 'cluster' : 'standalone')
+    const wanted = sentinel ? 'sentinel' : this.#settings.place.kind === 'cluster' ? 'cluster' : 'standalone'
+    const unfit = unfitness(facts, wanted)
     if (unfit !== undefined) {
       this.#refuse(new ConnectionError('SERVER_UNFIT', 'connect', `${address}: ${unfit}`))
       throw new LinkFault(unfit, false)
     }
     if (role === 'primary' && facts.role === 'replica') throw new LinkFault(`${address} is a replica`, false)
+    if (sentinel) return
     this.#facts = facts
     this.#serverAheadMs = offsetMs
   }

@@ -46,16 +46,18 @@ export async function readClockOffset(wire: Wire): Promise<number> {
   }
 }
 
-const MISTAKEN: Readonly<Record<NonNullable<ServerFacts['mode']>, string>> = {
-  sentinel: 'this is a Sentinel, which holds no data; give the address of the server itself, or redis+sentinel://',
-  cluster: 'this server is a node of a Cluster, and the address says it is alone; give redis+cluster://',
-  standalone: 'this server is no node of a Cluster, and the address says redis+cluster://; give redis://',
+type Mode = NonNullable<ServerFacts['mode']>
+
+const IS: Readonly<Record<Mode, string>> = {
+  sentinel: 'is a Sentinel, which holds no data: redis+sentinel:// and the name of its primary reach its server',
+  cluster: 'is a node of a Cluster: redis+cluster:// reaches it',
+  standalone: 'is a single server, no node of a Cluster and no Sentinel: redis:// reaches it',
 }
 
-/** Why this server cannot be used as one of a Cluster, or outside of one; undefined if it can. */
-export function unfitness(facts: ServerFacts, wanted: 'standalone' | 'cluster'): string | undefined {
+/** Why this server cannot be used as what the address says that it is; undefined if it can. */
+export function unfitness(facts: ServerFacts, wanted: Mode): string | undefined {
   const { product, version, mode } = facts
-  if (mode !== undefined && mode !== wanted) return MISTAKEN[mode]
+  if (mode !== undefined && mode !== wanted) return `this server ${IS[mode]}`
   if (version === undefined) return undefined
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const [leastMajor, leastMinor] = OLDEST[product]

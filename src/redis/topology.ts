@@ -9,6 +9,8 @@ import type { LinkFault, ReplyFault, Wire } from './wire.ts'
 export interface NodeWish {
   /** A connection to a server in another role is refused, and tried again. */
   readonly role?: 'primary'
+  /** It holds no data, but knows who does. */
+  readonly sentinel?: true
   prepare?(wire: Wire): Promise<void>
   /** An attempt to connect failed. */
   refused?(fault: Fault): void

@@ -2,7 +2,7 @@ import { type Address, showAddress } from '../address.ts'
 import type { Calls } from '../calls.ts'
 import type { ConnectionSettings } from '../connection.ts'
 import { openIoredisWire } from '../ioredis.ts'
-import { Node } from '../node.ts'
+import type { Node } from '../node.ts'
 import type { Settings } from '../settings.ts'
 import { Subscriber } from '../subscriber.ts'
 import type { NodeWish, Topology } from '../topology.ts'
@@ -29,7 +29,7 @@ export function buildTopology(
       const { username: _username, password: _password, ...common } = connection
       const sentinelServer = { ...common, ...login, db: 0 }
       const makeSentinel = (address: Address) =>
-        new Node(showAddress(address), { ...sentinelServer, ...address }, calls, openIoredisWire)
+        make(showAddress(address), { ...sentinelServer, ...address }, { sentinel: true })
       const makeListener = (sentinel: Node) =>
         new Subscriber(sentinel.settings, openIoredisWire, undefined, settings.timeoutMs)
       return new SentinelTopology({ ...ground, makeSentinel, makeListener, primaryName }, sentinels, mapAddress)

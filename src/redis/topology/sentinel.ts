@@ -147,7 +147,8 @@ export class SentinelTopology implements Topology {
   }
 
   blindness(nowMs: number) {
-    return { forMs: this.#primary === undefined ? nowMs - this.#blindSinceMs : 0, fault: this.#lastFault }
+    const forMs = this.#primary === undefined ? nowMs - this.#blindSinceMs : 0
+    return { forMs, fault: this.#lastFault ?? this.#primary?.lastError }
   }
 
   redirect(): boolean {
