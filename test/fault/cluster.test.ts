@@ -22,7 +22,7 @@ const READ = { operation: 'test.read', repeat: true }
 const ONCE = { operation: 'test.once', repeat: false }
 
 async function redisAt(options: ConnectOptions = {}): Promise<Redis> {
-  const settings = { addressMap: cluster.addressMap, timeout: '10s', ...options }
+  const settings = { addressMap: cluster.addressMap, timeout: '10s', ...options } as ConnectOptions
   const redis = new Redis(resolveSettings(cluster.url, settings))
   open.push(redis)
   await redis.connect()

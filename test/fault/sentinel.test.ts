@@ -145,6 +145,18 @@ describe('the Sentinels', () => {
     await Promise.all(group.sentinels.map((sentinel) => sentinel.restart()))
   })
 
+  test('that were not named are found, and asked when those that were are gone', async () => {
+    const [named, ...others] = group.sentinels
+    const hf = await connect(group.url.replace(/127\.0\.0\.1:[\d,:.]+/, `127.0.0.1:${named?.port}`), { timeout: '10s' })
+    open.push(hf)
+    await named?.kill()
+    expect(others.length).toBe(2)
+    await group.failover()
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), { timeout: 10_000 })
+    await hf.cache('n', { ttl: '1h' }).set('k', 3)
+    await named?.restart()
+  })
+
   test('are asked one after the other at the start: a frozen and an absent one cost no more than moments', async () => {
     await group.sentinels[0]?.pause()
     await group.sentinels[1]?.kill()

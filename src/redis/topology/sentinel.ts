@@ -15,6 +15,7 @@ const LOOK_MS = 150
 const SILENT_MS = 400
 /** The Sentinels are asked so often even when nothing seems wrong: news of a failover may have been lost. */
 const IDLE_MS = 2_000
+const MOST_PEERS = 8
 /** One answer serves for all who ask within so long. */
 const AGAIN_MS = 40
 const SWITCHED = '+switch-master'
@@ -51,6 +52,7 @@ export class SentinelTopology implements Topology {
   readonly #ground: SentinelGround
   readonly #mapAddress: MapAddress
   readonly #sentinels: readonly Node[]
+  readonly #peers: Node[] = []
   readonly #ears: Subscriber[] = []
   readonly #listeners: TopologyListener[] = []
   readonly #readers = new Map<string, Node>()
@@ -193,7 +195,7 @@ export class SentinelTopology implements Topology {
     this.#askedAtMs = monotonicMs()
     // Another one each time: one that was cut off from its peers would go on naming the old primary.
     const from = this.#turn++ % this.#sentinels.length
-    await this.#askFrom([...this.#sentinels.slice(from), ...this.#sentinels.slice(0, from)])
+    await this.#askFrom([...this.#sentinels.slice(from), ...this.#sentinels.slice(0, from), ...this.#peers])
   }
 
   async #askFrom(sentinels: readonly Node[]): Promise<void> {
@@ -201,16 +203,29 @@ export class SentinelTopology implements Topology {
     try {
       const { node, reply } = await firstAnswer(sentinels, 'SENTINEL', ['MASTER', primaryName], ASK)
       // While a failover is under way, MASTER still tells the old address beside the new epoch.
-      const [address, replicas] = (await Promise.all([
+      const [address, replicas, peers] = (await Promise.all([
         node.call('SENTINEL', ['GET-MASTER-ADDR-BY-NAME', primaryName], ASK),
         node.call('SENTINEL', ['REPLICAS', primaryName], ASK),
+        node.call('SENTINEL', ['SENTINELS', primaryName], ASK),
       ])) as (readonly Reply[])[]
       const epoch = Number(toFields(reply).get('config-epoch') ?? 0)
-      if (!this.#closed && address && replicas) this.#adopt(epoch, address, replicas, node)
+      if (this.#closed || !address || !replicas) return
+      this.#meetPeers(peers ?? [], node)
+      this.#adopt(epoch, address, replicas, node)
     } catch (error) {
       const { cause, message } = error as { cause?: Fault; message: string }
       this.#lastFault = cause ?? this.#lastFault
       if (/No such master/i.test(message)) this.#refuseName()
+    }
+  }
+
+  /** Sentinels that were not named to us are asked when none of those that were answers. */
+  #meetPeers(peers: readonly Reply[], from: Node): void {
+    const known = new Set([...this.#sentinels, ...this.#peers].map(({ address }) => address))
+    for (const peer of peers.map(toFields)) {
+      const address = this.#announced(peer.get('ip') ?? '', Number(peer.get('port')), from)
+      if (address !== undefined && !known.has(showAddress(address)) && this.#peers.length < MOST_PEERS)
+        this.#peers.push(this.#ground.makeSentinel(address))
     }
   }
 
@@ -286,7 +301,10 @@ export class SentinelTopology implements Topology {
   /** All that the Sentinels know, also those that are down. */
   async replicaCount(_node: Node): Promise<number> {
     const args = ['REPLICAS', this.#ground.primaryName]
-    const { reply } = await firstAnswer(this.#sentinels, 'SENTINEL', args, { ...ASK, operation: 'sentinel.replicas' })
+    const { reply } = await firstAnswer([...this.#sentinels, ...this.#peers], 'SENTINEL', args, {
+      ...ASK,
+      operation: 'sentinel.replicas',
+    })
     return (reply as readonly Reply[]).length
   }
 
@@ -304,6 +322,6 @@ export class SentinelTopology implements Topology {
     clearInterval(this.#looking)
     clearTimeout(this.#promoting)
     for (const ear of this.#ears) ear.close()
-    for (const node of [...this.#sentinels, ...this.#readers.values(), this.#primary]) node?.close()
+    for (const node of [...this.#sentinels, ...this.#peers, ...this.#readers.values(), this.#primary]) node?.close()
   }
 }
