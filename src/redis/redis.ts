@@ -62,8 +62,11 @@ export class Redis {
       this.#refuse = reject
     })
     this.#refusal.catch(() => {})
-    this.#topology = buildTopology(settings, this.#calls, (address, connection, wish) =>
-      this.#makeNode(address, connection, wish),
+    this.#topology = buildTopology(
+      settings,
+      this.#calls,
+      (address, connection, wish) => this.#makeNode(address, connection, wish),
+      (error) => this.#refuse(error),
     )
     this.#listeners = new Listeners(
       this.#topology,

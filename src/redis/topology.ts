@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../base/errors.ts'
 import type { Address } from './address.ts'
 import type { Router } from './call.ts'
 import type { Calls } from './calls.ts'
@@ -23,6 +24,8 @@ export type MakeNode = (address: Address, wish?: NodeWish) => Node
 export interface Ground {
   readonly calls: Calls
   readonly makeNode: MakeNode
+  /** Ends a `connect()` that waits: what is wrong will not get better by itself. */
+  readonly refuse: (error: HoldfastError) => void
 }
 
 /** Told when keys have another server than before; `moved` says which. */

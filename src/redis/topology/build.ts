@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../../base/errors.ts'
 import { type Address, showAddress } from '../address.ts'
 import type { Calls } from '../calls.ts'
 import type { ConnectionSettings } from '../connection.ts'
@@ -16,11 +17,12 @@ export function buildTopology(
   settings: Settings,
   calls: Calls,
   make: (address: string, connection: ConnectionSettings, wish: NodeWish) => Node,
+  refuse: (error: HoldfastError) => void,
 ): Topology {
   const { place, connection, mapAddress } = settings
   const makeNode = (address: Address, wish: NodeWish = {}) =>
     make(showAddress(address), { ...connection, ...address }, wish)
-  const ground = { calls, makeNode }
+  const ground = { calls, makeNode, refuse }
   switch (place.kind) {
     case 'single':
       return new SingleTopology(make(settings.address, connection, {}))

@@ -1,11 +1,12 @@
 import { monotonicMs } from '../../base/clock.ts'
+import type { HoldfastError } from '../../base/errors.ts'
 import { type Address, type MapAddress, parseAddress, showAddress } from '../address.ts'
 import type { Call, Place } from '../call.ts'
 import type { Key } from '../keyspace.ts'
 import type { Node } from '../node.ts'
 import { SLOTS, slotOf } from '../slots.ts'
 import type { Fault, Ground, Topology, TopologyListener } from '../topology.ts'
-import type { Reply, ReplyFault } from '../wire.ts'
+import { LinkFault, type Reply, type ReplyFault } from '../wire.ts'
 import { firstAnswer } from './first-answer.ts'
 
 /** How often we look whether a server has gone silent, and ask for the map again while one has. */
@@ -120,7 +121,10 @@ export class ClusterTopology implements Topology {
     return reader.ready && reader.silentMs(monotonicMs()) < SILENT_MS ? reader : undefined
   }
 
-  blindness(nowMs: number) {
+  blindness(nowMs: number, call?: Call) {
+    const slot = call?.key === undefined || this.#primaries.length === 0 ? undefined : slotOf(call.key)
+    if (slot !== undefined && this.#owners[slot] === undefined)
+      return { forMs: 0, fault: new LinkFault(`no node of the Cluster has slot ${slot}`, false) }
     const fault = this.#lastFault ?? this.#primaries.find(({ lastError }) => lastError !== undefined)?.lastError
     return { forMs: this.#primaries.length > 0 ? 0 : nowMs - this.#blindSinceMs, fault }
   }
@@ -226,7 +230,9 @@ export class ClusterTopology implements Topology {
       const { node, reply } = await firstAnswer(candidates, 'CLUSTER', ['SLOTS'], ASK_MAP)
       if (!this.#closed) this.#adopt(reply as readonly (readonly Reply[])[], node)
     } catch (error) {
-      this.#lastFault = ((error as { cause?: Fault }).cause ?? this.#lastFault) as Fault
+      const { cause, code } = error as HoldfastError & { cause?: Fault }
+      this.#lastFault = cause ?? this.#lastFault
+      if (code === 'SERVER_DENIED') this.#ground.refuse(error as HoldfastError)
     }
   }
 

@@ -1,5 +1,5 @@
 import { monotonicMs } from '../../base/clock.ts'
-import { ConnectionError } from '../../base/errors.ts'
+import { ConnectionError, type HoldfastError } from '../../base/errors.ts'
 import { type Address, type MapAddress, showAddress } from '../address.ts'
 import type { Call, Place } from '../call.ts'
 import type { Key } from '../keyspace.ts'
@@ -68,8 +68,6 @@ export class SentinelTopology implements Topology {
   #askedAtMs = Number.NEGATIVE_INFINITY
   #blindSinceMs = monotonicMs()
   #lastFault: Fault | undefined
-  #unknown: ConnectionError | undefined
-  #onUnknown: ((error: ConnectionError) => void) | undefined
   #turn = 0
   #closed = false
 
@@ -122,13 +120,8 @@ export class SentinelTopology implements Topology {
 
   async ready(): Promise<void> {
     this.open()
-    // A name that no Sentinel knows will not be known by waiting.
-    const unknown = new Promise<never>((_, reject) => {
-      this.#onUnknown = reject
-      if (this.#unknown !== undefined) reject(this.#unknown)
-    })
     const ping = { operation: 'connect', repeat: true, needs: '+ping' }
-    await Promise.race([this.#ground.calls.start(this, undefined, 'PING', [], ping), unknown])
+    await this.#ground.calls.start(this, undefined, 'PING', [], ping)
   }
 
   placeOf(call: Call): Place | undefined {
@@ -213,8 +206,9 @@ export class SentinelTopology implements Topology {
       this.#meetPeers(peers ?? [], node)
       this.#adopt(epoch, address, replicas, node)
     } catch (error) {
-      const { cause, message } = error as { cause?: Fault; message: string }
+      const { cause, message, code } = error as HoldfastError & { cause?: Fault }
       this.#lastFault = cause ?? this.#lastFault
+      if (code === 'SERVER_DENIED') this.#ground.refuse(error as HoldfastError)
       if (/No such master/i.test(message)) this.#refuseName()
     }
   }
@@ -231,8 +225,8 @@ export class SentinelTopology implements Topology {
 
   #refuseName(): void {
     const why = `the Sentinels at ${this.address} know no primary named '${this.#ground.primaryName}'`
-    this.#unknown = new ConnectionError('SERVER_UNFIT', 'connect', why)
-    this.#onUnknown?.(this.#unknown)
+    // A name that no Sentinel knows will not be known by waiting.
+    this.#ground.refuse(new ConnectionError('SERVER_UNFIT', 'connect', why))
   }
 
   #adopt(epoch: number, [host, port]: readonly Reply[], replicas: readonly Reply[], from: Node): void {
