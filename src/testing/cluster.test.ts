@@ -159,6 +159,21 @@ describe('a cluster', () => {
     await cluster.settled()
   })
 
+  it('hands them back, not before the votes of the first time have expired, and survives a kill then', async () => {
+    const successor = (await cluster.primaries()).find((node) => cluster.nodes.indexOf(node) >= 3)!
+    const back = await cluster.failover(successor)
+    expect(cluster.nodes.indexOf(back)).toBeLessThan(3)
+    const key = await keyOf(back)
+    await back.kill()
+    await vi.waitFor(async () => expect(await cluster.primaryOf(key)).toBe(successor), {
+      timeout: 15_000,
+      interval: 20,
+    })
+    await cluster.settled()
+    await back.restart()
+    await cluster.settled()
+  })
+
   it('replaces a primary that was killed, and takes it back as a replica', async () => {
     const primary = (await cluster.primaries())[0]!
     const id = await cluster.idOf(primary)

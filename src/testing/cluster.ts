@@ -48,6 +48,13 @@ export interface ClusterOptions extends GroupOptions {
 /** One row of CLUSTER SLOTS: the first slot, the last, and the address of the owner and of each replica. */
 type ShownRow = [number, number, ...[host: string, port: number, ...Reply[]][]]
 
+/** A node's role in the life of one process, and when it was first seen promoted. */
+interface Career {
+  readonly pid: number | undefined
+  readonly isPrimary: boolean
+  readonly promotedAt: number
+}
+
 /** A manual failover that was not begun by then is given up by the server. */
 const FAILOVER_TRY_MS = 5_500
 
@@ -79,6 +86,8 @@ export class TestCluster {
   readonly #password: string | undefined
   readonly #primaries: number
   readonly #hostnames = new Map<TestServer, string>()
+  readonly #votesLastMs: number
+  readonly #careers = new Map<TestServer, Career>()
   #stopped = false
 
   static async start(options: ClusterOptions): Promise<TestCluster> {
@@ -103,6 +112,8 @@ export class TestCluster {
     const spares = checkInteger('spares', options.spares ?? 0, 0, 100)
     const announces = checkBoolean('announceHostnames', options.announceHostnames ?? false)
     const nodeTimeoutMs = toMs(options.nodeTimeout ?? '1s', 'nodeTimeout', { min: 100 })
+    // As in the server: an election lasts twice the node timeout, and the next one may begin after twice that.
+    this.#votesLastMs = 2 * Math.max(2 * nodeTimeoutMs, 2_000)
     this.#ground = groundOf(options)
     this.#password = options.password
     const domain = `${randomBytes(6).toString('hex')}.invalid`
@@ -159,7 +170,9 @@ export class TestCluster {
   }
 
   /**
-   * Hand a primary's slots over to one of its replicas, as for planned work: nothing is lost.
+   * Hand a primary's slots over to one of its replicas, as for planned work: nothing is lost. A node that was promoted
+   * less than 4 × `nodeTimeout` ago is waited for: until then a server takes the votes that it got for new ones, so
+   * that it would promote itself a second time under an old epoch, and be refused by the others.
    *
    * returns the new primary, when all running nodes agree about it
    * throws  ConfigError when it is no primary or has no replica that is up; NotSettledError
@@ -174,6 +187,9 @@ export class TestCluster {
     return settle('failover', this.#ground.timeoutMs, async () => {
       const { view } = await this.#agreement()
       if (view.nodes.find(({ port }) => port === replica.port)?.isPrimary) return replica
+      for (const node of [primary, replica])
+        if (performance.now() - (this.#careers.get(node)?.promotedAt ?? Number.NEGATIVE_INFINITY) < this.#votesLastMs)
+          throw new NotYet(`${node.port} still has the votes of its last election`)
       if (performance.now() - askedAt > FAILOVER_TRY_MS) {
         await replica.command('CLUSTER', 'FAILOVER')
         askedAt = performance.now()
@@ -269,7 +285,9 @@ export class TestCluster {
     const views = new Map<TestServer, ClusterView>()
     const ask = async (node: TestServer) => {
       try {
-        views.set(node, readView(await node.command<string>('CLUSTER', 'NODES')))
+        const view = readView(await node.command<string>('CLUSTER', 'NODES'))
+        views.set(node, view)
+        this.#note(node, view)
       } catch (error) {
         // Killed while it was asked: then it has no view.
         if (isAwake(node)) throw error
@@ -277,6 +295,17 @@ export class TestCluster {
     }
     await Promise.all(this.#all.filter(isAwake).map(ask))
     return views
+  }
+
+  #note(node: TestServer, view: ClusterView): void {
+    const isPrimary = view.nodes.find(({ port }) => port === node.port)?.isPrimary ?? false
+    const { pid } = node
+    const known = this.#careers.get(node)
+    // Another process has forgotten the votes of the one before.
+    const before =
+      known !== undefined && known.pid === pid ? known : { isPrimary, promotedAt: Number.NEGATIVE_INFINITY }
+    const isPromoted = isPrimary && !before.isPrimary
+    this.#careers.set(node, { pid, isPrimary, promotedAt: isPromoted ? performance.now() : before.promotedAt })
   }
 
   async #view(): Promise<ClusterView> {

@@ -121,8 +121,9 @@ export class TestSentinel {
   }
 
   /**
-   * Make a replica the primary by SENTINEL FAILOVER, as for planned work. The old primary takes writes until the
-   * Sentinels turn it into a replica, a second or two later, and these are lost: `settled()` waits for that.
+   * Make a replica the primary by SENTINEL FAILOVER, as for planned work, once the group has settled. The old primary
+   * takes writes until the Sentinels turn it into a replica, two to three seconds later, and these are lost;
+   * `settled()` waits for that.
    *
    * returns the new primary, when every running Sentinel names it and it is one
    * throws  ConfigError when there is no running replica; NotSettledError
@@ -131,6 +132,7 @@ export class TestSentinel {
     const before = await this.primary()
     if (!this.servers.some((server) => server !== before && isAwake(server)))
       throw new ConfigError('replicas', 'a running replica to fail over to', 'none')
+    await this.settled()
     let askedAt = Number.NEGATIVE_INFINITY
     return settle('failover', this.#ground.timeoutMs, async () => {
       const [now, ...others] = await this.#named()
@@ -258,11 +260,7 @@ export class TestSentinel {
     for (const server of [...this.servers, ...this.sentinels].filter((other) => other !== sentinel)) {
       const found = seen.find((fields) => fields.get('port') === String(server.port))
       if (found === undefined) throw new NotYet(`Sentinel ${sentinel.port} does not know ${server.port}`)
-      const trouble = String(found.get('flags'))
-        .split(',')
-        .find((flag) => TROUBLE.has(flag))
-      if (isAwake(server) && trouble !== undefined)
-        throw new NotYet(`Sentinel ${sentinel.port} finds ${server.port} ${trouble}`)
+      if (isAwake(server)) expectSeenWell(sentinel, found, primary)
     }
     const named = fieldsOf(watched).get('port')
     if (named !== String(primary.port)) throw new NotYet(`Sentinel ${sentinel.port} names ${named}`)
@@ -272,6 +270,25 @@ export class TestSentinel {
 
 /** Flags of a Sentinel's rows that are not as they should be. Others, such as `master_down`, may just be old. */
 const TROUBLE = new Set(['s_down', 'o_down', 'disconnected', 'failover_in_progress'])
+
+/**
+ * Throws NotYet if a Sentinel finds something wrong with one that runs, or its news of it are old: it would soon tell
+ * a server, which it still takes for a primary that came back, whom to replicate, even if that is the primary by then.
+ */
+function expectSeenWell(sentinel: TestServer, row: Map<string, string>, primary: TestServer): void {
+  const seen = `Sentinel ${sentinel.port} sees ${row.get('port')}`
+  const trouble = row
+    .get('flags')
+    ?.split(',')
+    .find((flag) => TROUBLE.has(flag))
+  if (trouble !== undefined) throw new NotYet(`${seen} ${trouble}`)
+  const role = row.get('role-reported')
+  if (role === undefined) return
+  const expected = row.get('port') === String(primary.port) ? 'master' : 'slave'
+  if (role !== expected) throw new NotYet(`${seen} in the role of a ${role}`)
+  if (role === 'slave' && (row.get('master-port') !== String(primary.port) || row.get('master-link-status') !== 'ok'))
+    throw new NotYet(`${seen} replicating ${row.get('master-port')} (link ${row.get('master-link-status')})`)
+}
 
 /** A row of SENTINEL MASTER, REPLICAS or SENTINELS: names and values in turn. */
 function fieldsOf(row: readonly Reply[]): Map<string, string> {
