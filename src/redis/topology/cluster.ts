@@ -19,8 +19,6 @@ const IDLE_MS = 5_000
 const GATHER_MS = 40
 /** A server that lost its slots and owes answers may be asleep with them: so long it may take to say MOVED. */
 const GRACE_MS = 200
-/** One that still answers may have so long for what it was asked. */
-const ACTIVE_GRACE_MS = 2_000
 /** How long a slot counts as being on its way after an ASK. */
 const ASK_DOUBT_MS = 2_000
 
@@ -138,6 +136,7 @@ export class ClusterTopology implements Topology {
     node.open()
     if (word === 'ASK') {
       call.asked = node
+      if (this.#retired.has(node)) this.#retired.set(node, monotonicMs())
       this.#doubtUntilMs.set(slot, monotonicMs() + ASK_DOUBT_MS)
       return true
     }
@@ -200,8 +199,8 @@ export class ClusterTopology implements Topology {
   /** Closes a node that owns nothing: once it owes no answer, or when it owes one and sleeps. */
   #seeOff(node: Node, sinceMs: number, nowMs: number): void {
     const silentMs = node.silentMs(nowMs)
-    const patienceMs = silentMs === 0 ? GRACE_MS : ACTIVE_GRACE_MS
-    if (silentMs < GRACE_MS && nowMs - sinceMs < patienceMs) return
+    // One that still answers says MOVED, or serves those who were sent to it by an ASK.
+    if (silentMs > 0 ? silentMs < GRACE_MS : nowMs - sinceMs < GRACE_MS) return
     this.#retired.delete(node)
     for (const [name, known] of this.#nodes) if (known === node) this.#nodes.delete(name)
     node.disown()
