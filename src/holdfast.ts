@@ -2,6 +2,7 @@ import { checkName } from './base/check.ts'
 import { ConfigError, ConnectionError } from './base/errors.ts'
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
 import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
+import type { Pool } from './redis/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
 import { resolveSettings } from './redis/settings.ts'
@@ -58,6 +59,11 @@ export class Holdfast implements AsyncDisposable {
     return new Seats(this.#events, id, options)
   }
 
+  /** Connections of one's own, for WATCH, MULTI and EXEC, and for commands that block: `hf.pool.use(fn)`. */
+  get pool(): Pool {
+    return this.#redis.pool
+  }
+
   /** Figures of this instance: calls under way, repeats, connections. */
   get stats() {
     return this.#redis.stats
@@ -68,7 +74,7 @@ export class Holdfast implements AsyncDisposable {
     return this.#redis.facts
   }
 
-  /** Lets the commands under way end, then closes every connection; who waits for a loader is told CONNECTION_CLOSED. Calls made later reject with CONNECTION_CLOSED. */
+  /** Lets the commands under way, and for `timeout` those who use a connection of their own, end, then closes every connection; who waits for a loader is told CONNECTION_CLOSED. Calls made later reject with CONNECTION_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true
     for (const { cache } of this.#caches.values()) cache.close()

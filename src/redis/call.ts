@@ -86,6 +86,8 @@ export class Call implements Due {
   /** A replica failed it: from now on the primary alone. */
   primaryOnly = false
   lastFault: ReplyFault | LinkFault | undefined = undefined
+  /** An answer that has come already and could become a better one: it stands where otherwise the call would fail. */
+  fallback: Reply | undefined = undefined
 
   constructor(
     desk: Desk,

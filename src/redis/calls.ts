@@ -167,7 +167,8 @@ export class Calls implements Desk {
     if (!this.#settle(call)) return
     const sent = place !== undefined || call.everSent
     const why = call.lastFault ?? (sent ? undefined : call.router.blindness(nowMs).fault)
-    call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why))
+    if (call.fallback !== undefined) call.resolve(call.fallback)
+    else call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why))
     place?.overdue(call, nowMs)
   }
 
@@ -181,7 +182,9 @@ export class Calls implements Desk {
   }
 
   fail(call: Call, error: HoldfastError): void {
-    if (this.#settle(call)) call.reject(error)
+    if (!this.#settle(call)) return
+    if (call.fallback !== undefined) call.resolve(call.fallback)
+    else call.reject(error)
   }
 
   failLink(call: Call, where: string, fault: ReplyFault | LinkFault | undefined): void {

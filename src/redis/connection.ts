@@ -82,20 +82,38 @@ export class Connection {
     } catch (error) {
       this.#trying = false
       if (this.#closing.signal.aborted) return
-      const fault =
-        error instanceof ReplyFault || error instanceof LinkFault ? error : new LinkFault(String(error), false, error)
+      const fault = toFault(error)
       this.lastError = fault
       this.#events.refused(fault)
       this.#retryLater()
     }
   }
 
+  /**
+   * One more wire to this server, with the same login and the same checks. It is the caller's, to use and to destroy, and not kept up.
+   *
+   * suffix  what is added to the connection's name
+   * throws  LinkFault, ReplyFault
+   */
+  async openOwn(suffix: string, signal: AbortSignal): Promise<Wire> {
+    const opening = this.#openOne(suffix)
+    opening.then((wire) => signal.aborted && wire.destroy()).catch(() => {})
+    try {
+      return await unlessAborted(opening, signal)
+    } catch (error) {
+      throw toFault(error)
+    }
+  }
+
   /** A wire that is open, logged in and prepared; none that is left behind when it cannot be had. */
-  async #openOne(): Promise<Wire> {
-    const { password, ...settings } = this.#settings
+  async #openOne(suffix = ''): Promise<Wire> {
+    const { password, name, ...settings } = this.#settings
     const secret = typeof password === 'function' ? await this.#ask(password) : password
     const login = secret === undefined ? {} : { password: secret }
-    const wire = await this.#openWire({ ...settings, ...login }, this.#closing.signal)
+    const wire = await this.#openWire(
+      { ...settings, ...login, name: name === '' ? '' : name + suffix },
+      this.#closing.signal,
+    )
     this.#opening.add(wire)
     try {
       let ended = this.#closing.signal.aborted
@@ -220,3 +238,6 @@ export class Connection {
     this.#wire = undefined
   }
 }
+
+const toFault = (error: unknown): ReplyFault | LinkFault =>
+  error instanceof ReplyFault || error instanceof LinkFault ? error : new LinkFault(String(error), false, error)

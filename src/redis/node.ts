@@ -27,10 +27,12 @@ export class Node implements Place, Router {
   readonly #connection: Connection
   readonly #parked = new Set<Call>()
   readonly #refusedListeners: ((fault: ReplyFault | LinkFault) => void)[] = []
+  readonly #handOverListeners: ((gone: boolean) => void)[] = []
   #connections = 0
   #underWay = 0
   #busySinceMs = 0
   #closed = false
+  #gone = false
   #reopening: NodeJS.Timeout | undefined
   #watching: NodeJS.Timeout | undefined
 
@@ -68,6 +70,16 @@ export class Node implements Place, Router {
   /** Told of every attempt to connect that failed. */
   onRefused(listener: (fault: ReplyFault | LinkFault) => void): void {
     this.#refusedListeners.push(listener)
+  }
+
+  /** One more connection to this server, with the same login and checks, that is the caller's to use and to destroy. */
+  openOwn(suffix: string, signal: AbortSignal): Promise<Wire> {
+    return this.#connection.openOwn(suffix, signal)
+  }
+
+  /** Told when calls that wait for this server must look for it anew; `gone` when it is believed no more, or closed. */
+  onHandOver(listener: (gone: boolean) => void): void {
+    this.#handOverListeners.push(listener)
   }
 
   get ready(): boolean {
@@ -176,6 +188,7 @@ export class Node implements Place, Router {
 
   /** Gives the calls that wait here to whoever has their keys now. */
   handOver(): void {
+    for (const listener of this.#handOverListeners) listener(this.#gone)
     this.#calls.release(this.#parked)
   }
 
@@ -184,6 +197,7 @@ export class Node implements Place, Router {
    * may be repeated.
    */
   disown(): void {
+    this.#gone = true
     const { wire } = this.#connection
     if (wire !== undefined) this.#connection.drop(wire)
     this.handOver()
@@ -192,6 +206,7 @@ export class Node implements Place, Router {
   /** Closes the socket; what waits here is placed anew, and fails where its server is still this one. */
   close(): void {
     this.#closed = true
+    this.#gone = true
     clearTimeout(this.#reopening)
     clearInterval(this.#watching)
     this.#connection.close()

@@ -3,11 +3,13 @@ import { ConnectionError, type HoldfastError, ServerError, TimeoutError } from '
 import type { CallOptions } from './call.ts'
 import { type CallStats, Calls } from './calls.ts'
 import type { ConnectionSettings } from './connection.ts'
+import { type Durability, Durable, type DurableReply } from './durable.ts'
 import { isLasting, isRefusal, linkError, replyError } from './faults.ts'
 import { openIoredisWire } from './ioredis.ts'
 import { type Key, Keyspace } from './keyspace.ts'
 import { Listeners } from './listeners.ts'
 import { Node } from './node.ts'
+import { Pool } from './pool.ts'
 import { aclRule, missingRights, type Rights } from './rights.ts'
 import { parseInfo, readClockOffset, readFacts, type ServerFacts, unfitness } from './server.ts'
 import type { Settings } from './settings.ts'
@@ -43,6 +45,9 @@ export class Redis {
   readonly #calls: Calls
   readonly #topology: Topology
   readonly #listeners: Listeners
+  readonly #durable: Durable
+  /** Connections of one's own. */
+  readonly pool: Pool
   readonly #warned = new Set<string>()
   readonly #refusal: Promise<never>
   #closing: Promise<void> | undefined
@@ -68,6 +73,8 @@ export class Redis {
       (address, connection, wish) => this.#makeNode(address, connection, wish),
       (error) => this.#refuse(error),
     )
+    this.#durable = new Durable(this.#topology, this.#calls)
+    this.pool = new Pool(this.#topology, this.#calls, settings.pool)
     this.#listeners = new Listeners(
       this.#topology,
       (node) => new Subscriber(node.settings, openIoredisWire, STREAM_BOUND_MS, this.timeoutMs),
@@ -132,6 +139,20 @@ export class Redis {
   /** One command on the server that holds `key`. */
   call(key: Key, command: string, args: readonly Arg[], options: CallOptions): Promise<Reply> {
     return this.#calls.start(this.#topology, key, command, args, options)
+  }
+
+  /**
+   * A write on the server that holds `key`, and whether it is durable. It must write each time, also when a repeat changes nothing: see
+   * `Durable.call`.
+   */
+  callDurably(
+    key: Key,
+    command: string,
+    args: readonly Arg[],
+    options: CallOptions,
+    durability: Durability,
+  ): Promise<DurableReply> {
+    return this.#durable.call(key, command, args, options, durability)
   }
 
   /** The value of several keys, in their order; one command for each place involved. */
@@ -251,7 +272,8 @@ export class Redis {
 
   async #end(): Promise<void> {
     this.#listeners.close()
-    await this.#calls.close()
+    await Promise.all([this.#calls.close(), this.pool.close()])
+    this.#durable.close()
     this.#topology.close()
   }
 }

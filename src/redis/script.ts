@@ -1,5 +1,6 @@
 import { ServerError } from '../base/errors.ts'
 import type { CallOptions } from './call.ts'
+import type { Durability } from './durable.ts'
 import type { Key } from './keyspace.ts'
 import type { Redis } from './redis.ts'
 import type { Arg, Reply } from './wire.ts'
@@ -24,6 +25,14 @@ export type ScriptOptions = Omit<CallOptions, 'bytes' | 'script'>
 export interface Script<Keys, Args, Result> {
   readonly source: ScriptSource
   run(redis: Redis, keys: Keys, args: Args, options: ScriptOptions): Promise<Result>
+  /** The same, and whether what it wrote is durable. It must write each time: see `Durable.call`. */
+  runDurably(
+    redis: Redis,
+    keys: Keys,
+    args: Args,
+    options: ScriptOptions,
+    durability: Durability,
+  ): Promise<{ readonly reply: Result; readonly durable: boolean }>
 }
 
 /**
@@ -44,16 +53,26 @@ export function defineScript<Keys, Args, Result extends readonly unknown[]>(
     completed.set(options, known)
     return known
   }
+  const wordsOf = (keys: Keys, args: Args): Arg[] => {
+    const words: Arg[] = [source.sha, 0]
+    append(words, keys as Record<string, unknown>, keyNames)
+    words[1] = words.length - 2
+    append(words, args as Record<string, unknown>, argNames)
+    return words
+  }
   return {
     source,
     run(redis, keys, args, options) {
-      const words: Arg[] = [source.sha, 0]
-      append(words, keys as Record<string, unknown>, keyNames)
-      words[1] = words.length - 2
-      append(words, args as Record<string, unknown>, argNames)
+      const words = wordsOf(keys, args)
       return redis
         .call(words[2] as Key, 'EVALSHA', words, complete(options))
         .then((reply) => decode(reply, options.operation))
+    },
+    async runDurably(redis, keys, args, options, durability) {
+      const words = wordsOf(keys, args)
+      const key = words[2] as Key
+      const { reply, durable } = await redis.callDurably(key, 'EVALSHA', words, complete(options), durability)
+      return { reply: decode(reply, options.operation), durable }
     },
   }
 }

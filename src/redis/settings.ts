@@ -5,6 +5,7 @@ import { ConfigError } from '../base/errors.ts'
 import { type AddressMap, type MapAddress, resolveAddressMap, showAddress } from './address.ts'
 import { readClient } from './client.ts'
 import type { ConnectionSettings } from './connection.ts'
+import { type PoolOptions, type PoolSettings, resolvePoolOptions } from './pool-options.ts'
 import { type PlaceSettings, parseUrl, type Target } from './url.ts'
 
 export interface ConnectOptions {
@@ -32,6 +33,8 @@ export interface ConnectOptions {
    * Default `'primary'`.
    */
   readonly readFrom?: 'primary' | 'replica'
+  /** Connections of one's own, for `hf.pool`. */
+  readonly pool?: PoolOptions
   /** An ioredis `Redis` or `Cluster` of yours: the source of address and credentials. We open connections of our own. */
   readonly client?: unknown
 }
@@ -45,13 +48,14 @@ export interface Settings {
   readonly place: PlaceSettings
   readonly mapAddress: MapAddress
   readonly readFrom: 'primary' | 'replica'
+  readonly pool: PoolSettings
   /** The address for errors and traces: never with credentials. */
   readonly address: string
 }
 
 const KNOWN = [
   ...['namespace', 'timeout', 'lazy', 'password', 'tls', 'name', 'client', 'url'],
-  ...['addressMap', 'readFrom'],
+  ...['addressMap', 'readFrom', 'pool'],
 ]
 const LONGEST_TIMEOUT_MS = 86_400_000
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
@@ -82,6 +86,7 @@ export function resolveSettings(text: string | undefined, options: ConnectOption
     place,
     mapAddress: resolveAddressMap(options.addressMap ?? target.addressMap),
     readFrom: checkOneOf('readFrom', options.readFrom ?? 'primary', ['primary', 'replica']),
+    pool: resolvePoolOptions(options.pool, timeoutMs),
     address: first.path ?? showAddress(first),
     connection: {
       ...first,

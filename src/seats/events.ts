@@ -3,6 +3,7 @@ import type { Redis } from '../redis/redis.ts'
 import { Feed } from './feed.ts'
 import { type EventKeys, eventChannel } from './keys.ts'
 import { Layout } from './layout.ts'
+import type { SeatsDurability } from './options.ts'
 import { seatsRights } from './rights.ts'
 import { Sweeper } from './sweeper.ts'
 
@@ -23,11 +24,12 @@ export class Events {
   }
 
   /** Looks once whether the server suits seats, behind the first call. */
-  vet(id: string, keys: EventKeys): void {
+  vet(id: string, keys: EventKeys, durability: SeatsDurability): void {
     if (this.#vetted) return
     this.#vetted = true
     const { keyspace } = this.redis
-    this.redis.vet('seats', 'state', seatsRights(keyspace), keys.event, eventChannel(keyspace, id)).catch(() => {})
+    const rights = seatsRights(keyspace, durability)
+    this.redis.vet('seats', 'state', rights, keys.event, eventChannel(keyspace, id)).catch(() => {})
   }
 
   /** The event's layout as far as this process knows. */

@@ -1,4 +1,11 @@
-export type { ChangesOptions, ConfirmOptions, EventOptions, HoldOptions, SeatsOptions } from './options.ts'
+export type {
+  ChangesOptions,
+  ConfirmOptions,
+  EventOptions,
+  HoldOptions,
+  SeatsDurability,
+  SeatsOptions,
+} from './options.ts'
 export type {
   ConfirmResult,
   CreateResult,

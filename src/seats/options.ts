@@ -1,17 +1,21 @@
-import { checkInteger, checkKnown, checkName } from '../base/check.ts'
+import { checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
+import type { Durability } from '../redis/durable.ts'
 import { Layout } from './layout.ts'
 import type { Section } from './outcomes.ts'
 
 export interface SeatsOptions {
-  /**
-   * What a sale survives. `'async'` (default): the primary has it; a failover may lose the last writes.
-   * `'replica'` and `'fsync'` come with a later version.
-   */
-  readonly durability?: 'async'
+  /** What a sale must have reached when `confirm` answers `durable: true`; a confirm may ask for something else. Default `'async'`. */
+  readonly durability?: SeatsDurability
 }
+
+/**
+ * `'async'`: the primary's memory; a failover may lose the last writes, and no answer is durable. `'replica'`: the memory of every replica
+ * that is configured. `'fsync'`: the disk of the primary and of every replica; Redis and Valkey from 7.2.
+ */
+export type SeatsDurability = 'async' | Durability
 
 export interface EventOptions {
   /** Three letters, such as `EUR`. */
@@ -40,6 +44,8 @@ export interface HoldOptions {
 export interface ConfirmOptions {
   /** Id of the payment, kept with the sale. Default none. */
   readonly payment?: string
+  /** What this sale must have reached. Default: that of the seats. */
+  readonly durability?: SeatsDurability
   /** Stops waiting with `signal.reason`; the sale may stand all the same. */
   readonly signal?: AbortSignal
 }
@@ -54,12 +60,14 @@ export interface ChangesOptions {
 const MOST_CELLS = 250_000
 const WEEK_MS = 7 * 86_400_000
 
-export function checkSeatsOptions(options: SeatsOptions): void {
+export function checkSeatsOptions(options: SeatsOptions): SeatsDurability {
   checkKnown('', options, ['durability'])
   const { durability = 'async' } = options
-  if (durability !== ('async' as string))
-    throw new ConfigError('durability', "'async'; 'replica' and 'fsync' come with a later version", durability)
+  return checkDurability(durability)
 }
+
+const checkDurability = (durability: unknown) =>
+  checkOneOf<SeatsDurability>('durability', durability, ['async', 'replica', 'fsync'])
 
 /** The layout of a new event and how long its log is, or a ConfigError. */
 export function checkEvent(options: EventOptions): { layout: Layout; keepChanges: number } {
@@ -133,10 +141,18 @@ export function checkHold(options: HoldOptions): CheckedHold {
 
 export const checkHoldId = (id: unknown): string => checkText('id', id, 256)
 
-export function checkPayment(options: ConfirmOptions): string {
-  checkKnown('', options, ['payment', 'signal'])
-  const { payment = '' } = options
-  return payment === '' ? '' : checkText('payment', payment, 256)
+export interface CheckedConfirm {
+  readonly payment: string
+  readonly durability: SeatsDurability
+}
+
+export function checkConfirm(options: ConfirmOptions, usual: SeatsDurability): CheckedConfirm {
+  checkKnown('', options, ['payment', 'durability', 'signal'])
+  const { payment = '', durability } = options
+  return {
+    payment: payment === '' ? '' : checkText('payment', payment, 256),
+    durability: durability === undefined ? usual : checkDurability(durability),
+  }
 }
 
 export function checkSince(since: number | undefined): number | undefined {

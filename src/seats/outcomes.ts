@@ -73,7 +73,10 @@ export type ConfirmResult =
       readonly amount: number
       readonly currency: string
       readonly atMs: number
-      /** True when the durability that was asked for was reached. `async` asks for none: false. */
+      /**
+       * True when the durability that was asked for has been reached; `'async'` asks for none: false. Confirming again waits again, and
+       * may find it reached.
+       */
       readonly durable: boolean
     }
   | { readonly status: 'expired'; readonly id: string; readonly seats: readonly string[] }

@@ -6,12 +6,14 @@ import type { Events } from './events.ts'
 import { customerField, type EventKeys, holdField } from './keys.ts'
 import type { Layout } from './layout.ts'
 import { confirmScript, holdScript, releaseScript } from './lua.generated.ts'
-import type { CheckedHold } from './options.ts'
+import type { CheckedConfirm, CheckedHold, SeatsDurability } from './options.ts'
 import type { ConfirmResult, HoldResult, ReleaseResult } from './outcomes.ts'
 import { type HoldRecord, parseRecord } from './record.ts'
 
 /** Every call of seats may be sent twice: it carries the hold's id, or sets what it sets. */
 export const repeatable = (operation: string): ScriptOptions => ({ operation, repeat: true })
+
+const CONFIRM = repeatable('seats.confirm')
 
 /** A key or record that does not fit the rest of its event. */
 export function brokenEvent(keys: EventKeys, where: string): ValueError {
@@ -29,14 +31,16 @@ export class Sale {
   readonly #keys: EventKeys
   readonly #scriptKeys: Pick<EventKeys, 'event' | 'map' | 'due' | 'log'>
   readonly #channel: string
+  readonly #durability: SeatsDurability
 
-  constructor(events: Events, id: string, keys: EventKeys, channel: string) {
+  constructor(events: Events, id: string, keys: EventKeys, channel: string, durability: SeatsDurability) {
     this.#events = events
     this.#id = id
     this.#keys = keys
     const { event, map, due, log } = keys
     this.#scriptKeys = { event, map, due, log }
     this.#channel = channel
+    this.#durability = durability
   }
 
   async hold(wanted: CheckedHold): Promise<HoldResult> {
@@ -118,13 +122,13 @@ export class Sale {
     } as const
   }
 
-  async confirm(id: string, payment: string): Promise<ConfirmResult> {
-    const reply = await confirmScript.run(
-      this.#events.redis,
-      this.#scriptKeys,
-      { hold: holdField(id), payment, channel: this.#channel },
-      repeatable('seats.confirm'),
-    )
+  async confirm(id: string, { payment, durability }: CheckedConfirm): Promise<ConfirmResult> {
+    const args = { hold: holdField(id), payment, channel: this.#channel, again: durability === 'async' ? 0 : 1 }
+    const { redis } = this.#events
+    const { reply, durable } =
+      durability === 'async'
+        ? { reply: await confirmScript.run(redis, this.#scriptKeys, args, CONFIRM), durable: false }
+        : await confirmScript.runDurably(redis, this.#scriptKeys, args, CONFIRM, durability)
     this.#touch()
     switch (reply[0]) {
       case 'confirmed': {
@@ -133,7 +137,7 @@ export class Sale {
         const { cells, customer, endedAtMs } = record
         return {
           ...{ status: 'confirmed', id, seats: layout.namesOf(cells), customer, payment: record.payment },
-          ...{ amount: layout.amountOf(cells), currency: layout.currency, atMs: endedAtMs, durable: false },
+          ...{ amount: layout.amountOf(cells), currency: layout.currency, atMs: endedAtMs, durable },
         }
       }
       case 'expired':
@@ -172,7 +176,7 @@ export class Sale {
   }
 
   #loadLayout(): Promise<Layout | undefined> {
-    this.#events.vet(this.#id, this.#keys)
+    this.#events.vet(this.#id, this.#keys, this.#durability)
     return this.#events.loadLayout(this.#id, this.#keys)
   }
 

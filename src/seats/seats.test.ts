@@ -377,8 +377,19 @@ it('carries the largest price without losing a cent', async () => {
   expect(await night.confirm('h')).toMatchObject({ amount: price })
 })
 
-it('refuses durability that this version has not', async () => {
+it('refuses a durability that it does not know, of the seats and of one sale', async () => {
+  const night = await box.night()
   const hf = await box.connect()
-  for (const durability of ['replica', 'fsync', 'x'])
-    expect(() => hf.seats('night', { durability } as never)).toThrow(expect.objectContaining({ option: 'durability' }))
+  for (const durability of ['x', '', 1, null]) {
+    const refused = expect.objectContaining({ code: 'CONFIG_INVALID', option: 'durability' })
+    expect(() => hf.seats('night', { durability } as never)).toThrow(refused)
+    await expect(night.confirm('h', { durability } as never)).rejects.toEqual(refused)
+  }
+})
+
+it('says false for a sale that asks for no durability, and on a server without a replica', async () => {
+  const night = await box.night()
+  await night.hold({ id: 'h', customer: 'ann', seats: ['A-1-1'] })
+  expect(await night.confirm('h')).toMatchObject({ status: 'confirmed', durable: false })
+  expect(await night.confirm('h', { durability: 'replica' })).toMatchObject({ status: 'confirmed', durable: false })
 })

@@ -8,15 +8,16 @@ import * as scripts from './lua.generated.ts'
 import {
   type ChangesOptions,
   type ConfirmOptions,
+  checkConfirm,
   checkEvent,
   checkEventId,
   checkHold,
   checkHoldId,
-  checkPayment,
   checkSeatsOptions,
   checkSince,
   type EventOptions,
   type HoldOptions,
+  type SeatsDurability,
   type SeatsOptions,
 } from './options.ts'
 import type {
@@ -47,8 +48,8 @@ const OBSERVED = {
 /**
  * The seats of one event: each is free, held for a while, or sold.
  *
- * promise  no seat is held or sold twice while the primary keeps its memory; a hold ends exactly once. Writes are
- *          acknowledged by the primary only: a failover may lose the last of them, a confirmed sale among them.
+ * promise  no seat is held or sold twice while the primary keeps its memory; a hold ends exactly once. A failover may lose the last
+ *          writes, a confirmed sale among them, unless its answer said `durable: true`.
  * costs    one script, one round trip a call; the first call of a process reads the layout
  */
 export class Seats implements AsyncDisposable {
@@ -57,15 +58,16 @@ export class Seats implements AsyncDisposable {
   readonly #keys: EventKeys
   readonly #sale: Sale
   readonly #channel: string
+  readonly #durability: SeatsDurability
 
   /** @internal */
   constructor(events: Events, id: string, options: SeatsOptions = {}) {
-    checkSeatsOptions(options)
+    this.#durability = checkSeatsOptions(options)
     this.id = checkEventId(id)
     this.#events = events
     this.#keys = eventKeys(events.redis.keyspace, id)
     this.#channel = eventChannel(events.redis.keyspace, id)
-    this.#sale = new Sale(events, id, this.#keys, this.#channel)
+    this.#sale = new Sale(events, id, this.#keys, this.#channel, this.#durability)
   }
 
   /**
@@ -76,7 +78,7 @@ export class Seats implements AsyncDisposable {
   async create(options: EventOptions): Promise<CreateResult> {
     const { layout, keepChanges } = checkEvent(options)
     return OBSERVED.create.run({ event: this.id }, async (operation) => {
-      this.#events.vet(this.id, this.#keys)
+      this.#events.vet(this.id, this.#keys, this.#durability)
       const args = {
         ...{ tag: layout.tag, json: layout.json, cells: layout.emptyMap },
         ...{ seats: layout.seats, blocked: layout.blocked, limit: layout.perCustomer },
@@ -111,15 +113,16 @@ export class Seats implements AsyncDisposable {
   }
 
   /**
-   * Sell what a hold holds. A repeat answers `confirmed` again, with the payment of the first.
+   * Sell what a hold holds. A repeat answers `confirmed` again, with the payment of the first. With a durability, `durable` says
+   * whether it was reached before the deadline; if not, the sale stands all the same, and a repeat waits again.
    *
    * throws  TIMEOUT, CONNECTION_LOST: the sale may stand; confirm again
    */
   async confirm(holdId: string, options: ConfirmOptions = {}): Promise<ConfirmResult> {
     const id = checkHoldId(holdId)
-    const payment = checkPayment(options)
+    const wanted = checkConfirm(options, this.#durability)
     options.signal?.throwIfAborted()
-    const work = tell(OBSERVED.confirm, { event: this.id, hold: id }, () => this.#sale.confirm(id, payment))
+    const work = tell(OBSERVED.confirm, { event: this.id, hold: id }, () => this.#sale.confirm(id, wanted))
     return unlessAborted(work, options.signal)
   }
 

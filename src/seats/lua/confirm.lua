@@ -7,9 +7,11 @@
 -- ARGV  hold     text, the hold's field
 --       payment  text, kept with the sale
 --       channel  text
+--       again    int, 1: a repeat, which changes nothing, writes all the same
 -- REPLY {'confirmed', record:text, layout:text} | {'expired', record:text, layout:text} | {'gone', why:text} | {'paused'} | {'broken', where:text}
 -- WHY   the server's time decides, never whether somebody has swept: a payment that comes after the end is told so while
---       nobody else can have the seats yet. What was sold once answers so again, with the payment that bought it.
+--       nobody else can have the seats yet. What was sold once answers so again, with the payment that bought it; and writes
+--       the version as it is where `again`, since a server asked to wait for its replicas waits for what it was told to write.
 -- COST  O(seats), at most 64: 10 µs for 2 to 4; up to 8 holds that are due end on the way
 local call, format, gmatch, rep = redis.call, string.format, string.gmatch, string.rep
 local clock = call('TIME')
@@ -20,7 +22,10 @@ if not version then return {'gone', 'no-event'} end
 if not event[7] then return {'gone', 'unknown'} end
 local record = event[7]
 local state = string.sub(record, 1, 1)
-if state == 's' then return {'confirmed', record, event[3]} end
+if state == 's' then
+  if ARGV[4] == '1' then call('HSET', KEYS[1], 'version', version) end
+  return {'confirmed', record, event[3]}
+end
 if state == 'r' then return {'gone', 'released'} end
 local expires, seats, cells = string.match(record, '^%l%d+|(%d+)|(%d+)|([%d,-]+)|')
 if not expires then return {'broken', ARGV[1]} end
