@@ -1,0 +1,23 @@
+// The short form of `npm run chaos`: every fault once, under steady load.
+import { expect, test } from 'vitest'
+import { type Chapter, clusterStory, type Story, sentinelStory, showChapter } from './stories.ts'
+
+const say = (chapter: Chapter) => process.stdout.write(`  ${showChapter(chapter)}\n`)
+
+function expectWell({ chapters, problems, sales, failovers }: Story): void {
+  for (const chapter of chapters) {
+    expect(chapter, chapter.fault).toMatchObject({ failed: 0, wrong: 0, complaints: [] })
+    expect(chapter.sales, chapter.fault).toBeGreaterThan(0)
+  }
+  expect(problems).toEqual([])
+  expect(sales).toBeGreaterThan(0)
+  expect(failovers).toBeGreaterThanOrEqual(3)
+}
+
+test('a Cluster grows, fails over, loses a primary and has one fall asleep: nothing fails, nothing is wrong', async () => {
+  expectWell(await clusterStory(1, say))
+}, 120_000)
+
+test('a Sentinel group fails over, loses its primary and has one fall asleep: nothing fails, nothing is wrong', async () => {
+  expectWell(await sentinelStory(1, say))
+}, 120_000)

@@ -1,0 +1,41 @@
+// npm run chaos -- [--rounds N] [--cluster] [--sentinel]: faults under steady load, for as long as one likes.
+import { parseArgs } from 'node:util'
+import { clusterStory, type Story, sentinelStory, showChapter } from './stories.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    cluster: { type: 'boolean', default: false },
+    sentinel: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.rounds)
+if (!Number.isInteger(rounds) || rounds < 1)
+  throw new Error(`--rounds: expected a whole number from 1, received ${values.rounds}`)
+const all = !values.cluster && !values.sentinel
+const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`)
+
+let broken = 0
+const stories: Story[] = []
+for (const [name, isWanted, story] of [
+  ['Cluster: 3 + 3 and 2 spares', values.cluster, clusterStory],
+  ['Sentinel: 1 + 2 + 3', values.sentinel, sentinelStory],
+] as const) {
+  if (!all && !isWanted) continue
+  say(`\n${name}`)
+  const told = await story(rounds, (chapter) => {
+    say(`  ${showChapter(chapter)}`)
+    for (const complaint of chapter.complaints) say(`    ${complaint}`)
+    broken += chapter.failed + chapter.wrong
+  })
+  stories.push(told)
+  const { sales, repeats, redirects, failovers, problems } = told
+  say(
+    `  ${sales} sales, ${repeats} repeats, ${redirects} redirects, ${failovers} failovers, ${problems.length} problems`,
+  )
+  for (const problem of problems) say(`    ${problem}`)
+  broken += problems.length
+}
+if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories })}\n`)
+process.exitCode = broken === 0 ? 0 : 1
