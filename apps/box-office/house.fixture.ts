@@ -20,7 +20,7 @@ export interface TestHouse {
 export async function openTestHouse(options: { onStep?: DeskOptions['onStep'] } = {}): Promise<TestHouse> {
   const faults: unknown[] = []
   const house = await openHouse({
-    redisUrl: undefined,
+    redis: undefined,
     dataDir: undefined,
     onFault: (error) => faults.push(error),
     ...options,

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type Duration, type Holdfast } from 'holdfast'
-import { startServer } from 'holdfast/testing'
 import { removeNamespace } from './audit/namespace.ts'
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts'
 import { createTables } from './catalogue/schema.ts'
@@ -19,6 +18,8 @@ import { createSettler, type Settler } from './orders/settler.ts'
 import type { PaymentProvider } from './payment/provider.ts'
 import { createTestBank } from './payment/test-bank.ts'
 import { createNights, type Nights } from './seating/nights.ts'
+import type { RedisAddress } from './servers/address.ts'
+import { type Ground, type Layout, openGround } from './servers/ground.ts'
 
 export type OnFault = (error: unknown, what: string) => void
 
@@ -62,38 +63,43 @@ export function openTrade({ hf, db, onFault, onStep }: TradeOptions): Trade {
 
 export interface House extends Trade {
   readonly settler: Settler
-  readonly redisUrl: string
+  readonly address: RedisAddress
   readonly namespace: string
-  /** For people: which server holds the seats. */
+  /** For people: which servers hold the seats. */
   readonly server: string
+  /** Servers of our own that may be broken on purpose. */
+  readonly group: Ground['group']
   /** Signs what browsers carry for us. */
   readonly secret: string
   close(): Promise<void>
 }
 
 export interface HouseOptions {
-  /** A server of the user's: used under a namespace of our own. Left out: a private one is started. */
-  readonly redisUrl: string | undefined
+  /** Servers of the user's: used under a namespace of our own. Left out: private ones are started. */
+  readonly redis: RedisAddress | undefined
+  /** What is started then. Default one server. */
+  readonly layout?: Layout
   /** Where SQL is kept. Left out: in memory. */
   readonly dataDir: string | undefined
   readonly onFault: OnFault
-  /** Deadline of one request to Redis. Default 3 s. */
+  /** Deadline of one request to Redis. Default 3 s, and 10 s where a failover must fit in. */
   readonly timeout?: Duration
   readonly onStep?: DeskOptions['onStep']
 }
 
-export async function openHouse({ redisUrl, dataDir, onFault, onStep, timeout = '3s' }: HouseOptions): Promise<House> {
-  const own = redisUrl === undefined ? await startServer() : undefined
-  const url = redisUrl ?? (own?.url as string)
+export async function openHouse(options: HouseOptions): Promise<House> {
+  const { redis, layout = 'server', dataDir, onFault, onStep } = options
+  const ground = await openGround(redis, layout)
+  const { address, words, group } = ground
   // Orders in memory are gone with this process, and so must be the seats that they sold: a namespace of this run.
   const passing = dataDir === undefined
   const namespace = passing ? `box-office-${randomBytes(4).toString('hex')}` : 'box-office'
-  const closers: (() => Promise<unknown>)[] = []
-  if (own !== undefined) closers.push(() => own.stop())
+  const closers: (() => Promise<unknown>)[] = [() => ground.stop()]
   try {
-    const hf = await connect(url, { namespace, timeout })
+    const { url, ...map } = address
+    const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, ...map })
     closers.push(() => hf.close())
-    if (own === undefined && passing) closers.push(() => removeNamespace(url, namespace))
+    if (!ground.isOurs && passing) closers.push(() => removeNamespace(address, namespace))
     const pglite = openPglite(dataDir === undefined ? {} : { dataDir })
     const db = preparedDatabase(pglite, async (fresh) => {
       await createTables(fresh)
@@ -108,9 +114,10 @@ export async function openHouse({ redisUrl, dataDir, onFault, onStep, timeout = 
     return {
       ...trade,
       settler,
-      redisUrl: url,
+      address,
       namespace,
-      server: own === undefined ? 'the Redis server of REDIS_URL' : `a private ${own.kind} ${own.version}`,
+      server: words,
+      group,
       secret: secretOf(dataDir),
       close: () => closeAll(closers),
     }

@@ -13,9 +13,11 @@ async function serve(options: Options): Promise<void> {
   const shop = await openShop({
     port: options.port,
     crowd: options.crowd,
-    redisUrl: options.redisUrl,
+    redis: options.redis,
+    layout: options.layout,
     dataDir: options.dataDir,
     onFault: quietly(),
+    ...(options.storm ? { onStorm: (what: string) => console.log(`  ${what}`) } : {}),
   })
   console.log(`
   The box office is open:  ${shop.url}
@@ -79,7 +81,9 @@ async function main(): Promise<number> {
   }
   const summary = await runOnce({
     ...options.once,
-    redisUrl: options.redisUrl,
+    redis: options.redis,
+    layout: options.layout,
+    ...(options.storm ? { onStorm: (what: string) => console.error(`· ${what}`) } : {}),
     onFault: quietly(),
     signal: askedToClose(),
     onProgress: (what) => process.stderr.isTTY && console.error(`· ${what}`),

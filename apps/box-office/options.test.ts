@@ -20,5 +20,31 @@ it('refuses what it does not know, by name', () => {
 })
 
 it('treats an empty REDIS_URL as none', () => {
-  expect(readOptions([], { REDIS_URL: '' }).redisUrl).toBeUndefined()
+  expect(readOptions([], { REDIS_URL: '' }).redis).toBeUndefined()
+})
+
+it('takes any address of REDIS_URL, and a map of announced ones', () => {
+  const REDIS_URL = 'redis+cluster://10.0.0.1:7001,10.0.0.2:7001'
+  expect(readOptions([], { REDIS_URL }).redis).toEqual({ url: REDIS_URL })
+  expect(readOptions([], { REDIS_URL, REDIS_ADDRESS_MAP: 'a:7001=127.0.0.1:7001, b=127.0.0.1' }).redis).toEqual({
+    url: REDIS_URL,
+    addressMap: { 'a:7001': '127.0.0.1:7001', b: '127.0.0.1' },
+  })
+  for (const REDIS_ADDRESS_MAP of ['a', 'a=', '172.30.0.0/24=127.0.0.1'])
+    expect(() => readOptions([], { REDIS_URL, REDIS_ADDRESS_MAP })).toThrow(/REDIS_ADDRESS_MAP: expected/)
+})
+
+it('starts one server, a Cluster or a Sentinel group', () => {
+  expect(readOptions([], {})).toMatchObject({ layout: 'server', storm: false })
+  expect(readOptions(['--cluster'], {}).layout).toBe('cluster')
+  expect(readOptions(['--once', '--sentinel', '--storm'], {})).toMatchObject({ layout: 'sentinel', storm: true })
+})
+
+it('refuses two layouts, a layout beside REDIS_URL, and a storm over what nobody would replace', () => {
+  const env = { REDIS_URL: 'redis://127.0.0.1' }
+  expect(() => readOptions(['--cluster', '--sentinel'], {})).toThrow(/--cluster and --sentinel/)
+  expect(() => readOptions(['--cluster'], env)).toThrow(/REDIS_URL/)
+  expect(() => readOptions(['--sentinel'], env)).toThrow(UsageError)
+  expect(() => readOptions(['--storm'], {})).toThrow(/--cluster or --sentinel/)
+  expect(() => readOptions(['--storm'], env)).toThrow(UsageError)
 })

@@ -2,6 +2,8 @@
 
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { RedisAddress } from './servers/address.ts'
+import type { Layout } from './servers/ground.ts'
 
 export interface Options {
   readonly port: number
@@ -9,7 +11,12 @@ export interface Options {
   readonly crowd: number
   /** Where SQL is kept; undefined is in memory. */
   readonly dataDir: string | undefined
-  readonly redisUrl: string | undefined
+  /** Servers of the user's; undefined is private ones. */
+  readonly redis: RedisAddress | undefined
+  /** Which private ones. */
+  readonly layout: Layout
+  /** Break them meanwhile. */
+  readonly storm: boolean
   readonly once: OnceOptions | undefined
   readonly json: boolean
   readonly help: boolean
@@ -38,10 +45,18 @@ export const HELP = `The box office: a ticket shop on Holdfast.
     --seats N     how many seats, 300 to 2000 (1200)
     --seed N      another crowd (1)
     --processes N buyers in so many processes (1)
+  --cluster       on a private Cluster of 3 primaries and 3 replicas
+  --sentinel      on a private Sentinel group of a primary and 2 replicas
+    --storm       meanwhile kill servers, stop them and fail over, one after the other
   --json          figures of --once as JSON
   --help          this
 
-  REDIS_URL       use this server, in a namespace of our own; else a private one is started
+  REDIS_URL       use this server, Sentinel group, Cluster or shards, in a namespace of our own; else private
+                  servers are started. Forms: redis://host, redis+sentinel://host,host/name,
+                  redis+cluster://host,host, redis+shards://name=host,name=host
+  REDIS_ADDRESS_MAP
+                  where to reach servers that announce another address: announced=reached,announced=reached,
+                  each a host or host:port
 `
 
 /** Thrown for a command line that is not understood: a message for the person, no stack. */
@@ -51,6 +66,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   const values = parse(args)
   const whole = (name: keyof typeof values & string, fallback: number, min: number, max: number) =>
     number(name, values[name] as string | undefined, fallback, min, max)
+  const redis = addressIn(env)
+  const layout = layoutOf(values, redis)
   const once: OnceOptions = {
     buyers: whole('buyers', 2_000, 1, 100_000),
     seats: whole('seats', 1_200, 300, 2_000),
@@ -61,11 +78,43 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     port: whole('port', 4_600, 0, 65_000),
     crowd: values['no-crowd'] ? 0 : whole('crowd', 24, 0, 500),
     dataDir: values.data ?? (values.keep ? resolve(KEPT_IN) : undefined),
-    redisUrl: env.REDIS_URL === '' ? undefined : env.REDIS_URL,
+    redis,
+    layout,
+    storm: stormOn(layout, values.storm ?? false),
     once: values.once ? once : undefined,
     json: values.json ?? false,
     help: values.help ?? false,
   }
+}
+
+/** An environment often has the name without a value. */
+function addressIn(env: NodeJS.ProcessEnv): RedisAddress | undefined {
+  const { REDIS_URL: url, REDIS_ADDRESS_MAP: map } = env
+  if (!url) return undefined
+  if (!map) return { url }
+  const pairs = map.split(',').map((pair) => pair.trim().split('='))
+  if (pairs.some((pair) => pair.length !== 2 || pair.some((side) => !/^[^\s/]+$/.test(side))))
+    throw new UsageError(`REDIS_ADDRESS_MAP: expected announced=reached, separated by commas, received '${map}'`)
+  return { url, addressMap: Object.fromEntries(pairs) }
+}
+
+function layoutOf(
+  { cluster, sentinel }: { readonly cluster?: boolean; readonly sentinel?: boolean },
+  redis: RedisAddress | undefined,
+): Layout {
+  if (cluster && sentinel) throw new UsageError('--cluster and --sentinel: one of them')
+  const layout = cluster ? 'cluster' : sentinel ? 'sentinel' : 'server'
+  if (layout !== 'server' && redis !== undefined)
+    throw new UsageError(
+      `--${layout} starts private servers, and REDIS_URL names others: unset it, or leave out --${layout}`,
+    )
+  return layout
+}
+
+function stormOn(layout: Layout, storm: boolean): boolean {
+  if (storm && layout === 'server')
+    throw new UsageError('--storm breaks private servers where others take over: with --cluster or --sentinel only')
+  return storm
 }
 
 function parse(args: readonly string[]) {
@@ -83,6 +132,9 @@ function parse(args: readonly string[]) {
         seats: { type: 'string' },
         seed: { type: 'string' },
         processes: { type: 'string' },
+        cluster: { type: 'boolean' },
+        sentinel: { type: 'boolean' },
+        storm: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

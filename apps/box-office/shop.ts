@@ -2,9 +2,13 @@
 
 import { setMaxListeners } from 'node:events'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
+import { seededRandom } from './crowd/random.ts'
 import { statusOf } from './figures/status.ts'
 import { type House, type OnFault, openHouse } from './house.ts'
 import { createHub } from './live/hub.ts'
+import type { RedisAddress } from './servers/address.ts'
+import type { Layout } from './servers/ground.ts'
+import { type Storm, startStorm } from './storm/storm.ts'
 import { createApp } from './web/app.tsx'
 import { createHoldings } from './web/holdings.ts'
 import { createSealer } from './web/seal.ts'
@@ -13,8 +17,12 @@ import { listen } from './web/server.ts'
 export interface ShopOptions {
   readonly port: number
   readonly crowd: number
-  readonly redisUrl: string | undefined
+  readonly redis: RedisAddress | undefined
+  /** What is started where no server is given. Default one server. */
+  readonly layout?: Layout
   readonly dataDir: string | undefined
+  /** Told of each fault of a storm; left out, there is none. Only over a group of our own. */
+  readonly onStorm?: (what: string) => void
   readonly onFault: OnFault
 }
 
@@ -24,13 +32,18 @@ export interface OpenShop {
   stop(): Promise<void>
 }
 
-export async function openShop({ port, crowd: size, redisUrl, dataDir, onFault }: ShopOptions): Promise<OpenShop> {
-  const house = await openHouse({ redisUrl, dataDir, onFault })
+/** Long enough between two faults to look at a page that has come through one. */
+const CALM_MS = [4_000, 10_000] as const
+
+export async function openShop(options: ShopOptions): Promise<OpenShop> {
+  const { port, crowd: size, redis, layout = 'server', dataDir, onFault } = options
+  const house = await openHouse({ redis, layout, dataDir, onFault })
   const ending = new AbortController()
   // One for each open stream, as many as the server lets in.
   setMaxListeners(0, ending.signal)
-  const hub = createHub(house.nights, onFault)
+  const hub = createHub({ ...house, onFault })
   let crowd: Crowd | undefined
+  let storm: Storm | undefined
   const status = () =>
     statusOf({
       figures: house.figures,
@@ -54,6 +67,7 @@ export async function openShop({ port, crowd: size, redisUrl, dataDir, onFault }
     const server = await listen(app, port)
     house.settler.start()
     if (size > 0) crowd = startCrowd(size, house, hub, onFault)
+    if (options.onStorm !== undefined) storm = stormOver(house, options.onStorm, onFault)
     return {
       url: server.url,
       house,
@@ -61,6 +75,7 @@ export async function openShop({ port, crowd: size, redisUrl, dataDir, onFault }
         ending.abort()
         await Promise.all([crowd?.stop(), server.stop()])
         await hub.stop()
+        await storm?.abandon()
         await house.close()
       },
     }
@@ -68,4 +83,12 @@ export async function openShop({ port, crowd: size, redisUrl, dataDir, onFault }
     await house.close()
     throw error
   }
+}
+
+function stormOver({ group }: House, say: (what: string) => void, onFault: OnFault): Storm {
+  if (group === undefined) throw new Error('A storm needs a group of servers of our own.')
+  const random = seededRandom(Date.now() % 2 ** 31)
+  const storm = startStorm({ group, aim: () => undefined, calmMs: CALM_MS, random, say })
+  storm.broken.catch((error: unknown) => onFault(error, 'the storm has ended'))
+  return storm
 }

@@ -9,7 +9,7 @@ const STATE_WORDS = { f: '', h: ', on hold', s: ', sold', x: ', not for sale' }
 const RECONNECT_MS = 2000
 
 function startSeatMap(root) {
-  const { event, version, limit } = root.dataset
+  const { event, mark, limit } = root.dataset
   const prices = JSON.parse(root.dataset.prices)
   const { currency } = JSON.parse(root.dataset.money)
   const money = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'narrowSymbol' })
@@ -145,7 +145,7 @@ function startSeatMap(root) {
 
   /* What changes */
 
-  let known = version
+  let known = mark
   let stream
   function listen() {
     stream = new EventSource(`/events/${event}/live?since=${encodeURIComponent(known)}`)

@@ -10,7 +10,7 @@ let redis: Redis
 
 beforeAll(async () => {
   test = await openTestHouse()
-  redis = new Redis(test.house.redisUrl)
+  redis = new Redis(test.house.address.url)
 })
 afterAll(async () => {
   redis.disconnect()
@@ -35,8 +35,8 @@ async function busyNight(): Promise<Night> {
 }
 
 async function broken(night: Night): Promise<string[]> {
-  const { redisUrl, namespace, db } = test.house
-  const { invariants } = await auditNight({ redisUrl, namespace, eventId: night.eventId, plan: night.plan, db })
+  const { address, namespace, db } = test.house
+  const { invariants } = await auditNight({ address, namespace, eventId: night.eventId, plan: night.plan, db })
   return invariants.filter(({ problems }) => problems.length > 0).map(({ name }) => name)
 }
 
@@ -137,7 +137,7 @@ describe('a namespace', () => {
     const others = ['{ns2:seats:1}', '{other:cache:{ns:x}', 'ns:plain', '{nsx:a}']
     for (const key of [...mine, ...others]) await redis.set(key, '1')
     expect((await keysOf(redis, 'ns')).sort()).toEqual([...mine].sort())
-    expect(await removeNamespace(test.house.redisUrl, 'ns')).toBe(mine.length)
+    expect(await removeNamespace(test.house.address, 'ns')).toBe(mine.length)
     expect(await redis.exists(...mine)).toBe(0)
     expect(await redis.exists(...others)).toBe(others.length)
   })

@@ -5,11 +5,12 @@
  *   map = counters = holds = log = SQL, nobody has more than he may, every seat that is sold was paid for once
  */
 
-import { Redis } from 'ioredis'
 import type { Database } from '../database/database.ts'
 import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
 import type { SeatPlan } from '../seating/plan.ts'
+import type { RedisAddress } from '../servers/address.ts'
 import { type RawEvent, readEvent } from './event-keys.ts'
+import { openRaw } from './raw.ts'
 
 export interface Invariant {
   readonly name: string
@@ -23,18 +24,17 @@ export interface Audit {
 }
 
 export interface AuditOptions {
-  readonly redisUrl: string
+  readonly address: RedisAddress
   readonly namespace: string
   readonly eventId: string
   readonly plan: SeatPlan
   readonly db: Database
 }
 
-export async function auditNight({ redisUrl, namespace, eventId, plan, db }: AuditOptions): Promise<Audit> {
-  const redis = new Redis(redisUrl, { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null })
+export async function auditNight({ address, namespace, eventId, plan, db }: AuditOptions): Promise<Audit> {
+  const raw = await openRaw(address)
   try {
-    await redis.connect()
-    const event = await readEvent(redis, namespace, eventId, plan)
+    const event = await readEvent(raw, namespace, eventId, plan)
     const invariants = [
       { name: 'every key has the form that is described', problems: event.problems },
       countersAgree(event),
@@ -48,7 +48,7 @@ export async function auditNight({ redisUrl, namespace, eventId, plan, db }: Aud
     for (const { kind } of event.log) changes[kind] = (changes[kind] ?? 0) + 1
     return { invariants, changes }
   } finally {
-    redis.disconnect()
+    raw.close()
   }
 }
 

@@ -3,8 +3,8 @@
  * form was taken from its description, so that a mistake in its code is not repeated by its reader.
  */
 
-import type { Redis } from 'ioredis'
 import type { SeatPlan } from '../seating/plan.ts'
+import type { RawServers } from './raw.ts'
 
 /** A hold's record: state, moments, cells, customer, payment. */
 export interface RawHold {
@@ -38,8 +38,14 @@ export interface RawEvent {
 const HOLD = 'hold:'
 const CUSTOMER = 'customer:'
 
-export async function readEvent(redis: Redis, namespace: string, eventId: string, plan: SeatPlan): Promise<RawEvent> {
+export async function readEvent(
+  servers: RawServers,
+  namespace: string,
+  eventId: string,
+  plan: SeatPlan,
+): Promise<RawEvent> {
   const tag = `{${namespace}:seats:${eventId}}`
+  const redis = await servers.readerOf(tag)
   const [fields, text, due, entries] = await Promise.all([
     redis.hgetall(tag),
     redis.get(`${tag}:map`),

@@ -3,6 +3,7 @@
  * through, and does what buyers do: changes his mind, forgets, sends a request twice, has no money on the card.
  */
 
+import type { Holdfast } from 'holdfast'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { Figures } from '../figures/figures.ts'
 import type { SeatState } from '../live/map-copy.ts'
@@ -16,6 +17,7 @@ import { chooseSeats } from './demand.ts'
 import type { Random } from './random.ts'
 
 export interface Marketplace {
+  readonly hf: Pick<Holdfast, 'stats'>
   readonly desk: Desk
   readonly catalogue: Catalogue
   readonly figures: Figures
@@ -51,7 +53,7 @@ export type Ending = 'bought' | 'released' | 'forgot' | 'late' | 'declined' | 'r
 type Intent = 'buy' | 'forget' | 'release' | 'late' | 'no-money'
 
 export async function visit(place: Marketplace, night: Night, visitor: Visitor): Promise<Ending> {
-  const { desk, catalogue, figures } = place
+  const { hf, desk, catalogue, figures } = place
   const { random, pace, customer } = visitor
   const think = () => pause(random.between(0, pace.thinkMs), visitor.signal)
   figures.count('buyers')
@@ -82,9 +84,11 @@ export async function visit(place: Marketplace, night: Night, visitor: Visitor):
     if (!random.chance(0.2)) return desk.hold(request)
     figures.count('repeatedHolds')
     if (random.chance(0.5)) {
+      const { repeats } = hf.stats
       const [first, second] = await Promise.all([desk.hold(request), desk.hold(request)])
-      if (first.status !== second.status) figures.count('faults')
-      return first
+      // A server that died may have refused one and never seen the other, which then came later to the next.
+      if (first.status !== second.status && hf.stats.repeats === repeats) figures.count('faults')
+      return first.status === 'held' ? first : second
     }
     await desk.hold(request)
     return desk.hold(request)

@@ -1,5 +1,6 @@
 /** The copies of the maps that somebody looks at, each let go a while after the last viewer has left. */
 
+import type { Holdfast } from 'holdfast'
 import type { Night, Nights } from '../seating/nights.ts'
 import { followMap, type MapCopy } from './map-copy.ts'
 
@@ -26,7 +27,13 @@ interface Followed {
   leaving: NodeJS.Timeout | undefined
 }
 
-export function createHub(nights: Nights, onFault: (error: unknown, what: string) => void): Hub {
+export interface HubOptions {
+  readonly nights: Nights
+  readonly hf: Pick<Holdfast, 'stats'>
+  readonly onFault: (error: unknown, what: string) => void
+}
+
+export function createHub({ nights, hf, onFault }: HubOptions): Hub {
   const followed = new Map<string, Followed>()
   let stopped = false
 
@@ -36,6 +43,7 @@ export function createHub(nights: Nights, onFault: (error: unknown, what: string
       const map = followMap(night.seats, {
         onFault: (error) => onFault(error, `following the map of ${night.eventId}`),
         onGone: () => nights.reopen(night),
+        failovers: () => hf.stats.failovers,
       })
       entry = { map, viewers: 0, leaving: undefined }
       followed.set(night.eventId, entry)

@@ -17,8 +17,8 @@ let tests = 0
 
 beforeAll(async () => {
   server = await startServer()
-  house = await openHouse({ redisUrl: server.url, dataDir: undefined, onFault: () => {} })
-  hub = createHub(house.nights, () => {})
+  house = await openHouse({ redis: { url: server.url }, dataDir: undefined, onFault: () => {} })
+  hub = createHub({ ...house, onFault: () => {} })
 })
 beforeEach(async () => {
   const events = await house.catalogue.upcoming()

@@ -1,5 +1,5 @@
 /**
- * A map as server-sent events. Each frame carries the map's version as its id, so that a browser that
+ * A map as server-sent events. Each frame carries the map's mark as its id, so that a browser that
  * lost its connection says with `Last-Event-ID` how far it was and gets the rest, or the whole.
  *
  *   event: map    data: {"all":true,"seats":{"A-1-1":"s",…}}      free seats are left out of the whole
@@ -22,12 +22,12 @@ export function frameOf(update: Update): string {
   for (const [id, state] of update.seats) {
     if (!update.all || state !== 'free') seats[id] = LETTERS[state]
   }
-  return `id: ${update.version}\nevent: map\ndata: ${JSON.stringify({ all: update.all, seats })}\n\n`
+  return `id: ${update.mark}\nevent: map\ndata: ${JSON.stringify({ all: update.all, seats })}\n\n`
 }
 
 export function mapStream(view: View, lastEventId: string | undefined, ended: AbortSignal): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  let known = lastEventId === undefined ? undefined : Number(lastEventId)
+  let known = lastEventId
   let beatDue = false
   let saidFresh = true
   let left = false
@@ -54,7 +54,7 @@ export function mapStream(view: View, lastEventId: string | undefined, ended: Ab
       if (left || ended.aborted) return undefined
       const update = view.map.since(known)
       if (update !== undefined) {
-        known = update.version
+        known = update.mark
         return frameOf(update)
       }
       if (view.map.fresh() !== saidFresh) {

@@ -48,7 +48,7 @@ export const EventPage = ({ event, night, map, holding }: EventPageProps) => {
         class="chooser"
         data-seat-map
         data-event={event.id}
-        data-version={map.version()}
+        data-mark={map.mark()}
         data-limit={SEATS_PER_CUSTOMER}
         data-prices={JSON.stringify(Object.fromEntries([...night.prices].map(([name, p]) => [name, p.toString()])))}
         data-money={JSON.stringify(moneyHints(event.currency))}

@@ -25,7 +25,7 @@ let nextEvent = 0
 
 describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
   beforeAll(async () => {
-    shop = await openShop({ port: 0, crowd: 0, redisUrl: undefined, dataDir: undefined, onFault: () => {} })
+    shop = await openShop({ port: 0, crowd: 0, redis: undefined, dataDir: undefined, onFault: () => {} })
     browser = await openBrowser()
   })
   afterAll(async () => {

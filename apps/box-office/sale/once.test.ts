@@ -8,7 +8,7 @@ import { printSummary, type Summary } from './summary.ts'
 // A database starts in seconds, on a busy machine in many.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
-const SALE: OnceRun = { buyers: 450, seats: 300, seed: 7, processes: 1, redisUrl: undefined, onFault: () => {} }
+const SALE: OnceRun = { buyers: 450, seats: 300, seed: 7, processes: 1, redis: undefined, onFault: () => {} }
 
 function brokenIn(summary: Summary): string[] {
   return summary.invariants.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`))
@@ -45,6 +45,8 @@ it('prints a tick for every invariant that holds, and names each that does not',
     ...{ ok: false, run: { ...SALE, server: 'a server' }, seats: { free: 0, held: 0, sold: 300 } },
     ...{ holds: 9, orders: 8, seatsSold: 300, refusals: { 'seat taken': 3, paused: 0 }, expiredHolds: 1 },
     ...{ releasedHolds: 1, repeatedRequests: 2, buyersByEnding: { bought: 8 }, cacheHitRatio: 0.5 },
+    ...{ longestWaitMs: 1, traffic: { repeats: 5, redirects: 4, failovers: 2 } },
+    storm: [1, 2, 3].map((n) => ({ name: n < 3 ? 'primary killed' : 'replica stopped', ms: 2_000 })),
     ...{ holdMs: ms, confirmMs: ms, saleMs: 1_000, wholeMs: 2_000, invariants },
   })
   log.mockRestore()
@@ -53,6 +55,8 @@ it('prints a tick for every invariant that holds, and names each that does not',
   expect(text).toContain('✗ map = SQL\n      A-1-1 is sold')
   expect(text).toContain('BROKEN: map = SQL')
   expect(text).not.toContain('paused')
+  expect(text).toContain('3 faults: 2 primary killed, 1 replica stopped')
+  expect(text).toContain('5 repeats, 4 redirects, 2 failovers')
 })
 
 it('ends in the middle when it is told to, and leaves nothing behind', async () => {
@@ -63,7 +67,7 @@ it('ends in the middle when it is told to, and leaves nothing behind', async () 
     const running = runOnce({
       ...SALE,
       buyers: 5_000,
-      redisUrl: server.url,
+      redis: { url: server.url },
       signal: stopping.signal,
       onProgress: (what) => what.includes('buyers') && setTimeout(() => stopping.abort(new Error('told to')), 200),
     })
@@ -96,7 +100,7 @@ it('leaves nothing on a server that is not ours, and touches nothing there', asy
   const redis = new Redis(server.url)
   try {
     await redis.mset('somebody:else', 'is here', '{box-office-x:cache:event:1}', 'not this run')
-    const summary = await runOnce({ ...SALE, buyers: 60, redisUrl: server.url })
+    const summary = await runOnce({ ...SALE, buyers: 60, redis: { url: server.url } })
     expect(summary.ok).toBe(true)
     expect((await redis.keys('*')).sort()).toEqual(['somebody:else', '{box-office-x:cache:event:1}'])
     expect(await redis.config('GET', 'maxmemory')).toEqual(['maxmemory', '0'])

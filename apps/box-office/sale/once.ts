@@ -6,6 +6,8 @@
  *   2  everybody comes at once; who is refused comes back when forgotten seats are free again
  *   3  the last holds run out, and what is unsettled is settled
  *   4  the books are compared
+ *
+ * With `storm`, servers are killed, stopped and replaced from 1 to the end of 2.
  */
 
 import type { Audit, Invariant } from '../audit/audit.ts'
@@ -13,9 +15,14 @@ import { auditNight } from '../audit/audit.ts'
 import { pricesFor } from '../catalogue/prices.ts'
 import type { Ending } from '../crowd/buyer.ts'
 import { pause } from '../crowd/buyer.ts'
+import { seededRandom } from '../crowd/random.ts'
 import { Figures } from '../figures/figures.ts'
+import { allTraffic, trafficOf } from '../figures/traffic.ts'
 import { type House, type OnFault, openHouse } from '../house.ts'
 import { drawPlan } from '../seating/plan.ts'
+import type { RedisAddress } from '../servers/address.ts'
+import type { Layout } from '../servers/ground.ts'
+import { type Storm, startStorm } from '../storm/storm.ts'
 import { type Share, sell } from './selling.ts'
 import { type Counts, type Summary, summaryOf } from './summary.ts'
 import { type BuyerProcess, SALE_TIMEOUT, startBuyers } from './worker.ts'
@@ -26,7 +33,11 @@ export interface OnceRun {
   readonly seed: number
   /** 1: in this process. More: so many processes of buyers, and this one keeps the books. */
   readonly processes: number
-  readonly redisUrl: string | undefined
+  readonly redis: RedisAddress | undefined
+  /** What is started where no server is given. Default one server. */
+  readonly layout?: Layout
+  /** Told of each fault; left out, there is none. Only over a group of our own. */
+  readonly onStorm?: (what: string) => void
   readonly onFault: OnFault
   /** How a process of buyers is started; default as this one was. */
   readonly program?: string
@@ -43,28 +54,40 @@ const VENUE = 'royal-albert-hall'
 const AT_ONCE = 64
 /** Refused buyers come back so often. */
 const ROUNDS = 4
-/** How long the last holds may take to run out. */
+/** How long the last holds may take to run out, and the last payments to settle. */
 const LONGEST_WAIT_MS = 10_000
+/** In a storm everybody takes his time, so that there is a sale for it to break. */
+const STORM_THINK_MS = 150
+const STORM_CALM_MS = [200, 800] as const
 
 export async function runOnce(run: OnceRun): Promise<Summary> {
   const started = performance.now()
   run.onProgress?.('opening the house')
   const house = await openHouse({
-    redisUrl: run.redisUrl,
+    redis: run.redis,
+    ...(run.layout === undefined ? {} : { layout: run.layout }),
     dataDir: undefined,
     onFault: run.onFault,
     timeout: SALE_TIMEOUT,
   })
-  const processes: BuyerProcess[] = []
+  const running: Running = { processes: [], storm: undefined }
   try {
-    return await unless(run.signal, runIn(house, processes, run, started))
+    return await unless(run.signal, runIn(house, running, run, started))
   } finally {
-    for (const buyers of processes) buyers.kill()
+    for (const buyers of running.processes) buyers.kill()
+    await running.storm?.abandon()
     await house.close()
   }
 }
 
-async function runIn(house: House, processes: BuyerProcess[], run: OnceRun, started: number): Promise<Summary> {
+/** What must be ended when the sale ends in the middle. */
+interface Running {
+  readonly processes: BuyerProcess[]
+  storm: Storm | undefined
+}
+
+async function runIn(house: House, running: Running, run: OnceRun, started: number): Promise<Summary> {
+  const { processes } = running
   const say = run.onProgress ?? (() => {})
   const eventId = `opening-night-${run.seed}`
   const plan = await announce(house, eventId, run.seats)
@@ -79,14 +102,22 @@ async function runIn(house: House, processes: BuyerProcess[], run: OnceRun, star
   }
   say(`${plan.seats} seats, ${run.buyers} buyers`)
   const opened = performance.now()
-  const endings = await sellOut(house, processes, run, eventId, say)
+  running.storm = stormOver(house, run, eventId)
+  const selling = sellOut(house, processes, run, eventId, say)
+  const endings = await Promise.race([selling, ...(running.storm === undefined ? [] : [running.storm.broken])])
+  await running.storm?.stop()
   await lastHoldsEnd(house, eventId)
-  await house.settler.run(0)
+  await lastPaymentsSettle(house)
   const closed = performance.now()
 
   const figures = new Figures()
   figures.add(house.figures.dump())
-  for (const buyers of processes.splice(0)) figures.add(await buyers.close())
+  const traffic = [trafficOf(house.hf)]
+  for (const buyers of processes.splice(0)) {
+    const counted = await buyers.close()
+    figures.add(counted.figures)
+    traffic.push(counted.traffic)
+  }
   await run.beforeAudit?.(house, eventId)
   say('comparing the books')
   const { audit, checks, counts } = await compare(house, eventId, figures)
@@ -95,6 +126,8 @@ async function runIn(house: House, processes: BuyerProcess[], run: OnceRun, star
     counts,
     endings,
     figures,
+    traffic: allTraffic(traffic),
+    storm: running.storm?.struck ?? null,
     changes: audit.changes,
     invariants: [...checks, ...audit.invariants],
     saleMs: closed - opened,
@@ -112,6 +145,14 @@ async function unless<T>(signal: AbortSignal | undefined, work: Promise<T>): Pro
     signal.addEventListener('abort', fire, { once: true })
   })
   return Promise.race([work, fired])
+}
+
+function stormOver({ group, namespace }: House, run: OnceRun, eventId: string): Storm | undefined {
+  if (run.onStorm === undefined) return undefined
+  if (group === undefined) throw new Error('A storm needs a group of servers of our own.')
+  // The server that sells this night is the one to hit.
+  const aim = () => `{${namespace}:seats:${eventId}}`
+  return startStorm({ group, aim, calmMs: STORM_CALM_MS, random: seededRandom(run.seed), say: run.onStorm })
 }
 
 /** Puts the night into the catalogue. */
@@ -144,6 +185,7 @@ async function sellOut(
       buyers,
       round,
       atOnce,
+      ...(run.onStorm === undefined ? {} : { thinkMs: STORM_THINK_MS }),
     })
     const parts =
       processes.length === 0
@@ -177,6 +219,16 @@ async function countsOf(house: House, eventId: string): Promise<Counts> {
 async function lastHoldsEnd(house: House, eventId: string): Promise<void> {
   const until = Date.now() + LONGEST_WAIT_MS
   while (Date.now() < until && (await countsOf(house, eventId)).held > 0) await pause(50)
+}
+
+/** Nobody asks any more how his payment ended, so all that was left in the middle is carried to its end. */
+async function lastPaymentsSettle(house: House): Promise<void> {
+  const until = Date.now() + LONGEST_WAIT_MS
+  do {
+    await house.settler.run(0)
+    if ((await house.ledger.pending(0)).length === 0) return
+    await pause(50)
+  } while (Date.now() < until)
 }
 
 async function compare(

@@ -13,6 +13,8 @@ export interface Share {
   /** Their how-manyeth visit: those who were refused come again. */
   readonly round: number
   readonly atOnce: number
+  /** How long each thinks before each step, at the most. Default 12 ms. */
+  readonly thinkMs?: number
 }
 
 /** Nobody thinks long, so that the contest is real; who forgets blocks his seats for a second and a half. */
@@ -29,9 +31,11 @@ export async function sell(trade: Trade, share: Share): Promise<Map<number, Endi
       trade.figures.count('faults')
       console.error(`following the map: ${error instanceof Error ? error.message : error}`)
     },
+    failovers: () => trade.hf.stats.failovers,
   })
   await map.ready()
   const endings = new Map<number, Ending>()
+  const pace: Pace = share.thinkMs === undefined ? PACE : { ...PACE, thinkMs: share.thinkMs }
   const queue = share.buyers[Symbol.iterator]()
 
   async function serve(): Promise<void> {
@@ -42,7 +46,7 @@ export async function sell(trade: Trade, share: Share): Promise<Map<number, Endi
       const determined = share.round >= MIND_MADE_UP
       endings.set(
         buyer,
-        await visit(trade, night as NonNullable<typeof night>, { customer, random, pace: PACE, states, determined }),
+        await visit(trade, night as NonNullable<typeof night>, { customer, random, pace, states, determined }),
       )
     }
   }

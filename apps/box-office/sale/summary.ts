@@ -3,6 +3,8 @@
 import type { Invariant } from '../audit/audit.ts'
 import type { Ending } from '../crowd/buyer.ts'
 import type { Figures, Timed } from '../figures/figures.ts'
+import type { Traffic } from '../figures/traffic.ts'
+import type { Struck } from '../storm/storm.ts'
 
 export interface Counts {
   readonly free: number
@@ -39,6 +41,11 @@ export interface Summary {
   readonly cacheHitRatio: number | null
   readonly holdMs: Percentiles
   readonly confirmMs: Percentiles
+  /** The longest that anybody waited for the answer to a hold or a payment. */
+  readonly longestWaitMs: number
+  readonly traffic: Traffic
+  /** What happened to the servers meanwhile, in order; null: no storm was asked for. */
+  readonly storm: readonly Struck[] | null
   readonly saleMs: number
   readonly wholeMs: number
   readonly invariants: readonly Invariant[]
@@ -49,6 +56,8 @@ export interface SummarySources {
   readonly counts: Counts
   readonly endings: ReadonlyMap<number, Ending>
   readonly figures: Figures
+  readonly traffic: Traffic
+  readonly storm: readonly Struck[] | null
   readonly changes: Readonly<Record<string, number>>
   readonly invariants: readonly Invariant[]
   readonly saleMs: number
@@ -82,6 +91,9 @@ export function summaryOf(sources: SummarySources): Summary {
     cacheHitRatio: figures.cacheHitRatio ?? null,
     holdMs: percentiles(figures, 'hold'),
     confirmMs: percentiles(figures, 'confirm'),
+    longestWaitMs: Math.round(Math.max(figures.timed('hold').max, figures.timed('pay').max)),
+    traffic: sources.traffic,
+    storm: sources.storm,
     saleMs: Math.round(sources.saleMs),
     wholeMs: Math.round(sources.wholeMs),
     invariants,
@@ -119,6 +131,11 @@ export function printSummary(summary: Summary): void {
   line('catalogue from cache', summary.cacheHitRatio === null ? '–' : `${(summary.cacheHitRatio * 100).toFixed(2)} %`)
   line('hold', times(summary.holdMs))
   line('confirm', times(summary.confirmMs))
+  line('longest wait', `${summary.longestWaitMs} ms for the answer to a hold or a payment`)
+  const { repeats, redirects, failovers } = summary.traffic
+  if (summary.storm !== null) line('storm', `${summary.storm.length} faults: ${words(kindsOf(summary.storm))}`)
+  if (summary.storm !== null || repeats + redirects + failovers > 0)
+    line('on the way to Redis', `${repeats} repeats, ${redirects} redirects, ${failovers} failovers`)
   line('the sale took', `${(summary.saleMs / 1_000).toFixed(1)} s, all of it ${(summary.wholeMs / 1_000).toFixed(1)} s`)
   console.log('')
   for (const { name, problems } of summary.invariants) {
@@ -132,6 +149,12 @@ export function printSummary(summary: Summary): void {
       ? '\nEvery invariant holds.\n'
       : `\nBROKEN: ${broken.map((invariant) => invariant.name).join('; ')}\n`,
   )
+}
+
+function kindsOf(struck: readonly Struck[]): Record<string, number> {
+  const kinds: Record<string, number> = {}
+  for (const { name } of struck) kinds[name] = (kinds[name] ?? 0) + 1
+  return kinds
 }
 
 function words(counts: Readonly<Record<string, number>>): string {

@@ -6,7 +6,9 @@ import type { Ending } from '../crowd/buyer.ts'
 import type { Database } from '../database/database.ts'
 import { parentDatabase, serveDatabase } from '../database/ipc.ts'
 import type { FiguresDump } from '../figures/figures.ts'
+import { type Traffic, trafficOf } from '../figures/traffic.ts'
 import { openTrade } from '../house.ts'
+import type { RedisAddress } from '../servers/address.ts'
 import { type Share, sell } from './selling.ts'
 
 /** With this as its only argument, the program is a process of buyers. */
@@ -16,7 +18,7 @@ export const WORKER_ARGUMENT = '--buyers-of-parent'
 export const SALE_TIMEOUT = '10s'
 
 type Order =
-  | { readonly kind: 'open'; readonly redisUrl: string; readonly namespace: string }
+  | { readonly kind: 'open'; readonly address: RedisAddress; readonly namespace: string }
   | ShareOrder
   | { readonly kind: 'close' }
 interface ShareOrder {
@@ -26,14 +28,20 @@ interface ShareOrder {
 type Report =
   | { readonly kind: 'ready' }
   | { readonly kind: 'sold'; readonly endings: ReadonlyMap<number, Ending> }
-  | { readonly kind: 'figures'; readonly figures: FiguresDump }
+  | ({ readonly kind: 'figures' } & Counted)
   | { readonly kind: 'failed'; readonly message: string }
+
+/** What a process counted. */
+export interface Counted {
+  readonly figures: FiguresDump
+  readonly traffic: Traffic
+}
 
 export interface BuyerProcess {
   readonly pid: number | undefined
   sell(share: Share): Promise<ReadonlyMap<number, Ending>>
   /** Ends it; answers what it counted. */
-  close(): Promise<FiguresDump>
+  close(): Promise<Counted>
   kill(): void
 }
 
@@ -41,13 +49,13 @@ export interface BuyerProcessOptions {
   /** The program itself: what this process was started with. */
   readonly program: string
   readonly execArgv?: readonly string[]
-  readonly redisUrl: string
+  readonly address: RedisAddress
   readonly namespace: string
   readonly db: Database
 }
 
 export async function startBuyers(options: BuyerProcessOptions): Promise<BuyerProcess> {
-  const { program, execArgv, redisUrl, namespace, db } = options
+  const { program, execArgv, address, namespace, db } = options
   const child = fork(program, [WORKER_ARGUMENT], {
     serialization: 'advanced',
     ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
@@ -64,7 +72,7 @@ export async function startBuyers(options: BuyerProcessOptions): Promise<BuyerPr
   }
 
   try {
-    await ask({ kind: 'open', redisUrl, namespace }, 'ready')
+    await ask({ kind: 'open', address, namespace }, 'ready')
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -73,9 +81,9 @@ export async function startBuyers(options: BuyerProcessOptions): Promise<BuyerPr
     pid: child.pid,
     sell: async (share) => (await ask({ kind: 'sell', share }, 'sold')).endings,
     async close() {
-      const { figures } = await ask({ kind: 'close' }, 'figures')
+      const { figures, traffic } = await ask({ kind: 'close' }, 'figures')
       child.disconnect()
-      return figures
+      return { figures, traffic }
     },
     kill: () => child.kill('SIGKILL'),
   }
@@ -111,8 +119,9 @@ export async function runWorker(): Promise<void> {
   const orders = new Promise<Extract<Order, { kind: 'open' }>>((resolve) => {
     process.once('message', (order: Order) => resolve(order as Extract<Order, { kind: 'open' }>))
   })
-  const { redisUrl, namespace } = await orders
-  const hf = await connect(redisUrl, { namespace, timeout: SALE_TIMEOUT })
+  const { address, namespace } = await orders
+  const { url, ...map } = address
+  const hf = await connect(url, { namespace, timeout: SALE_TIMEOUT, ...map })
   const trade = openTrade({
     hf,
     db,
@@ -123,7 +132,7 @@ export async function runWorker(): Promise<void> {
       if (order.kind === 'sell') report({ kind: 'sold', endings: await sell(trade, order.share) })
       if (order.kind === 'close') {
         await hf.close()
-        report({ kind: 'figures', figures: trade.figures.dump() })
+        report({ kind: 'figures', figures: trade.figures.dump(), traffic: trafficOf(hf) })
       }
     } catch (error) {
       report({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) })

@@ -8,7 +8,7 @@ let eventId: string
 const faults: unknown[] = []
 
 beforeAll(async () => {
-  shop = await openShop({ port: 0, crowd: 0, redisUrl: undefined, dataDir: undefined, onFault: (e) => faults.push(e) })
+  shop = await openShop({ port: 0, crowd: 0, redis: undefined, dataDir: undefined, onFault: (e) => faults.push(e) })
   eventId = (await shop.house.catalogue.upcoming())[0]?.id as string
 })
 afterAll(() => shop.stop())

@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 it('opens again with the orders, the seats and the customers that it had', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'box-office-'))
-  const open = () => openShop({ port: 0, crowd: 0, redisUrl: undefined, dataDir, onFault: () => {} })
+  const open = () => openShop({ port: 0, crowd: 0, redis: undefined, dataDir, onFault: () => {} })
   try {
     const first = await open()
     const [event] = await first.house.catalogue.upcoming()
