@@ -91,7 +91,7 @@ export class Redis {
         this.#connections++
       },
       refused: (fault) => {
-        this.#onRefused(address, fault)
+        this.#onRefused(address, fault, wish.needs)
         wish.refused?.(fault)
       },
     })
@@ -113,9 +113,9 @@ export class Redis {
   }
 
   // A wrong password or an unfit server does not get better by waiting.
-  #onRefused(address: string, fault: ReplyFault | LinkFault): void {
+  #onRefused(address: string, fault: ReplyFault | LinkFault, needs = '+select'): void {
     if (isRefusal(fault)) this.#refuse(linkError('connect', address, fault, false))
-    else if (fault instanceof ReplyFault && isLasting(fault)) this.#refuse(replyError('connect', fault, '+select'))
+    else if (fault instanceof ReplyFault && isLasting(fault)) this.#refuse(replyError('connect', fault, needs))
   }
 
   /** Connects, or rejects within the timeout: no answer, wrong password, or a server that cannot be used. */

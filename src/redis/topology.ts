@@ -13,6 +13,8 @@ export interface NodeWish {
   /** It holds no data, but knows who does. */
   readonly sentinel?: true
   prepare?(wire: Wire): Promise<void>
+  /** What `prepare` must be allowed to do, as an ACL rule. */
+  readonly needs?: string
   /** An attempt to connect failed. */
   refused?(fault: Fault): void
 }

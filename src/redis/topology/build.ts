@@ -3,6 +3,7 @@ import { type Address, showAddress } from '../address.ts'
 import type { Calls } from '../calls.ts'
 import type { ConnectionSettings } from '../connection.ts'
 import { openIoredisWire } from '../ioredis.ts'
+import { Keyspace } from '../keyspace.ts'
 import type { Node } from '../node.ts'
 import type { Settings } from '../settings.ts'
 import { Subscriber } from '../subscriber.ts'
@@ -39,8 +40,6 @@ export function buildTopology(
     case 'cluster':
       return new ClusterTopology(ground, place.seeds, mapAddress)
     case 'shards':
-      return new ShardsTopology(
-        place.shards.map(({ name, host, port }) => ({ name, node: makeNode(mapAddress(host, port)) })),
-      )
+      return new ShardsTopology(ground, place.shards, mapAddress, new Keyspace(settings.namespace))
   }
 }

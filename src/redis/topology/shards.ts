@@ -1,60 +1,120 @@
+import { monotonicMs } from '../../base/clock.ts'
+import { ConnectionError, type HoldfastError } from '../../base/errors.ts'
+import { type MapAddress, showAddress } from '../address.ts'
 import type { Call, Place } from '../call.ts'
-import type { Key } from '../keyspace.ts'
+import type { Key, Keyspace } from '../keyspace.ts'
 import type { Node } from '../node.ts'
-import { Rendezvous } from '../rendezvous.ts'
+import { scanKeys } from '../scan.ts'
 import { readInfo } from '../server.ts'
-import type { Topology, TopologyListener } from '../topology.ts'
+import { keysOfCall } from '../shards/call-keys.ts'
+import { Directory } from '../shards/directory.ts'
+import { firstLayout, Placement } from '../shards/layout.ts'
+import { Pulls } from '../shards/pulls.ts'
+import type { Ground, Topology, TopologyListener } from '../topology.ts'
+import type { ShardAddress } from '../url.ts'
 
-export interface Shard {
-  readonly name: string
-  readonly node: Node
-}
+/** After a change of the list, calls may still come whose keys were put together by the list before. */
+const CAREFUL_MS = 60_000
 
 /**
  * Independent servers, each with its share of the keys by its name. A shard that is away makes errors for its keys and for no others;
  * its keys are never looked for elsewhere, where they would appear to be empty.
+ *
+ * Which shards there are, their own records say (`shards/directory.ts`); how keys move when that changes, `shards/layout.ts`
+ * and `shards/pull.ts`.
  */
 export class ShardsTopology implements Topology {
   readonly address: string
   readonly failovers = 0
-  readonly canMove = false
-  readonly #shards: readonly Shard[]
-  readonly #nodes: readonly Node[]
-  readonly #places: Rendezvous
+  readonly canMove = true
+  readonly #ground: Ground
+  readonly #directory: Directory
+  readonly #pulls: Pulls
+  /** What keys are put together by until the list is known. */
+  readonly #guess: Placement
+  readonly #listeners: TopologyListener[] = []
+  readonly #openedMs = monotonicMs()
+  #carefulUntilMs = 0
+  /** Some call waits for the proof that its shard is still the right one. */
+  #isWaited = false
   #turn = 0
 
-  constructor(shards: readonly Shard[]) {
-    this.#shards = shards
-    this.#nodes = shards.map(({ node }) => node)
-    this.#places = new Rendezvous(shards.map(({ name }) => name))
-    this.address = shards.map(({ name, node }) => (name === node.address ? name : `${name}=${node.address}`)).join(',')
+  constructor(ground: Ground, shards: readonly ShardAddress[], mapAddress: MapAddress, keyspace: Keyspace) {
+    const given = shards.map(({ name, ...address }) => ({ name, address: showAddress(address) }))
+    this.#ground = ground
+    this.#guess = new Placement(firstLayout(given, 0))
+    const onList = (before: Placement | undefined, after: Placement) => this.#onList(before, after)
+    const onProof = () => this.#isWaited && ground.calls.release()
+    this.#directory = new Directory(ground, given, mapAddress, keyspace, onList, onProof)
+    this.#pulls = new Pulls(ground.calls, this.#directory)
+    this.address = given.map(({ name, address }) => (name === address ? name : `${name}=${address}`)).join(',')
   }
 
   open(): void {
-    for (const node of this.#nodes) node.open()
+    this.#directory.open()
   }
 
   /** One shard that answers is enough: the others make errors for their own keys alone. */
   async ready(): Promise<void> {
     this.open()
     const ping = { operation: 'connect', repeat: true, needs: '+ping' }
-    await Promise.any(this.#nodes.map((node) => node.call('PING', [], ping))).catch((error: AggregateError) => {
-      throw error.errors[0]
-    })
+    await Promise.any(this.#directory.shards.map(({ node }) => node.call('PING', [], ping))).catch(
+      (error: AggregateError) => {
+        throw error.errors[0]
+      },
+    )
+    // The list is known a moment later, unless shards are away that would have to be asked for it.
+    const untilMs = this.#openedMs + this.#ground.calls.timeoutMs
+    while (this.#directory.placement === undefined && !this.#directory.isAsked && monotonicMs() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
+  /** A call that has no place now is attempted again when the list, its proof or its keys have come. */
   placeOf(call: Call): Place | undefined {
-    return call.key === undefined ? this.#anyNode() : this.nodeOf(call.key)
+    const { placement } = this.#directory
+    const { key } = call
+    if (placement === undefined) return undefined
+    if (key === undefined) return this.#anyNode()
+    if (this.#carefulUntilMs > 0 && !this.#isFree(call, key, placement)) return undefined
+    return this.#provenNode(placement.user(key))
+  }
+
+  /**
+   * The shard's server, if it is certain that the key still belongs there. Without a connection the call waits at the node, and the next
+   * connection begins with reading the record.
+   */
+  #provenNode(name: string): Node | undefined {
+    const shard = this.#directory.shard(name)
+    if (shard === undefined || shard.isTrusted(monotonicMs()) || !shard.node.ready) return shard?.node
+    this.#isWaited = true
+    return undefined
+  }
+
+  /** While the list changes, and a while afterwards: false for a call that has to wait, for its keys to be free or to be brought. */
+  #isFree(call: Call, key: Key, placement: Placement): boolean {
+    const { phase } = placement.layout
+    if (phase === 'stable' && monotonicMs() > this.#carefulUntilMs) this.#carefulUntilMs = 0
+    const group = placement.group(key)
+    const names = keysOfCall(call, this.#directory.keys)
+    if (names.some((name) => placement.group(name) !== group)) {
+      setImmediate(() => this.#ground.calls.fail(call, apartError(call)))
+      return false
+    }
+    if (!placement.isAffected(key) || placement.isLost(placement.now(key))) return true
+    if (phase === 'pulling') return this.#pulls.areHere(call, names)
+    return phase !== 'stopped'
   }
 
   #anyNode(): Node | undefined {
-    const ready = this.#nodes.filter((node) => node.ready)
-    const from = ready.length > 0 ? ready : this.#nodes
-    return from[this.#turn++ % from.length]
+    const { shards } = this.#directory
+    const ready = shards.filter(({ node }) => node.ready)
+    const from = ready.length > 0 ? ready : shards
+    return from[this.#turn++ % from.length]?.node
   }
 
-  blindness() {
-    return { forMs: 0, fault: undefined }
+  blindness(nowMs: number) {
+    const { placement, fault } = this.#directory
+    return placement === undefined ? { forMs: nowMs - this.#openedMs, fault } : { forMs: 0, fault: undefined }
   }
 
   redirect(): boolean {
@@ -64,38 +124,89 @@ export class ShardsTopology implements Topology {
   troubled(): void {}
 
   nodeOf(key: Key): Node | undefined {
-    return this.#nodes[this.#places.placeOf(key)]
+    const placement = this.#directory.placement ?? this.#guess
+    return this.#directory.shard(placement.user(key))?.node
   }
 
   primaries(): readonly Node[] {
-    return this.#nodes
+    return this.#directory.shards.map(({ node }) => node)
   }
 
   /** A message is heard where it was published: near its key, or, when that may be any, on each of them. */
   stations(key: Key | undefined): readonly Node[] {
-    const node = key === undefined ? undefined : this.nodeOf(key)
-    return node === undefined ? this.#nodes : [node]
+    if (key === undefined) return this.primaries()
+    const placement = this.#directory.placement ?? this.#guess
+    const names = new Set([placement.now(key), placement.next(key)])
+    return [...names].map((name) => this.#directory.shard(name)?.node).filter((node) => node !== undefined)
   }
 
   groupOf(key: Key): number {
-    return this.#places.placeOf(key)
+    return (this.#directory.placement ?? this.#guess).group(key)
   }
 
-  isSettled(): boolean {
-    return true
+  isSettled(key: Key): boolean {
+    const { placement } = this.#directory
+    if (placement === undefined) return false
+    const { phase } = placement.layout
+    return phase === 'stable' || phase === 'announced' || !placement.isAffected(key)
   }
 
   async replicaCount(node: Node): Promise<number> {
     return Number((await readInfo(node, 'replication')).get('connected_slaves') ?? 0)
   }
 
+  /** Asks every shard. While keys move, those that are on their way are brought to their new place, where who looks for keys finds them. */
   async confirm(): Promise<string> {
-    return this.#shards.map(({ name }) => name).join(',')
+    let version: number | undefined
+    do {
+      version = this.#directory.placement?.layout.version
+      await Promise.all(this.#directory.shards.map((shard) => this.#directory.read(shard, CONFIRM)))
+    } while (this.#directory.placement?.layout.version !== version)
+    const { placement } = this.#directory
+    if (placement === undefined || placement.layout.phase !== 'pulling') return String(version)
+    await this.#land(placement)
+    return `${version} moving ${this.#turn++}`
   }
 
-  onChange(_listener: TopologyListener): void {}
+  async #land(placement: Placement): Promise<void> {
+    const { keys } = this.#directory
+    const { version, shards } = placement.layout
+    for (const { name } of shards) {
+      const shard = placement.isLost(name) ? undefined : this.#directory.shard(name)
+      if (shard === undefined) continue
+      for await (const parked of scanKeys(shard.node, keys.parkedIn(version), 'shards.confirm'))
+        await this.#pulls.bring(
+          parked.map((one) => keys.keyOf(one, version)),
+          this.#ground.calls.timeoutMs,
+        )
+    }
+  }
+
+  #onList(before: Placement | undefined, after: Placement): void {
+    const isSameList = before === undefined && after.layout.phase === 'stable'
+    if (!isSameList) this.#carefulUntilMs = monotonicMs() + CAREFUL_MS
+    const old = before ?? this.#guess
+    if (old.layout.version !== after.layout.version || before === undefined) {
+      const isOnlyNews = after.layout.phase === 'announced' && old.layout.phase === 'stable'
+      const isMoved = (key: string) =>
+        !isOnlyNews && (after.isAffected(key) || old.isAffected(key) || old.now(key) !== after.now(key))
+      for (const listener of this.#listeners) listener(isMoved)
+    }
+    this.#isWaited = false
+    this.#ground.calls.release()
+  }
+
+  onChange(listener: TopologyListener): void {
+    this.#listeners.push(listener)
+  }
 
   close(): void {
-    for (const node of this.#nodes) node.close()
+    this.#directory.close()
   }
+}
+
+const CONFIRM = { operation: 'shards.confirm', repeat: true, needs: '+hmget' } as const
+function apartError({ options, everSent }: Call): HoldfastError {
+  const why = 'its keys were of one shard when it was made, and the list of shards has changed; make it again'
+  return new ConnectionError('CONNECTION_LOST', options.operation, why, { sent: everSent })
 }
