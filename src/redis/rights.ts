@@ -1,5 +1,6 @@
 import type { CallOptions } from './call.ts'
 import type { Key } from './keyspace.ts'
+import type { PlaceSettings } from './url.ts'
 import type { Arg, Reply } from './wire.ts'
 
 /** What one room needs of the server's user: the manifest of least privilege. */
@@ -18,6 +19,50 @@ export function aclRule(rights: Rights): string {
   const channels = rights.channels.map((pattern) => `&${pattern}`)
   const commands = rights.commands.map((command) => `+${command.toLowerCase().replace(' ', '|')}`)
   return [...keys, ...channels, ...commands].join(' ')
+}
+
+/**
+ * Any connection to a server that holds data. AUTH and HELLO need no right. PING: the first call of `connect`, and the beat of a
+ * connection that listens. TIME: how far our clock is off; without it our own is believed. SETNAME: without it a connection has no
+ * name. INFO: the eviction policy, how many replicas there are.
+ */
+const ANY_CONNECTION = ['PING', 'TIME', 'INFO', 'CLIENT|SETNAME'] as const
+
+/**
+ * What the connections themselves need of the servers' user, beside the rights of each room: by where keys live. A database other than
+ * 0 needs SELECT too.
+ */
+export const CONNECTION_RIGHTS: Readonly<Record<PlaceSettings['kind'], Rights>> = {
+  single: { commands: ANY_CONNECTION, keys: [], channels: [] },
+  sentinel: { commands: ANY_CONNECTION, keys: [], channels: [] },
+  // SLOTS: where keys live. NODES: whether any of them moves. ASKING: for those that do. READONLY: reads from replicas.
+  cluster: {
+    commands: [...ANY_CONNECTION, 'CLUSTER|SLOTS', 'CLUSTER|NODES', 'ASKING', 'READONLY'],
+    keys: [],
+    channels: [],
+  },
+  shards: { commands: ANY_CONNECTION, keys: [], channels: [] },
+}
+
+/** What is needed of the Sentinels' own user: to ask who the primary is, and to hear of another one. */
+export const SENTINEL_RIGHTS: Rights = {
+  commands: [
+    ...['PING', 'CLIENT|SETNAME', 'SUBSCRIBE'],
+    ...['SENTINEL|MASTER', 'SENTINEL|GET-MASTER-ADDR-BY-NAME', 'SENTINEL|REPLICAS', 'SENTINEL|SENTINELS'],
+  ],
+  keys: [],
+  channels: [
+    '+switch-master',
+    '+failover-state-send-slaveof-noone',
+    '+promoted-slave',
+    '-failover-abort-slave-timeout',
+  ],
+}
+
+/** Several manifests as one: what a user needs who does all of it. */
+export function joinRights(...all: readonly Rights[]): Rights {
+  const join = (pick: (rights: Rights) => readonly string[]) => [...new Set(all.flatMap(pick))]
+  return { commands: join((one) => one.commands), keys: join((one) => one.keys), channels: join((one) => one.channels) }
 }
 
 // acl_check_cmd (Redis 7.0, Valkey 7.2) answers for the calling user without any right to read ACLs.
