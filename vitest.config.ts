@@ -1,7 +1,11 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+import { nameOf, VARIANTS } from './test/contract/variants.ts'
 
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+/** What holds on every topology: run on each, and on each as a user who may do no more than is needed. */
+const CONTRACT = 'test/contract/*.test.ts'
 
 export default defineConfig({
   resolve: {
@@ -12,20 +16,38 @@ export default defineConfig({
     ],
   },
   test: {
-    include: [
-      'src/**/*.test.ts',
-      'apps/**/*.test.ts',
-      'test/**/*.test.ts',
-      'examples/**/*.test.ts',
-      'scripts/**/*.test.ts',
-    ],
     testTimeout: 30_000,
     // Real kills and freezes on a shared machine: there, a test that failed once is asked once more, and the report says so.
     retry: process.env.CI ? 1 : 0,
     hookTimeout: 60_000,
-    // Two cores: two files at a time, each with servers of its own.
+    // Two cores: two files at a time.
     maxWorkers: 2,
     pool: 'forks',
     reporters: ['default'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'house',
+          include: [
+            'src/**/*.test.ts',
+            'apps/**/*.test.ts',
+            'test/**/*.test.ts',
+            'examples/**/*.test.ts',
+            'scripts/**/*.test.ts',
+          ],
+          exclude: [...configDefaults.exclude, CONTRACT],
+        },
+      },
+      ...VARIANTS.map((variant) => ({
+        extends: true as const,
+        test: {
+          name: nameOf(variant),
+          include: [CONTRACT],
+          globalSetup: ['test/contract/setup.ts'],
+          provide: { variant },
+        },
+      })),
+    ],
   },
 })

@@ -1,18 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { connect, type Holdfast } from 'holdfast'
-import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Holdfast } from 'holdfast'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { Place } from './place.ts'
 
-let server: TestServer
+const place = new Place({ caches: ['p', 'sure', 'maybe', 'none'] })
 let hf: Holdfast
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(() => server?.stop())
 beforeEach(async () => {
-  hf = await connect(server.url, { namespace: testNamespace('calls') })
+  hf = await place.connect()
 })
-afterEach(() => hf.close())
 
 const gone = () => AbortSignal.abort(new Error('gone'))
 
@@ -73,7 +68,7 @@ describe('a call of the cache', () => {
   })
 
   it('is refused once the instance is closed, and no new cache is handed out', async () => {
-    const other = await connect(server.url)
+    const other = await place.connect()
     const cache = other.cache<number>('p', { ttl: '1m', load: () => 1 })
     await other.close()
     await expect(cache.get('1')).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })

@@ -1,25 +1,19 @@
-import { type CacheOptions, connect, type Holdfast } from 'holdfast'
-import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CacheOptions, Holdfast } from 'holdfast'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { deferred, gate } from './cache-deferred.ts'
+import { Place } from './place.ts'
 
-let server: TestServer
-let namespace: string
+const NAMES = ['it', 'one', 'many', 'orders', 'products', 'stale process', 'stale fleet', 'n', 'fleet']
+const place = new Place({ caches: NAMES })
 let hf: Holdfast
 
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(() => server.stop())
 beforeEach(async () => {
-  namespace = testNamespace('cache')
-  hf = await connect(server.url, { namespace })
+  hf = await place.connect()
 })
-afterEach(() => hf.close())
 
 const make = <T = unknown>(options: Partial<CacheOptions<T>> = {}) =>
   hf.cache<T>('it', { ttl: '1m', ...options } as CacheOptions<T>)
-const entryKey = (id: string) => `{${namespace}:cache:it:${id}}`
+const entryKey = (id: string) => `{${place.namespace}:cache:it:${id}}`
 
 describe('get', () => {
   it('loads once for all who ask while it loads, and answers from Redis after', async () => {
@@ -107,7 +101,7 @@ describe('getMany', () => {
       ['a', undefined],
       ['b', null],
     ])
-    expect(await server.command('KEYS', `*${namespace}*`)).toEqual([entryKey('b')])
+    expect(await place.keys(`*${place.namespace}:cache:*`)).toEqual([entryKey('b')])
   })
 
   it.each([
@@ -132,6 +126,8 @@ describe('getMany', () => {
     const got = cache.get('a', slow.load)
     await slow.began
     const many = cache.getMany(['a', 'b'], (ids) => ids.map((id) => `many ${id}`))
+    // It has looked, on every server.
+    await vi.waitFor(() => expect(cache.stats.misses).toBe(3))
     slow.answer('one')
     expect(await got).toBe('one')
     expect([...(await many).values()]).toEqual(['one', 'many b'])
@@ -164,7 +160,7 @@ describe('getMany', () => {
     const load = vi.fn()
     expect((await cache.getMany(ids, load)).size).toBe(1_000)
     expect(load).not.toHaveBeenCalled()
-    expect(await server.command('DBSIZE')).toBeGreaterThanOrEqual(1_000)
+    expect(await place.keys(`{${place.namespace}:cache:it:*`)).toHaveLength(1_000)
   })
 })
 
@@ -196,18 +192,21 @@ describe('the bound on loads', () => {
     const load = (id: string) => ({ queued: 1, 'also queued': 2, p: 3 })[id] as number
     const orders = hf.cache<number>('orders', { ttl: '1m', load, loader: { concurrency: 1 } })
     const products = hf.cache<number>('products', { ttl: '1m', load, loader: { concurrency: 1 } })
-    const go = deferred()
+    const [go, first, second] = [deferred(), deferred(), deferred()]
     const outer = orders.get('outer', async () => {
+      first.resolve()
       await go.promise
       return (await orders.get('queued')) + (await products.get('p'))
     })
     const other = products.get('holds', async () => {
+      second.resolve()
       await go.promise
       return orders.get('also queued')
     })
+    await Promise.all([first.promise, second.promise])
     const queued = [orders.get('queued'), orders.get('also queued'), products.get('p')]
     // All of them have their leases and wait for their turn.
-    await vi.waitFor(async () => expect(await server.command<string[]>('KEYS', `lease:*${namespace}*`)).toHaveLength(5))
+    await vi.waitFor(async () => expect(await place.keys(`lease:*${place.namespace}*`)).toHaveLength(5))
     await new Promise(setImmediate)
     go.resolve()
     expect(await Promise.all([outer, other, ...queued])).toEqual([4, 2, 1, 2, 3])
@@ -246,7 +245,7 @@ describe('expiry', () => {
     const lives: number[] = []
     for (let i = 0; i < 100; i++) {
       await cache.set(`k${i}`, i)
-      lives.push(await server.command<number>('PTTL', entryKey(`k${i}`)))
+      lives.push(await place.command<number>('PTTL', entryKey(`k${i}`)))
     }
     expect(Math.min(...lives)).toBeGreaterThan(79_000)
     expect(Math.max(...lives)).toBeLessThanOrEqual(100_000)
@@ -275,7 +274,7 @@ describe('set with write: through', () => {
     await expect(cache.set('k', 'v')).rejects.toBe(error)
     expect(persist).toHaveBeenCalledTimes(2)
     expect(await cache.peek('k')).toBeUndefined()
-    expect(await server.command('KEYS', `*${namespace}*`)).toEqual([])
+    expect(await place.keys(`*${place.namespace}:cache:*`)).toEqual([])
   })
 
   it.each(['before', 'after'] as const)(
@@ -292,7 +291,7 @@ describe('set with write: through', () => {
         }
         database.set(id, value)
       }
-      const other = await connect(server.url, { namespace })
+      const other = await place.connect()
       const options = { ttl: '1m', write: { mode: 'through', persist } } as const
       const [a, b] = [hf.cache<string>('it', options), other.cache<string>('it', options)]
       await a.set('k', 'old')
@@ -303,7 +302,6 @@ describe('set with write: through', () => {
       await slow
       expect([undefined, database.get('k')]).toContain(await b.peek('k'))
       expect(await b.get('k', (id) => database.get(id) as string)).toBe(database.get('k'))
-      await other.close()
     },
   )
 
@@ -343,7 +341,7 @@ describe('close', () => {
   it('ends gets whose loads are at work, tells their loaders, and refuses later calls', {
     timeout: 5_000,
   }, async () => {
-    const own = await connect(server.url, { namespace })
+    const own = await place.connect()
     const cache = own.cache<string>('fleet', { ttl: '1m', stampede: 'fleet' })
     const told = deferred()
     const began = deferred()
