@@ -21,6 +21,7 @@ import {
   type GroupOptions,
   groundOf,
   isAwake,
+  memberOptions,
   replicationDirectives,
   startAll,
   stopAll,
@@ -120,7 +121,7 @@ export class TestCluster {
     const members = this.#primaries * (1 + replicas)
     const nodes = Array.from({ length: members + spares }, (_, i) => {
       const hostname = announces ? `node-${i + 1}.${domain}` : ''
-      const server = this.#node(nodeTimeoutMs, hostname)
+      const server = this.#node(i, nodeTimeoutMs, hostname)
       if (announces) this.#hostnames.set(server, hostname)
       return server
     })
@@ -226,9 +227,9 @@ export class TestCluster {
     return [...this.nodes, ...this.spares]
   }
 
-  #node(nodeTimeoutMs: number, hostname: string): TestServer {
+  #node(number: number, nodeTimeoutMs: number, hostname: string): TestServer {
     const ground = this.#ground
-    return new TestServer(ground.server, {
+    return new TestServer(memberOptions(ground, number), {
       operation: 'startCluster',
       hasBus: true,
       ownPassword: ground.ownPassword,

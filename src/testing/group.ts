@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { checkBoolean } from '../base/check.ts'
+import { checkBoolean, checkInteger } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Directive } from './config.ts'
@@ -16,27 +16,32 @@ export interface GroupOptions {
   readonly users?: Readonly<Record<string, string>>
   /** Any setting of redis.conf, on every server: `{ maxmemory: '10mb' }`. */
   readonly config?: Readonly<Record<string, string | number>>
+  /** Port of the first server on 127.0.0.1; each other has the next. Default free ones. */
+  readonly port?: number
   /** The program: a name on the PATH, or a path. Default `redis-server`, then `valkey-server`. */
   readonly binary?: string
   /** How long the start, `settled()` and `failover()` may take. Default 20 s. */
   readonly timeout?: Duration
 }
 
-export const GROUP_OPTIONS = ['appendOnly', 'password', 'users', 'config', 'binary', 'timeout'] as const
+export const GROUP_OPTIONS = ['appendOnly', 'password', 'users', 'config', 'port', 'binary', 'timeout'] as const
 
 /** What members of one group have in common, from its options. */
 export interface Ground {
   readonly timeoutMs: number
   /** For each server that holds data. */
   readonly server: ServerOptions
+  /** Port of the first server; undefined where each takes a free one. */
+  readonly firstPort: number | undefined
   /** Password of `OWN_USER`; undefined where everybody may come in. */
   readonly ownPassword: string | undefined
 }
 
 export function groundOf(options: GroupOptions): Ground {
-  const { appendOnly = true, password, users, config, binary, timeout = '20s' } = options
+  const { appendOnly = true, password, users, config, port, binary, timeout = '20s' } = options
   return {
     timeoutMs: toMs(timeout, 'timeout'),
+    firstPort: port === undefined ? undefined : checkInteger('port', port, 1, 65_535),
     server: {
       appendOnly: checkBoolean('appendOnly', appendOnly),
       timeout,
@@ -44,6 +49,11 @@ export function groundOf(options: GroupOptions): Ground {
     },
     ownPassword: password === undefined && users === undefined ? undefined : newPassword(),
   }
+}
+
+/** The options of the server with this number, 0 for the first. */
+export function memberOptions({ server, firstPort }: Ground, number: number): ServerOptions {
+  return firstPort === undefined ? server : { ...server, port: firstPort + number }
 }
 
 /** Of no character that a config file or a server that rewrites it could take amiss. */

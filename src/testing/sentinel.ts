@@ -9,6 +9,7 @@ import {
   type GroupOptions,
   groundOf,
   isAwake,
+  memberOptions,
   newPassword,
   replicationDirectives,
   startAll,
@@ -91,7 +92,7 @@ export class TestSentinel {
     this.primaryName = checkPrimaryName(options.primaryName ?? 'primary')
     this.#options = options
     this.#ground = groundOf(options)
-    this.servers = Array.from({ length: 1 + replicas }, (_, i) => this.#server(i > 0))
+    this.servers = Array.from({ length: 1 + replicas }, (_, i) => this.#server(i))
     this.sentinels = this.#watchers(sentinels, downAfterMs)
   }
 
@@ -173,23 +174,23 @@ export class TestSentinel {
     return this.stop()
   }
 
-  #server(replicates: boolean): TestServer {
+  #server(number: number): TestServer {
     const ground = this.#ground
-    return new TestServer(ground.server, {
+    return new TestServer(memberOptions(ground, number), {
       operation: 'startSentinel',
       // Sentinels have a server write down whom it replicates: else it would come back as what it once was.
       rewritesConfig: true,
       ownPassword: ground.ownPassword,
       directives: (): Directive[] => [
         ...replicationDirectives(ground),
-        ...(replicates ? [['replicaof', '127.0.0.1', this.servers[0]?.port ?? 0]] : []),
+        ...(number > 0 ? [['replicaof', '127.0.0.1', this.servers[0]?.port ?? 0]] : []),
       ],
     })
   }
 
   #watchers(count: number, downAfterMs: number): TestServer[] {
     const { binary, timeout, sentinelPassword } = this.#options
-    const { ownPassword } = this.#ground
+    const { ownPassword, firstPort } = this.#ground
     const among = sentinelPassword === undefined ? undefined : newPassword()
     const about = (setting: string, ...values: (string | number)[]): Directive => [
       ...['sentinel', setting, this.primaryName],
@@ -211,8 +212,8 @@ export class TestSentinel {
     }
     return Array.from(
       { length: count },
-      () =>
-        new TestServer(options, {
+      (_, i) =>
+        new TestServer(firstPort === undefined ? options : { ...options, port: firstPort + this.servers.length + i }, {
           operation: 'startSentinel',
           args: ['--sentinel'],
           rewritesConfig: true,
