@@ -15,8 +15,8 @@ import {
   slotsOf,
 } from './crew.ts'
 import { ChangeRefusedError } from './errors.ts'
-import { failOver } from './failover.ts'
-import { type AddOptions, addNode } from './join.ts'
+import { failOver, successor } from './failover.ts'
+import { type AddOptions, addNode, candidate } from './join.ts'
 import { expectRemovable, expel } from './leave.ts'
 import { type Move, type MoveOptions, Mover } from './mover.ts'
 import { countSlots, type PlannedMove, planShares } from './plan.ts'
@@ -113,6 +113,16 @@ export class ClusterAdmin implements AsyncDisposable {
     return this.#statusOf(await addNode(this.#crew, address, options))
   }
 
+  /** Looks whether `add` could be done. throws  as `add` */
+  async planAdd(
+    address: string,
+    options: AddOptions = {},
+  ): Promise<{ readonly id: string; readonly isMember: boolean }> {
+    checkKnown('add', options, ['replicaOf'])
+    const { id, isMember } = await candidate(this.#crew, await this.#crew.look(), address, options)
+    return { id, isMember }
+  }
+
   /** The moves that `rebalance` would make. */
   async planRebalance(options: Pick<RebalanceOptions, 'useEmpty' | 'weights'> = {}): Promise<readonly SlotMove[]> {
     const picture = await this.#crew.look()
@@ -183,6 +193,14 @@ export class ClusterAdmin implements AsyncDisposable {
    */
   async failover(node: string): Promise<NodeStatus> {
     return this.#statusOf(await failOver(this.#crew, node))
+  }
+
+  /** Who would take over from whom. throws  as `failover` */
+  async planFailover(node: string): Promise<{ readonly replica: string; readonly primary: string }> {
+    const picture = await this.#crew.look()
+    const replica = await successor(picture, node)
+    const primary = picture.members.find(({ id }) => id === replica.seen.primaryId)
+    return { replica: replica.address, primary: primary?.address ?? 'nobody' }
   }
 
   /** Closes slots that a move left open: one that began is brought to its end. */

@@ -158,7 +158,9 @@ export class Crew {
     if (first === undefined) throw new Error('a cluster has at least one seed')
     if (first.code === 'SERVER_ERROR' && /cluster support disabled/i.test(first.message))
       return new ConnectionError('SERVER_UNFIT', 'cluster', 'this server is no node of a Cluster', { cause: first })
-    return first
+    if (first.code !== 'TIMEOUT' && first.code !== 'CONNECTION_LOST') return first
+    const why = `expected an answer of one of ${[...this.#nodes.keys()].join(', ')}, received none`
+    return new ConnectionError('CONNECTION_LOST', 'cluster', why, { cause: first.cause ?? first })
   }
 }
 

@@ -13,9 +13,7 @@ const FAILOVER_AGAIN_MS = 5_500
  * answers  the id of the new primary, when all nodes agree about it
  */
 export async function failOver(crew: Crew, which: string): Promise<string> {
-  const picture = await crew.look()
-  const named = find(picture, which, 'node')
-  const replica = isPrimary(named) ? await bestReplica(picture, named) : named
+  const replica = await successor(await crew.look(), which)
   let askedMs = Number.NEGATIVE_INFINITY
   await crew.agree('failover', async ({ members }) => {
     const now = members.find(({ id }) => id === replica.id)
@@ -36,6 +34,12 @@ export async function failOver(crew: Crew, which: string): Promise<string> {
     return undefined
   })
   return replica.id
+}
+
+/** The replica that would take over. throws  ChangeRefusedError when there is none that could */
+export async function successor(picture: Picture, which: string): Promise<Member> {
+  const named = find(picture, which, 'node')
+  return isPrimary(named) ? bestReplica(picture, named) : named
 }
 
 async function bestReplica({ members }: Picture, primary: Member): Promise<Member> {

@@ -17,25 +17,44 @@ export interface AddOptions {
 /** A handshake that was lost is begun anew after so long: nodes give one up after their node-timeout, 15 s by default. */
 const MEET_AGAIN_MS = 3_000
 
-/**
- * Makes a server that runs alone a member. It may be called again when it was broken off.
- *
- * answers its id, when every node knows it, and a replica has its primary's data
- */
-export async function addNode(crew: Crew, address: string, { replicaOf }: AddOptions): Promise<string> {
-  const picture = await crew.look()
+/** A server that may become a member. */
+export interface Candidate {
+  readonly id: string
+  readonly node: Node
+  /** It was introduced before: by a call that was broken off, say. */
+  readonly isMember: boolean
+  /** Whose replica it is to be. */
+  readonly primary: Member | undefined
+}
+
+/** Looks whether the server can become a member. throws  ChangeRefusedError when it is one of another cluster, or not empty */
+export async function candidate(
+  crew: Crew,
+  picture: Picture,
+  address: string,
+  { replicaOf }: AddOptions,
+): Promise<Candidate> {
   const primary = replicaOf === undefined ? undefined : find(picture, replicaOf, 'replicaOf')
   if (primary !== undefined && !isPrimary(primary))
     throw new ConfigError('replicaOf', 'a primary', `a replica, ${primary.address}`)
   const node = crew.nodeAt(parse(address))
   const own = await viewOf(node)
   const { id } = own.self
-  if (picture.members.some((member) => member.id === id)) await joinWell(crew, node, id)
-  else {
-    await expectAlone(address, node, own)
-    await joinWell(crew, node, id)
-    if (primary === undefined) await copyFunctions(picture, node)
-  }
+  const isMember = picture.members.some((member) => member.id === id)
+  if (!isMember) await expectAlone(address, node, own)
+  return { id, node, isMember, primary }
+}
+
+/**
+ * Makes a server that runs alone a member. It may be called again when it was broken off.
+ *
+ * answers its id, when every node knows it, and a replica has its primary's data
+ */
+export async function addNode(crew: Crew, address: string, options: AddOptions): Promise<string> {
+  const picture = await crew.look()
+  const { id, node, isMember, primary } = await candidate(crew, picture, address, options)
+  await joinWell(crew, node, id)
+  if (!isMember && primary === undefined) await copyFunctions(picture, node)
   if (primary !== undefined) await follow(crew, id, primary)
   return id
 }
