@@ -18,6 +18,8 @@ const library: UserConfig = {
     'cache/index': 'src/cache/index.ts',
     'seats/index': 'src/seats/index.ts',
     'testing/index': 'src/testing/index.ts',
+    // The program `holdfast`: no entry of the exports.
+    'cli/main': 'src/cli/main.ts',
   },
   outDir: 'dist',
   dts: true,

@@ -1,0 +1,28 @@
+import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core'
+import { clusterVerbs } from './cluster/verbs.ts'
+import type { Context } from './context.ts'
+import { exitCodeOf, explain } from './exit.ts'
+import { upCommand } from './up/command.ts'
+
+/** The whole command line. What a verb does is loaded when it is called. */
+export function buildApp(version: string): Application<Context> {
+  const root = buildRouteMap({
+    routes: { up: upCommand, cluster: clusterVerbs },
+    docs: {
+      brief: 'Everything an application does with Redis or Valkey.',
+      fullDescription: `Everything an application does with Redis or Valkey, by hand.
+
+Results go to stdout, everything else to stderr. --json makes results one JSON document.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 no server or not let in, 4 refused, 5 done in part, 130 interrupted.
+Environment: REDIS_URL, HOLDFAST_PASSWORD, HOLDFAST_ADDRESS_MAP, NO_COLOR.`,
+    },
+  })
+  return buildApplication(root, {
+    name: 'holdfast',
+    versionInfo: { currentVersion: version },
+    scanner: { caseStyle: 'allow-kebab-for-camel' },
+    documentation: { caseStyle: 'convert-camel-to-kebab', onlyRequiredInUsageLine: true },
+    localization: { text: { ...text_en, exceptionWhileRunningCommand: (error) => explain(error) } },
+    determineExitCode: exitCodeOf,
+  })
+}
