@@ -1,15 +1,31 @@
 // TLS on every topology. One real server speaks it by itself; before the others stands a socket that does, reached by the address map.
-// The certificate and its key are for these tests alone: everybody has them.
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect as connectSocket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createServer, type Server } from 'node:tls'
-import { fileURLToPath } from 'node:url'
+import { generate } from 'selfsigned'
 import { afterAll, expect, test } from 'vitest'
 import { type ConnectOptions, connect } from '../../src/index.ts'
 import { startCluster, startSentinel, startServer, type TestServer } from '../../src/testing/index.ts'
 
-const file = (name: string) => fileURLToPath(new URL(`./tls/${name}`, import.meta.url))
-const [cert, key] = [readFileSync(file('certificate.pem')), readFileSync(file('key.pem'))]
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'))
+const file = (name: string) => join(folder, name)
+const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+  keyType: 'ec',
+  extensions: [
+    { name: 'basicConstraints', cA: true },
+    {
+      name: 'subjectAltName',
+      altNames: [
+        { type: 2, value: 'localhost' },
+        { type: 7, ip: '127.0.0.1' },
+      ],
+    },
+  ],
+})
+writeFileSync(file('certificate.pem'), cert)
+writeFileSync(file('key.pem'), key, { mode: 0o600 })
 const doors: Server[] = []
 const stops: (() => Promise<void>)[] = []
 let encrypted = 0
@@ -17,6 +33,7 @@ let encrypted = 0
 afterAll(async () => {
   for (const door of doors) door.close()
   await Promise.all(stops.map((stop) => stop()))
+  rmSync(folder, { recursive: true, force: true })
 })
 
 /** A port that speaks TLS and gives on to a server that does not. */
