@@ -1,5 +1,6 @@
 import type { CallOptions } from './call.ts'
-import type { Key } from './keyspace.ts'
+import type { Key, Keyspace } from './keyspace.ts'
+import { LayoutKeys } from './shards/layout.ts'
 import type { PlaceSettings } from './url.ts'
 import type { Arg, Reply } from './wire.ts'
 
@@ -32,16 +33,29 @@ const ANY_CONNECTION = ['PING', 'TIME', 'INFO', 'CLIENT|SETNAME'] as const
  * What the connections themselves need of the servers' user, beside the rights of each room: by where keys live. A database other than
  * 0 needs SELECT too.
  */
-export const CONNECTION_RIGHTS: Readonly<Record<PlaceSettings['kind'], Rights>> = {
-  single: { commands: ANY_CONNECTION, keys: [], channels: [] },
-  sentinel: { commands: ANY_CONNECTION, keys: [], channels: [] },
-  // SLOTS: where keys live. NODES: whether any of them moves. ASKING: for those that do. READONLY: reads from replicas.
-  cluster: {
-    commands: [...ANY_CONNECTION, 'CLUSTER|SLOTS', 'CLUSTER|NODES', 'ASKING', 'READONLY'],
-    keys: [],
-    channels: [],
-  },
-  shards: { commands: ANY_CONNECTION, keys: [], channels: [] },
+export function connectionRights(kind: PlaceSettings['kind'], keyspace: Keyspace): Rights {
+  switch (kind) {
+    case 'single':
+    case 'sentinel':
+      return { commands: ANY_CONNECTION, keys: [], channels: [] }
+    case 'cluster':
+      // SLOTS: where keys live. NODES: whether any of them moves. ASKING: for those that do. READONLY: reads from replicas.
+      return {
+        commands: [...ANY_CONNECTION, 'CLUSTER|SLOTS', 'CLUSTER|NODES', 'ASKING', 'READONLY'],
+        keys: [],
+        channels: [],
+      }
+    case 'shards':
+      // The list of shards, which each of them keeps; and while it changes, the keys that whoever needs them brings along.
+      return {
+        commands: [
+          ...[...ANY_CONNECTION, 'EVAL', 'EVALSHA', 'GET', 'HMGET', 'HSET', 'HSETNX'],
+          ...['EXISTS', 'RENAME', 'DUMP', 'PTTL', 'RESTORE', 'SET', 'UNLINK'],
+        ],
+        keys: new LayoutKeys(keyspace).patterns,
+        channels: [],
+      }
+  }
 }
 
 /** What is needed of the Sentinels' own user: to ask who the primary is, and to hear of another one. */

@@ -5,7 +5,7 @@ import { CacheKeys } from '../../src/cache/keys.ts'
 import { cacheRights } from '../../src/cache/rights.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
-import { aclRule, CONNECTION_RIGHTS, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
+import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
 import { slotOf } from '../../src/redis/slots.ts'
 import { seatsRights } from '../../src/seats/rights.ts'
 import type { CommandArg, Reply } from '../../src/testing/resp.ts'
@@ -108,7 +108,7 @@ export class Place {
     const { caches = ['it'], seats = false } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
-      CONNECTION_RIGHTS[this.kind === 'standalone' ? 'single' : this.kind],
+      connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
       ...caches.map((name) => cacheRights(new CacheKeys(space, name), true)),
       ...(seats ? [seatsRights(space)] : []),
     )

@@ -84,6 +84,11 @@ export class LayoutKeys {
     return `${ARRIVED}${version}:${key}` as Key
   }
 
+  /** A pattern over each of these names, for the manifest of rights. */
+  get patterns(): readonly string[] {
+    return [`${this.record}*`, `${PARKED}*${this.#mark}*`, `${ARRIVED}*${this.#mark}*`]
+  }
+
   /** To SCAN for all keys of the namespace. */
   get all(): string {
     return `*${this.#mark}*`
