@@ -2,9 +2,11 @@ import { monotonicMs, sleep } from '../../base/clock.ts'
 import { ConfigError, ConnectionError, HoldfastError } from '../../base/errors.ts'
 import { type Address, type MapAddress, showAddress } from '../../redis/address.ts'
 import { Calls } from '../../redis/calls.ts'
+import { isRefusal, linkError } from '../../redis/faults.ts'
 import { openIoredisWire } from '../../redis/ioredis.ts'
 import { Node } from '../../redis/node.ts'
 import type { Settings } from '../../redis/settings.ts'
+import type { Fault } from '../../redis/topology.ts'
 import type { Arg, Reply } from '../../redis/wire.ts'
 import { NotAgreedError } from './errors.ts'
 import { mostTrusted, opinion, readView, type View, type ViewedNode } from './view.ts'
@@ -159,8 +161,8 @@ export class Crew {
     if (first.code === 'SERVER_ERROR' && /cluster support disabled/i.test(first.message))
       return new ConnectionError('SERVER_UNFIT', 'cluster', 'this server is no node of a Cluster', { cause: first })
     if (first.code !== 'TIMEOUT' && first.code !== 'CONNECTION_LOST') return first
-    const why = `expected an answer of one of ${[...this.#nodes.keys()].join(', ')}, received none`
-    return new ConnectionError('CONNECTION_LOST', 'cluster', why, { cause: first.cause ?? first })
+    const fault = faults.map(({ cause }) => cause as Fault | undefined).sort((a) => (a && isRefusal(a) ? -1 : 1))[0]
+    return linkError('cluster', [...this.#nodes.keys()].join(', '), fault, false)
   }
 }
 
