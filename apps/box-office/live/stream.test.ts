@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdRequest, someSeats } from '../house.fixture.ts'
 import type { Night } from '../seating/nights.ts'
 import { type OpenShop, openShop } from '../shop.ts'
+import { openViewer, versionOf } from './viewer.fixture.ts'
 
 let shop: OpenShop
 let nights: Night[]
@@ -13,39 +14,8 @@ beforeAll(async () => {
 })
 afterAll(() => shop.stop())
 
-interface Frame {
-  readonly id: string
-  readonly all: boolean
-  readonly seats: Record<string, string>
-}
-
-/** Of a mark: the reading, and the version of the map. */
-const versionOf = (mark: string) => Number(mark.split('-')[1])
-
-/** A viewer as a browser is one: reads frames until it has seen what it waits for. */
-async function viewer(night: Night, headers: Record<string, string> = {}, query = '') {
-  const leaving = new AbortController()
-  const answer = await fetch(`${shop.url}/events/${night.eventId}/live${query}`, { headers, signal: leaving.signal })
-  const reader = (answer.body as ReadableStream<Uint8Array>).getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  async function frame(): Promise<Frame> {
-    for (;;) {
-      const end = text.indexOf('\n\n')
-      if (end !== -1) {
-        const block = text.slice(0, end)
-        text = text.slice(end + 2)
-        const data = /^data: (.*)$/m.exec(block)
-        if (data === null) continue
-        return { id: /^id: (.*)$/m.exec(block)?.[1] ?? '', ...JSON.parse(data[1] as string) }
-      }
-      const { value, done } = await reader.read()
-      if (done) throw new Error('the stream ended')
-      text += decoder.decode(value, { stream: true })
-    }
-  }
-  return { answer, frame, leave: () => leaving.abort() }
-}
+const viewer = (night: Night, headers: Record<string, string> = {}, query = '') =>
+  openViewer(shop.url, night.eventId, { headers, query })
 
 const take = async (night: Night, seats: string[]) => {
   const answer = await shop.house.desk.hold(holdRequest(night, seats))

@@ -57,7 +57,7 @@ const ROUNDS = 4
 /** How long the last holds may take to run out, and the last payments to settle. */
 const LONGEST_WAIT_MS = 10_000
 /** In a storm everybody takes his time, so that there is a sale for it to break. */
-const STORM_THINK_MS = 150
+const STORM_THINK_MS = 200
 const STORM_CALM_MS = [200, 800] as const
 
 export async function runOnce(run: OnceRun): Promise<Summary> {

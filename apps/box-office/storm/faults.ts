@@ -31,6 +31,7 @@ const REPLICA_AWAY_MS = 1_000
 /** How long a primary that takes no writes may wait for its replicas, before it hands over. */
 const CATCH_UP_MS = 5_000
 
+/** In this order, so that a short sale meets those that matter most. */
 export const FAULTS: readonly Fault[] = [
   {
     name: 'primary killed',
@@ -43,22 +44,22 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'replica stopped',
+    async strike({ group, key, random, say, pause }) {
+      const replica = await replicaOf(group, key, random)
+      say(`the replica ${nameOf(replica)} stands still for ${REPLICA_STOPPED_MS / 1_000} s`)
+      await replica.pause()
+      await pause(REPLICA_STOPPED_MS)
+      await replica.resume()
+    },
+  },
+  {
     name: 'planned failover',
     async strike({ group, key, random, say, pause }) {
       const primary = await primaryOf(group, key, random)
       say(`planned failover from the primary ${nameOf(primary)}`)
       if (isCluster(group)) await group.failover(primary)
       else await handOver(group, primary, pause)
-    },
-  },
-  {
-    name: 'primary stopped',
-    async strike({ group, key, random, say, pause }) {
-      const primary = await primaryOf(group, key, random)
-      say(`the primary ${nameOf(primary)} stands still for ${STOPPED_MS / 1_000} s`)
-      await primary.pause()
-      await Promise.all([group.settled(), pause(STOPPED_MS)])
-      await primary.resume()
     },
   },
   {
@@ -72,13 +73,13 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    name: 'replica stopped',
+    name: 'primary stopped',
     async strike({ group, key, random, say, pause }) {
-      const replica = await replicaOf(group, key, random)
-      say(`the replica ${nameOf(replica)} stands still for ${REPLICA_STOPPED_MS / 1_000} s`)
-      await replica.pause()
-      await pause(REPLICA_STOPPED_MS)
-      await replica.resume()
+      const primary = await primaryOf(group, key, random)
+      say(`the primary ${nameOf(primary)} stands still for ${STOPPED_MS / 1_000} s`)
+      await primary.pause()
+      await Promise.all([group.settled(), pause(STOPPED_MS)])
+      await primary.resume()
     },
   },
 ]
