@@ -98,10 +98,11 @@ export class NodePool {
   /**
    * A connection that works, to be given back by `release`.
    *
+   * wholeMs  how long the caller has waited in all then, for errors
    * throws  TIMEOUT when all are in use until then; CONNECTION_LOST, AUTH_FAILED when none can be opened; CONNECTION_CLOSED;
    *         `signal.reason`
    */
-  acquire(timeoutMs: number, signal?: AbortSignal): Promise<Own> {
+  acquire(timeoutMs: number, signal?: AbortSignal, wholeMs = timeoutMs): Promise<Own> {
     if (this.closed) return Promise.reject(closedError())
     if (signal?.aborted) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
@@ -119,7 +120,7 @@ export class NodePool {
         return true
       }
       const onAbort = () => leave(signal?.reason)
-      const timer = setTimeout(() => leave(this.#late(timeoutMs)), timeoutMs)
+      const timer = setTimeout(() => leave(this.#late(wholeMs)), timeoutMs)
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#leave.add(leave)
       asked.promise.then(

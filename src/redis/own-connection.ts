@@ -108,7 +108,8 @@ export class OwnConnection {
       const late = () => this.#break(new TimeoutError(CALL, limitMs, true))
       const timer = Number.isFinite(limitMs) ? setTimeout(late, limitMs) : undefined
       this.#fail.add(fail)
-      wire.send(command, args, bytes).then(
+      // The client takes replies to these for what they are by their names in small letters alone.
+      wire.send(verb.endsWith('SUBSCRIBE') ? verb.toLowerCase() : command, args, bytes).then(
         (reply) => {
           if (!settle()) return
           this.#traces.answered(verb, String(reply) === 'QUEUED')

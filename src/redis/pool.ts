@@ -91,7 +91,7 @@ export class Pool {
       const node = this.#nodeOf(key) ?? (await this.#awaitNode(key, leftMs(), limitMs))
       const pool = this.#poolOf(node)
       try {
-        return { node, pool, own: await pool.acquire(leftMs(), signal) }
+        return { node, pool, own: await pool.acquire(leftMs(), signal, limitMs) }
       } catch (error) {
         // The server was replaced while we waited for it: somebody else has its keys now.
         if (!pool.closed || this.#isClosed || monotonicMs() >= dueMs) throw error
