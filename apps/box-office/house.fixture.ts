@@ -1,8 +1,7 @@
 /** For tests: a whole house on a private server, and an empty night for each test. */
 
 import { bestFirst } from './crowd/demand.ts'
-import { type House, openHouse } from './house.ts'
-import type { DeskOptions } from './orders/desk.ts'
+import { type House, type HouseOptions, openHouse } from './house.ts'
 import { newCustomerId } from './orders/number.ts'
 import { Card } from './payment/card.ts'
 import { TEST_CARDS } from './payment/test-bank.ts'
@@ -17,7 +16,7 @@ export interface TestHouse {
   close(): Promise<void>
 }
 
-export async function openTestHouse(options: { onStep?: DeskOptions['onStep'] } = {}): Promise<TestHouse> {
+export async function openTestHouse(options: Pick<HouseOptions, 'onStep' | 'layout'> = {}): Promise<TestHouse> {
   const faults: unknown[] = []
   const house = await openHouse({
     redis: undefined,

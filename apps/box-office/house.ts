@@ -18,7 +18,7 @@ import { createSettler, type Settler } from './orders/settler.ts'
 import type { PaymentProvider } from './payment/provider.ts'
 import { createTestBank } from './payment/test-bank.ts'
 import { createNights, type Nights } from './seating/nights.ts'
-import type { RedisAddress } from './servers/address.ts'
+import { durabilityOn, type RedisAddress } from './servers/address.ts'
 import { type Ground, type Layout, openGround } from './servers/ground.ts'
 
 export type OnFault = (error: unknown, what: string) => void
@@ -37,16 +37,18 @@ export interface Trade {
 
 export interface TradeOptions {
   readonly hf: Holdfast
+  /** What `hf` is connected to. */
+  readonly address: RedisAddress
   readonly db: Database
   readonly onFault: OnFault
   readonly onStep?: DeskOptions['onStep']
 }
 
-export function openTrade({ hf, db, onFault, onStep }: TradeOptions): Trade {
+export function openTrade({ hf, address, db, onFault, onStep }: TradeOptions): Trade {
   const figures = new Figures()
   const catalogue = createCatalogue(hf, db, figures)
   const ledger = createLedger(db)
-  const nights = createNights({ hf, db, catalogue, ledger })
+  const nights = createNights({ hf, durability: durabilityOn(address), db, catalogue, ledger })
   const bank = createTestBank(db)
   const onSoldOut = (eventId: string) => catalogue.changed(eventId)
   const desk = createDesk({
@@ -106,7 +108,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       await seedHouse(fresh, new Date())
     })
     closers.push(() => db.close())
-    const trade = openTrade({ hf, db, onFault, ...(onStep === undefined ? {} : { onStep }) })
+    const trade = openTrade({ hf, address, db, onFault, ...(onStep === undefined ? {} : { onStep }) })
     const settler = createSettler({ ...trade, onFault })
     closers.push(() => settler.stop())
     // What an earlier run left in the middle; there is none when nothing outlives a run.

@@ -16,6 +16,7 @@ export type Count =
   | 'gone'
   | 'conflict'
   | 'settling'
+  | 'undurable'
   | 'repeatedPayments'
   | 'recovered'
   | 'seatsSold'

@@ -9,7 +9,9 @@
  *             finds the order instead of making another
  *   2  bank   authorise, under the payment's id: money is reserved, not taken
  *   3  SQL    payment 'authorised'. From here on the order is carried forward, never back, by whoever finds it
- *   4  Redis  confirm the hold. The one decision about the seats: one atomic step, by the server's clock
+ *   4  Redis  confirm the hold. The one decision about the seats: one atomic step, by the server's clock. Where another
+ *             server may take over, it is asked for again until every replica has it, for so long as a customer waits:
+ *             after that SQL alone has what a failover may forget, and refuses the seat to whoever comes next
  *        'confirmed'          5a SQL   order 'paid' and its sales, together; unique (event, seat) would refuse a seat
  *                                      that another order has: then nothing is written and the money is let go
  *                             6a bank  capture, and SQL payment 'captured'
@@ -23,6 +25,7 @@
  * would need a refund.
  */
 
+import { setTimeout as wait } from 'node:timers/promises'
 import { isUniqueViolation } from '../database/database.ts'
 import type { Figures } from '../figures/figures.ts'
 import type { Card } from '../payment/card.ts'
@@ -74,6 +77,10 @@ export type Desk = ReturnType<typeof createDesk>
 
 /** How long a customer has to pay. */
 export const HOLD_MS = 10 * 60_000
+
+/** How long a sale waits for replicas that are away: longer than it takes to replace a server and bring it back. */
+const DURABLE_WITHIN_MS = 15_000
+const ASK_AGAIN_MS = 100
 
 /** An attempt whose card never reached the bank is given up after this long. */
 const ABANDON_MS = 60_000
@@ -193,7 +200,7 @@ export function createDesk(options: DeskOptions) {
 
   /** The money is reserved and that is recorded: from here on there is one way, and anybody may walk it. */
   async function finish(night: Night, order: Order, payment: string): Promise<PayAnswer> {
-    const confirmed = await figures.time('confirm', () => night.seats.confirm(order.holdId, { payment }))
+    const confirmed = await figures.time('confirm', () => confirm(night, order, payment))
     await step('confirmed', order)
     if (confirmed.status === 'paused') {
       figures.count('settling')
@@ -220,6 +227,20 @@ export function createDesk(options: DeskOptions) {
     await ledger.recordCaptured(payment)
     await step('captured', order)
     return outcome((await ledger.order(order.number)) ?? order)
+  }
+
+  /** Confirmed, and, where that is asked for, at home with every replica. The answer of a server that died is not believed. */
+  async function confirm(night: Night, order: Order, payment: string) {
+    const until = Date.now() + DURABLE_WITHIN_MS
+    for (;;) {
+      const answer = await night.seats.confirm(order.holdId, { payment })
+      if (answer.status !== 'confirmed' || answer.durable || !nights.durable) return answer
+      if (Date.now() < until) await wait(ASK_AGAIN_MS)
+      else {
+        figures.count('undurable')
+        return answer
+      }
+    }
   }
 
   async function letGo(order: Order, payment: string, state: 'expired' | 'gone' | 'conflict'): Promise<PayAnswer> {

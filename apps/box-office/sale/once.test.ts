@@ -45,7 +45,7 @@ it('prints a tick for every invariant that holds, and names each that does not',
     ...{ ok: false, run: { ...SALE, server: 'a server' }, seats: { free: 0, held: 0, sold: 300 } },
     ...{ holds: 9, orders: 8, seatsSold: 300, refusals: { 'seat taken': 3, paused: 0 }, expiredHolds: 1 },
     ...{ releasedHolds: 1, repeatedRequests: 2, buyersByEnding: { bought: 8 }, cacheHitRatio: 0.5 },
-    ...{ longestWaitMs: 1, traffic: { repeats: 5, redirects: 4, failovers: 2 } },
+    ...{ undurable: 0, longestWaitMs: 1, traffic: { repeats: 5, redirects: 4, failovers: 2 } },
     storm: [1, 2, 3].map((n) => ({ name: n < 3 ? 'primary killed' : 'replica stopped', ms: 2_000 })),
     ...{ holdMs: ms, confirmMs: ms, saleMs: 1_000, wholeMs: 2_000, invariants },
   })

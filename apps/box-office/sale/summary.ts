@@ -34,6 +34,8 @@ export interface Summary {
   readonly orders: number
   readonly seatsSold: number
   readonly refusals: Readonly<Record<string, number>>
+  /** Sales that their replicas did not acknowledge in time; SQL has them. */
+  readonly undurable: number
   readonly expiredHolds: number
   readonly releasedHolds: number
   readonly repeatedRequests: number
@@ -84,6 +86,7 @@ export function summaryOf(sources: SummarySources): Summary {
       invalid: n('invalid'),
       paused: n('paused'),
     },
+    undurable: n('undurable'),
     expiredHolds: changes.expired ?? 0,
     releasedHolds: changes.released ?? 0,
     repeatedRequests: n('repeatedHolds', 'repeatedPayments'),
@@ -125,6 +128,7 @@ export function printSummary(summary: Summary): void {
     `${summary.holds}, of which ${summary.expiredHolds} ran out and ${summary.releasedHolds} were given back`,
   )
   line('orders paid', `${summary.orders} for ${summary.seatsSold} seats`)
+  if (summary.undurable > 0) line('without a replica', `${summary.undurable} sales, which only SQL is sure to keep`)
   line('requests repeated', summary.repeatedRequests)
   line('refusals', words(summary.refusals))
   line('buyers', words(summary.buyersByEnding))

@@ -124,6 +124,7 @@ export async function runWorker(): Promise<void> {
   const hf = await connect(url, { namespace, timeout: SALE_TIMEOUT, ...map })
   const trade = openTrade({
     hf,
+    address,
     db,
     onFault: (error, what) => console.error(`buyers: ${what}: ${error instanceof Error ? error.message : error}`),
   })

@@ -7,7 +7,7 @@
  * payments find that out and are let go. (Several processes need more: the record and its fence, which come later.)
  */
 
-import type { Holdfast } from 'holdfast'
+import type { Holdfast, SeatsOptions } from 'holdfast'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { planOf } from '../catalogue/programme.ts'
 import { type EventDetail, markOpened } from '../catalogue/queries.ts'
@@ -38,22 +38,26 @@ export interface Nights {
   /** The same for a night whose seats are gone from Redis: laid out again from what was sold. */
   reopen(night: Night): Promise<Night | undefined>
   priceOf(night: Night, seat: string): bigint
+  /** A sale that is answered with `durable: false` is not yet where it must be. */
+  readonly durable: boolean
 }
 
 export interface NightsOptions {
   readonly hf: Holdfast
+  /** What a sale must have reached. */
+  readonly durability: NonNullable<SeatsOptions['durability']>
   readonly db: Database
   readonly catalogue: Catalogue
   readonly ledger: Ledger
 }
 
-export function createNights({ hf, db, catalogue, ledger }: NightsOptions): Nights {
+export function createNights({ hf, durability, db, catalogue, ledger }: NightsOptions): Nights {
   const opened = new Map<string, Promise<Night | undefined>>()
 
   async function layOut(eventId: string): Promise<Night | undefined> {
     const event = await catalogue.event(eventId)
     if (event === undefined) return undefined
-    const night = describe(event, hf.seats(eventId))
+    const night = describe(event, hf.seats(eventId, { durability }))
     const first = await markOpened(db, eventId)
     const paid = first ? [] : await ledger.paidOrders(eventId)
     await night.seats.create({
@@ -66,11 +70,11 @@ export function createNights({ hf, db, catalogue, ledger }: NightsOptions): Nigh
         price: Number(night.prices.get(name)),
       })),
     })
-    // For a map that is there already these are repeats, which change nothing.
+    // For a map that is there already these are repeats, which change nothing. SQL has them, so nothing is waited for.
     for (const { order, payment } of paid) {
       const { holdId: id, customer, seats } = order
       const hold = await night.seats.hold({ id, customer, seats: [...seats], for: '10m' })
-      if (hold.status === 'held') await night.seats.confirm(id, { payment })
+      if (hold.status === 'held') await night.seats.confirm(id, { payment, durability: 'async' })
     }
     return night
   }
@@ -103,6 +107,7 @@ export function createNights({ hf, db, catalogue, ledger }: NightsOptions): Nigh
       if (price === undefined) throw new RangeError(`No seat ${seat} in ${night.eventId}.`)
       return price
     },
+    durable: durability !== 'async',
   }
 }
 
