@@ -74,6 +74,8 @@ export class Feed {
           signal?.throwIfAborted()
         }
         if (batch.length > 0) continue
+        // Closed while it read: nobody would wake it any more.
+        if (this.#closed) return
         if (this.#version === undefined) {
           // From here on the feed reads for all. A ring that came before it knew where it stood is made good.
           this.#version = version
