@@ -66,6 +66,7 @@ end
 call('ZADD', KEYS[3], expires, ARGV[1])
 if now + ARGV[4] < (due or 0) then call('HSET', KEYS[1], 'next', expires) end
 call('HSET', KEYS[1], 'version', number, 'held', format('%d', held + seats), ARGV[2], format('%d', have + seats),
-  ARGV[1], format('h0000000000000|%s|%d|%s|%d|%s', expires, seats, ARGV[3], #ARGV[2], ARGV[2]))
+  -- Appended, for a %s of format would end at the first NUL of a name.
+  ARGV[1], format('h0000000000000|%s|%d|%s|%d|', expires, seats, ARGV[3], #ARGV[2]) .. ARGV[2])
 call('PUBLISH', channel, number)
 return {'held', now + ARGV[4], version + 1}
