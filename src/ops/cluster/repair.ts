@@ -131,6 +131,11 @@ async function coverSlots(picture: Picture): Promise<readonly number[]> {
     const heir = most === 0 ? least : (holders[counts.findIndex((count) => count[i] === most)] ?? least)
     heirs.set(heir, [...(heirs.get(heir) ?? []), slot])
   })
-  for (const [{ node }, slots] of heirs) await command(node, 'CLUSTER', 'ADDSLOTSRANGE', ...toRanges(slots).flat())
+  for (const [heir, slots] of heirs) {
+    await command(heir.node, 'CLUSTER', 'ADDSLOTSRANGE', ...toRanges(slots).flat())
+    // By gossip alone it takes the others seconds to hear of it.
+    const others = holders.filter(({ id }) => id !== heir.id)
+    await Promise.all(others.map((other) => setSlots(other, slots, 'NODE', heir.id)))
+  }
   return missing
 }
