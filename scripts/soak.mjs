@@ -1,0 +1,23 @@
+/**
+ * `npm run soak [-- --minutes N --cluster]`: steady load without a fault. Exits non-zero when an operation failed, an answer was wrong, a
+ * sale is missing in the end, or the heap has grown.
+ */
+import { join } from 'node:path'
+import { ensureDependencies } from './setup/dependencies.mjs'
+import { ROOT } from './setup/paths.mjs'
+import { runLast } from './setup/process.mjs'
+import { main } from './setup/progress.mjs'
+import { ensureServer } from './setup/server.mjs'
+
+await main(async () => {
+  await ensureServer()
+  await ensureDependencies()
+  const loader = join(ROOT, 'scripts/typescript.mjs')
+  await runLast(process.execPath, [
+    '--expose-gc',
+    '--import',
+    loader,
+    join(ROOT, 'test/chaos/soak.ts'),
+    ...process.argv.slice(2),
+  ])
+})
