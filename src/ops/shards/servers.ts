@@ -6,6 +6,7 @@ import { Keyspace } from '../../redis/keyspace.ts'
 import { Node } from '../../redis/node.ts'
 import { type ConnectOptions, resolveSettings, type Settings } from '../../redis/settings.ts'
 import {
+  areRelated,
   decodeLayout,
   isNewer,
   type Layout,
@@ -102,7 +103,7 @@ export class ShardServers {
       const records = await Promise.all(servers.map((server) => this.#readRecord(server)))
       for (const layout of records) {
         if (layout === undefined) continue
-        if (newest !== undefined && newest.origin !== layout.origin && newest.version > 0 && layout.version > 0)
+        if (newest !== undefined && !areRelated(newest, layout) && newest.version > 0 && layout.version > 0)
           throw new ShardsRefusedError('busy', [], 'these servers have lists of shards that know nothing of each other')
         if (isNewer(layout, newest)) newest = layout
       }

@@ -5,6 +5,7 @@ import type { Keyspace } from '../keyspace.ts'
 import type { Fault, Ground } from '../topology.ts'
 import { type Arg, LinkFault, type Reply, type Wire } from '../wire.ts'
 import {
+  areRelated,
   decodeLayout,
   encodeLayout,
   firstLayout,
@@ -185,7 +186,7 @@ export class Directory {
     shard.heard = layout
     const known = this.placement?.layout
     if (known === undefined) this.#adopt(layout)
-    else if (known.origin === layout.origin) {
+    else if (areRelated(known, layout)) {
       if (isNewer(layout, known)) this.#adopt(layout)
     } else if (layout.version > 0 && known.version === 0) this.#adopt(layout)
     else if (layout.version > 1 || known.version > 1) {
@@ -277,7 +278,8 @@ export class Directory {
       layout.shards.every(({ name }) => this.#shards.get(name)?.heard?.origin === layout.origin)
     const [first, second] = encodeLayout(one) > encodeLayout(other) ? [one, other] : [other, one]
     const winner = isWhole(first) || !isWhole(second) ? first : second
-    this.#adopt({ ...winner, version: winner.version + 1 })
+    const origin = `${first.origin}|${second.origin}`
+    this.#adopt({ ...winner, origin, version: winner.version + 1 })
   }
 
   /** The guess of a first list is one no more when all of its shards have it. */

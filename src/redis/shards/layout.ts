@@ -26,7 +26,10 @@ export type Phase = 'stable' | 'announced' | 'stopped' | 'pulling'
 
 /** The list of shards that a namespace is spread over. One is written on each of them, and the highest counts. */
 export interface Layout {
-  /** The names of the first list that there was: two lists of different origin are never mixed. */
+  /**
+   * The names of the first list that there was; of both, with `|` between them, where two were written at once and one had to give way.
+   * Two lists that share no origin are never mixed.
+   */
   readonly origin: string
   /** Only grows. 0: written while some shards were away, and gives way to any other. */
   readonly version: number
@@ -146,6 +149,11 @@ export function firstLayout(shards: readonly NamedAddress[], version: 0 | 1): La
 export function isNewer(one: Layout, other: Layout | undefined): boolean {
   if (other === undefined) return true
   return one.version !== other.version ? one.version > other.version : one.revision > other.revision
+}
+
+export function areRelated(one: Layout, other: Layout): boolean {
+  const origins = one.origin.split('|')
+  return other.origin.split('|').some((origin) => origins.includes(origin))
 }
 
 export const encodeLayout = (layout: Layout): string => JSON.stringify(layout)
