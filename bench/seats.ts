@@ -2,7 +2,7 @@
  * Holding and confirming seats against the raw client's `EVALSHA return 1`, in the same run:
  * `npm run bench -- seats [--json] [--rounds N] [--callers N]`. The floor of each scenario is its first contender.
  */
-import { connect, type Seats } from 'holdfast'
+import { connect, type Seats, type SeatsDurability } from 'holdfast'
 import { startServer } from 'holdfast/testing'
 import { Redis as RawClient } from 'ioredis'
 import { type Row, report, rowsOf } from './harness/report.ts'
@@ -34,17 +34,17 @@ function groupAt(n: number): string[] {
 }
 
 const houses: Seats[] = []
-async function house(prefix: string, n: number): Promise<Seats> {
-  const night = hf.seats(`${prefix}${n}`)
+async function house(prefix: string, n: number, at = hf): Promise<Seats> {
+  const night = at.seats(`${prefix}${n}`)
   await night.create(HOUSE)
   houses.push(night)
   return night
 }
 
 /** Houses enough for as many holds as can be made. */
-async function housesFor(prefix: string): Promise<Seats[]> {
+async function housesFor(prefix: string, at = hf): Promise<Seats[]> {
   const holds = 70_000 * ((SLICE_MS / 1_000) * (rounds + 1))
-  return Promise.all(Array.from({ length: Math.ceil(holds / HOLDS_A_HOUSE) }, (_, n) => house(prefix, n)))
+  return Promise.all(Array.from({ length: Math.ceil(holds / HOLDS_A_HOUSE) }, (_, n) => house(prefix, n, at)))
 }
 
 const hold = (nights: readonly Seats[], turn: number) =>
@@ -73,12 +73,18 @@ rows.push(
   ),
 )
 
-const confirming = await housesFor('confirm')
-const made = confirming.length * HOLDS_A_HOUSE
-for (let turn = 0; turn < made; turn += 500)
-  await Promise.all(Array.from({ length: 500 }, (_, i) => hold(confirming, turn + i)))
-const confirm = (turn: number) =>
-  confirming[Math.floor(turn / HOLDS_A_HOUSE)]!.confirm(`h${turn}`, { payment: `pi_${turn}` })
+/** Houses in which everything is held. */
+async function heldHouses(prefix: string, at = hf): Promise<Seats[]> {
+  const nights = await housesFor(prefix, at)
+  for (let turn = 0; turn < nights.length * HOLDS_A_HOUSE; turn += 500)
+    await Promise.all(Array.from({ length: 500 }, (_, i) => hold(nights, turn + i)))
+  return nights
+}
+
+const confirming = await heldHouses('confirm')
+const confirmIn = (nights: readonly Seats[], turn: number, durability: SeatsDurability = 'async') =>
+  nights[Math.floor(turn / HOLDS_A_HOUSE)]!.confirm(`h${turn}`, { payment: `pi_${turn}`, durability })
+const confirm = (turn: number) => confirmIn(confirming, turn)
 rows.push(
   ...rowsOf(
     `confirm, ${callers} callers`,
@@ -94,6 +100,7 @@ rows.push(
   ),
 )
 
+rows.push(...(await durableRows()))
 rows.push(...(await serverTimes()))
 for (const night of houses) {
   const { ok, problems } = await night.verify()
@@ -107,6 +114,46 @@ report(
 await hf.close()
 raw.disconnect()
 await server.stop()
+
+/** Confirms that wait for a replica against those that do not, on a primary with one. */
+async function durableRows(): Promise<readonly Row[]> {
+  const primary = await startServer()
+  const config = { replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-sync': 'yes', 'repl-diskless-sync-delay': 0 }
+  const replica = await startServer({ config })
+  while (!String(await primary.command('INFO', 'replication')).includes('state=online'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  const replicated = await connect(primary.url, { namespace: 'bench', timeout: '10s' })
+  const [plain, durable] = [await heldHouses('async', replicated), await heldHouses('replica', replicated)]
+  const waits = async () =>
+    Number(/cmdstat_wait:calls=(\d+)/.exec(String(await primary.command('INFO', 'commandstats')))?.[1] ?? 0)
+  let sold = 0
+  const measured = await measure(
+    [
+      { name: "holdfast confirm, 'async'", run: (turn) => expectStatus(confirmIn(plain, turn), 'confirmed') },
+      {
+        name: "holdfast confirm, 'replica'",
+        run: async (turn) => {
+          const answer = await confirmIn(durable, turn, 'replica')
+          if (answer.status !== 'confirmed' || !answer.durable)
+            throw new Error(`not durable: ${JSON.stringify(answer)}`)
+          sold++
+        },
+      },
+    ],
+    at,
+  )
+  const each = sold / (await waits())
+  for (const night of [...plain, ...durable]) houses.splice(houses.indexOf(night), 1)
+  for (const night of durable) {
+    const { ok, problems } = await night.verify()
+    if (!ok) throw new Error(problems.join('\n'))
+  }
+  await replicated.close()
+  await replica.stop()
+  await primary.stop()
+  const scenario = `confirm with one replica, ${callers} callers, ${each.toFixed(0)} sales for each WAIT`
+  return rowsOf(scenario, measured, { "holdfast confirm, 'replica'": 0.4 })
+}
 
 /** What a script takes of the server by its own account (INFO commandstats), for holds of 2 to 4 seats. */
 async function serverTimes(): Promise<Row[]> {

@@ -160,3 +160,23 @@ describe('the scripts', () => {
     expect(await night.confirm('sold')).toMatchObject({ status: 'confirmed' })
   })
 })
+
+it('writes at each repeat of a sale that is to be durable, and at no other', async () => {
+  const { night, tag } = await box.unchecked()
+  await night.hold({ id: 'h1', customer: 'ann', seats: ['A-1-1'] })
+  await night.confirm('h1')
+  const keys = ['', ':map', ':due', ':log'].map((suffix) => tag + suffix)
+  const writes = async () =>
+    Number(/cmdstat_hset:calls=(\d+)/.exec(String(await box.server.command('INFO', 'commandstats')))?.[1])
+  const repeat = async (again: 0 | 1) => {
+    const before = await writes()
+    const script = scripts.confirmScript.source.lua
+    for (let i = 0; i < 100; i++)
+      await box.server.command('EVAL', script, keys.length, ...keys, holdField('h1'), '', 'channel', again)
+    return (await writes()) - before
+  }
+  // Processes that look after deadlines write beside it, now and then.
+  expect(await repeat(0)).toBeLessThan(50)
+  expect(await repeat(1)).toBeGreaterThanOrEqual(100)
+  expect(await night.verify()).toMatchObject({ ok: true })
+})
