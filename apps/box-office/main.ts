@@ -30,6 +30,7 @@ async function serve(options: Options): Promise<void> {
                  hold seats, pay with 4242 4242 4242 4242, any date and code
                  ${shop.url}/status for live figures
                  npm start -- --once for one sale to the end, verified
+                 npm start -- --cluster --storm to break servers meanwhile
 
   Ctrl-C closes everything.
 `)

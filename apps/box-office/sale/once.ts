@@ -58,7 +58,7 @@ const ROUNDS = 4
 const LONGEST_WAIT_MS = 10_000
 /** In a storm everybody takes his time, so that there is a sale for it to break. */
 const STORM_THINK_MS = 200
-const STORM_CALM_MS = [200, 800] as const
+const STORM_CALM_MS = [1_000, 2_500] as const
 
 export async function runOnce(run: OnceRun): Promise<Summary> {
   const started = performance.now()

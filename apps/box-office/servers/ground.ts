@@ -62,8 +62,8 @@ async function clusterGround(): Promise<Ground> {
   return {
     address: { url: cluster.url, addressMap: cluster.addressMap },
     words:
-      `a private Cluster of ${first?.kind} ${first?.version}: 3 primaries and 3 replicas, ` +
-      'announced under names that do not resolve and reached by an address map',
+      `a private Cluster of ${first?.kind} ${first?.version}, 3 primaries and 3 replicas, ` +
+      'under names that do not resolve, by an address map',
     timeout: GROUP_TIMEOUT,
     group: cluster,
     isOurs: true,
@@ -76,7 +76,7 @@ async function sentinelGround(): Promise<Ground> {
   const [first] = group.servers
   return {
     address: { url: group.url },
-    words: `a private Sentinel group of ${first?.kind} ${first?.version}: 1 primary, 2 replicas, 3 Sentinels`,
+    words: `a private Sentinel group of ${first?.kind} ${first?.version}, 1 primary, 2 replicas, 3 Sentinels`,
     timeout: GROUP_TIMEOUT,
     group,
     isOurs: true,
