@@ -2,12 +2,13 @@ import { type Application, buildApplication, buildRouteMap, text_en } from '@str
 import { clusterVerbs } from './cluster/verbs.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
+import { shardsVerbs } from './shards/verbs.ts'
 import { upCommand } from './up/command.ts'
 
 /** The whole command line. What a verb does is loaded when it is called. */
 export function buildApp(version: string): Application<Context> {
   const root = buildRouteMap({
-    routes: { up: upCommand, cluster: clusterVerbs },
+    routes: { up: upCommand, cluster: clusterVerbs, shards: shardsVerbs },
     docs: {
       brief: 'Everything an application does with Redis or Valkey.',
       fullDescription: `Everything an application does with Redis or Valkey, by hand.

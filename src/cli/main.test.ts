@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect } from '../index.ts'
+import { startServer } from '../testing/index.ts'
 import { holdfast, type Outcome, outcome, start } from './program.fixture.ts'
 
 interface Described {
@@ -128,6 +129,53 @@ describe('holdfast cluster', () => {
     const checked = await holdfast(['cluster', 'check', '--timeout', '500ms'], env)
     expect(checked).toMatchObject({ code: 1 })
     expect(checked.out).toMatch(/error +node-unreachable: .*\n(.*\n)*warning +primary-without-replica: /)
+  })
+})
+
+it('holdfast cluster move stops at Ctrl-C between two lots, with 130 and nothing open', async () => {
+  const [from, to] = described.servers.map(({ port }) => announced(port)) as [string, string]
+  const moving = start(['cluster', 'move', '--count', '5000', '--from', from, '--to', to, '--timeout', '500ms'], env)
+  const said = outcome(moving)
+  await once(moving.stderr!, 'data')
+  moving.kill('SIGINT')
+  expect(await said).toMatchObject({ code: 130, out: '', err: expect.stringContaining('Interrupted.') })
+  const { out } = await holdfast(['cluster', 'status', '--json', '--timeout', '500ms'], env)
+  const { nodes } = JSON.parse(out) as { nodes: { slots: number; openSlots: unknown[] }[] }
+  expect(nodes.flatMap(({ openSlots }) => openSlots)).toEqual([])
+  expect(Math.min(...nodes.map(({ slots }) => slots).filter((slots) => slots > 0))).toBeGreaterThan(461)
+})
+
+describe('holdfast shards', () => {
+  it('plans and moves a namespace to one shard more, while every value stays', async () => {
+    const servers = await Promise.all(Array.from({ length: 3 }, () => startServer()))
+    const url = (n: number) =>
+      `redis+shards://${servers
+        .slice(0, n)
+        .map((s, i) => `s${i}=${s.host}:${s.port}`)
+        .join(',')}`
+    try {
+      const hf = await connect(url(2), { namespace: 'shop', timeout: '5s' })
+      const cache = hf.cache<number>('n', { ttl: '1h' })
+      const ids = Array.from({ length: 300 }, (_, n) => n)
+      await Promise.all(ids.map((n) => cache.set(`${n}`, n)))
+      const words = ['--url', url(2), '--to', url(3), '--namespace', 'shop']
+      const planned = await holdfast(['shards', 'plan', ...words])
+      expect(planned, planned.err).toMatchObject({ code: 0 })
+      expect(planned.out).toMatch(/^shop: s0, s1 → s0, s1, s2\n\d+ of 300 keys move \(\d+\.\d %\), about /)
+      expect(await holdfast(['shards', 'move', ...words, '--force'])).toMatchObject({ code: 4 })
+      const moved = await holdfast(['shards', 'move', ...words, '--json'])
+      expect(moved, moved.err).toMatchObject({ code: 0 })
+      expect(JSON.parse(moved.out)).toMatchObject({ status: 'moved', to: ['s0', 's1', 's2'] })
+      expect(moved.err).toMatch(/moving keys/)
+      for (const n of ids) expect(await cache.peek(`${n}`)).toBe(n)
+      expect(Number(await servers[2]!.command('DBSIZE'))).toBeGreaterThan(50)
+      await hf.close()
+      expect((await holdfast(['shards', 'plan', '--url', url(3), '--to', url(3), '--namespace', 'shop'])).out).toMatch(
+        /Nothing to do/,
+      )
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()))
+    }
   })
 })
 
