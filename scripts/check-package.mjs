@@ -11,7 +11,7 @@ import { ROOT, tool } from './setup/paths.mjs'
 import { run } from './setup/process.mjs'
 import { main, SetupError, say, step } from './setup/progress.mjs'
 
-const { name, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const { name, exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const entries = Object.keys(exports)
   .filter((path) => !path.endsWith('.json'))
   .map((path) => name + path.slice(1))
@@ -36,6 +36,8 @@ async function check(folder) {
   await must('can be imported', process.execPath, ['import.mjs'], project)
   await must('can be required', process.execPath, ['require.cjs'], project)
   await must('its types compile', tool('tsc'), ['-p', project], project)
+  for (const program of Object.keys(bin))
+    await must(`the program ${program} runs`, join(project, 'node_modules/.bin', program), ['--help'], project)
 }
 
 async function pack(folder) {

@@ -1,0 +1,2 @@
+export * from './cluster/index.ts'
+export * from './shards/index.ts'
