@@ -33,7 +33,7 @@ export class ShardsTopology implements Topology {
   /** What keys are put together by until the list is known. */
   readonly #guess: Placement
   readonly #listeners: TopologyListener[] = []
-  readonly #openedMs = monotonicMs()
+  #openedMs: number | undefined
   #carefulUntilMs = 0
   /** Some call waits for the proof that its shard is still the right one. */
   #isWaited = false
@@ -51,6 +51,8 @@ export class ShardsTopology implements Topology {
   }
 
   open(): void {
+    // A lazy instance has been blind for no longer than it has looked.
+    this.#openedMs ??= monotonicMs()
     this.#directory.open()
   }
 
@@ -64,7 +66,7 @@ export class ShardsTopology implements Topology {
       },
     )
     // The list is known a moment later, unless shards are away that would have to be asked for it.
-    const untilMs = this.#openedMs + this.#ground.calls.timeoutMs
+    const untilMs = (this.#openedMs ?? monotonicMs()) + this.#ground.calls.timeoutMs
     while (this.#directory.placement === undefined && !this.#directory.isAsked && monotonicMs() < untilMs)
       await new Promise((resolve) => setTimeout(resolve, 5))
   }
@@ -73,7 +75,10 @@ export class ShardsTopology implements Topology {
   placeOf(call: Call): Place | undefined {
     const { placement } = this.#directory
     const { key } = call
-    if (placement === undefined) return undefined
+    if (placement === undefined) {
+      this.open()
+      return undefined
+    }
     if (key === undefined) return this.#anyNode()
     if (this.#carefulUntilMs > 0 && !this.#isFree(call, key, placement)) return undefined
     return this.#provenNode(placement.user(key))
@@ -114,7 +119,9 @@ export class ShardsTopology implements Topology {
 
   blindness(nowMs: number) {
     const { placement, fault } = this.#directory
-    return placement === undefined ? { forMs: nowMs - this.#openedMs, fault } : { forMs: 0, fault: undefined }
+    return placement === undefined
+      ? { forMs: nowMs - (this.#openedMs ?? nowMs), fault }
+      : { forMs: 0, fault: undefined }
   }
 
   redirect(): boolean {
