@@ -39,7 +39,9 @@ export class Place {
   readonly #use: PlaceUse
   readonly #shards = new Rendezvous(SHARDS)
   readonly #open: Holdfast[] = []
-  readonly #users = new Map<string, Promise<void>>()
+  /** By namespace. */
+  readonly #users = new Map<string, Promise<string>>()
+  readonly #granted = new Set<string>()
   readonly #warnings: string[] = []
   #denied = false
 
@@ -88,8 +90,7 @@ export class Place {
   /** What to connect to, with a user who has been granted what the file uses. Plain values, which another process may be sent. */
   async address(options: ConnectOptions = {}): Promise<[url: string, options: ConnectOptions]> {
     const { namespace = this.namespace } = options
-    if (this.variant.user === 'limited') await this.#grantOnce(namespace)
-    const user = this.variant.user === 'limited' ? namespace : undefined
+    const user = this.variant.user === 'limited' ? await this.#userOf(namespace) : undefined
     const { addressMap } = this.#running
     // The machine may have much to do: what is tested here is not how long it takes.
     return [this.urlFor(user), { namespace, name: `${this.namespace}`, timeout: '10s', addressMap, ...options }]
@@ -114,8 +115,12 @@ export class Place {
     )
   }
 
-  #grantOnce(namespace: string): Promise<void> {
-    const granted = this.#users.get(namespace) ?? this.grant(namespace, aclRule(this.rightsIn(namespace)))
+  /** The user who may do all that the file needs in a namespace; a name of a user may hold less than that of a namespace. */
+  #userOf(namespace: string): Promise<string> {
+    const known = this.#users.get(namespace)
+    if (known !== undefined) return known
+    const name = `${this.namespace}-user-${this.#users.size}`
+    const granted = this.grant(name, aclRule(this.rightsIn(namespace))).then(() => name)
     this.#users.set(namespace, granted)
     return granted
   }
@@ -125,7 +130,7 @@ export class Place {
     const login = ['ACL', 'SETUSER', user, 'reset', 'on', `>${PASSWORD}`]
     const tell = (rules: string) => (witness: Witness) => witness.command(...login, ...rules.split(' '))
     await Promise.all([...[...this.all, ...this.#replicas].map(tell(rule)), ...this.#sentinels.map(tell(sentinelRule))])
-    this.#users.set(user, Promise.resolve())
+    this.#granted.add(user)
   }
 
   /** The server that holds a key, whether it exists or not. */
@@ -172,7 +177,8 @@ export class Place {
 
   async #tidy(): Promise<void> {
     await Promise.all(this.#open.splice(0).map((hf) => hf.close()))
-    const users = [...this.#users.keys()]
+    const users = [...this.#granted]
+    this.#granted.clear()
     this.#users.clear()
     const denials = this.#denied ? [] : await this.#denials(users)
     await Promise.all(
