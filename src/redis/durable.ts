@@ -3,6 +3,7 @@ import type { Calls } from './calls.ts'
 import type { Key } from './keyspace.ts'
 import { Lanes } from './lanes.ts'
 import type { Node } from './node.ts'
+import { readInfo } from './server.ts'
 import type { Fault, Topology } from './topology.ts'
 import type { Arg, Reply, ReplyFault } from './wire.ts'
 
@@ -77,7 +78,7 @@ class DurableRouter implements Router {
   #lanesTo(node: Node): Lanes {
     const known = this.#lanes.get(node)
     if (known !== undefined) return known
-    const lanes = new Lanes(node, this.#calls, this.#durability, () => this.#topology.replicaCount(node))
+    const lanes = new Lanes(node, this.#calls, this.#durability, () => countReplicas(this.#topology, node))
     this.#lanes.set(node, lanes)
     node.onHandOver((gone) => {
       if (gone && this.#lanes.get(node) === lanes) this.#lanes.delete(node)
@@ -103,4 +104,12 @@ class DurableRouter implements Router {
     for (const lanes of this.#lanes.values()) lanes.close()
     this.#lanes.clear()
   }
+}
+
+/** All replicas that are configured, and those that have just come and that only the server knows of yet. */
+async function countReplicas(topology: Topology, node: Node): Promise<number> {
+  const asked = readInfo(node, 'replication').catch(() => undefined)
+  const [configured, info] = await Promise.all([topology.replicaCount(node), asked])
+  const online = [...(info ?? [])].filter(([name, value]) => /^slave\d+$/.test(name) && value.includes('state=online'))
+  return Math.max(configured, online.length)
 }

@@ -13,6 +13,8 @@ const LINGER_MS = 200
 const TICK_MS = 150
 /** Asked something and silent for so long: a server that may be frozen. */
 const SILENT_MS = 300
+/** Silent for so long while the server answers elsewhere: the socket is dead. */
+const DEAD_MS = 750
 /** What the server refused, for a lasting reason, is asked of it again so often. */
 const REFUSED_MS = 5_000
 
@@ -32,8 +34,8 @@ export interface LaneHost extends Place {
   failed(): void
   /** It ended: whoever waits needs one. */
   openLane(): void
-  /** The server says nothing: somebody should find out whether it is still there. */
-  doubt(): void
+  /** The server says nothing here. True when it answers elsewhere; to find that out takes more than one question. */
+  doubt(): boolean
 }
 
 /**
@@ -218,7 +220,8 @@ export class Lane {
     const own = this.#own as Own
     const nowMs = monotonicMs()
     if (this.#state === 'waiting' || this.#unanswered > 0) {
-      if (nowMs - Math.max(own.wire.lastByteMs, this.#busyMs) > SILENT_MS) this.#host.doubt()
+      const silentMs = nowMs - Math.max(own.wire.lastByteMs, this.#busyMs)
+      if (silentMs > SILENT_MS && this.#host.doubt() && silentMs > DEAD_MS) this.break()
     } else if (this.#held.size === 0 && nowMs - this.#busyMs > LINGER_MS) this.#end(own, true)
   }
 

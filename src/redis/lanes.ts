@@ -10,10 +10,15 @@ import type { Wire } from './wire.ts'
 /** While one waits for the replicas, the other takes what comes. */
 const LANES = 2
 const IDLE_MS = 10_000
-/** For so long a server's number of replicas is believed. */
-const COUNT_MS = 2_000
+/** Older than this, a server's number of replicas is asked for again, behind the calls; much older, before them. */
+const COUNT_MS = 1_000
+const OLD_COUNT_MS = 5_000
 /** When a WAIT came short the number is asked for again, at most so often. */
 const RECOUNT_MS = 250
+/** Who could not say is left alone for so long. */
+const SILENT_COUNT_MS = 2_000
+/** A server that has answered so lately is well. */
+const WELL_MS = 250
 const RETRY_BASE_MS = 25
 const RETRY_MAX_MS = 400
 
@@ -32,6 +37,7 @@ export class Lanes implements LaneHost {
   readonly #warned = new Set<string>()
   #replicas: number | undefined
   #countedMs = Number.NEGATIVE_INFINITY
+  #countFailedMs = Number.NEGATIVE_INFINITY
   #counting: Promise<void> | undefined
   #failures = 0
   #retry: NodeJS.Timeout | undefined
@@ -87,9 +93,13 @@ export class Lanes implements LaneHost {
     this.#retry ??= setTimeout(again, backoffMs(this.#failures++, RETRY_BASE_MS, RETRY_MAX_MS)).unref()
   }
 
-  /** Brings the number of replicas up to date, unless it is; undefined when there is nothing to wait for. */
+  /** Brings the number of replicas up to date; undefined when nobody needs to wait for it. */
   count(): Promise<void> | undefined {
-    return monotonicMs() - this.#countedMs < COUNT_MS ? undefined : this.#count()
+    const nowMs = monotonicMs()
+    const ageMs = nowMs - this.#countedMs
+    if (ageMs < COUNT_MS || nowMs - this.#countFailedMs < SILENT_COUNT_MS) return undefined
+    const counting = this.#count()
+    return ageMs < OLD_COUNT_MS ? undefined : counting
   }
 
   /** A WAIT came short: perhaps of replicas that are not there any more. */
@@ -104,7 +114,8 @@ export class Lanes implements LaneHost {
         this.#countedMs = monotonicMs()
       })
       .catch((error: Error) => {
-        // What was known is believed on; where nothing was, nothing is durable, and the next write asks again.
+        // What was known is believed on; where nothing was, nothing is durable until somebody can say.
+        this.#countFailedMs = monotonicMs()
         if ((error as { code?: unknown }).code === 'SERVER_DENIED') this.warn(error.message)
       })
       .finally(() => {
@@ -122,9 +133,10 @@ export class Lanes implements LaneHost {
     })
   }
 
-  /** A common call keeps an eye on the server: the topology sees by it that nobody answers. */
-  doubt(): void {
+  /** A common call keeps an eye on the server: the topology sees by it that nobody answers, or the lane that only its socket is dead. */
+  doubt(): boolean {
     this.node.call('PING', [], { operation: 'durable.doubt', repeat: true }).catch(() => {})
+    return this.node.ready && this.node.silentMs(monotonicMs()) < WELL_MS
   }
 
   left(): void {}

@@ -9,7 +9,7 @@ import { ACQUIRE, NodePool, type PoolFigures } from './node-pool.ts'
 import { OwnConnection } from './own-connection.ts'
 import type { PoolSettings } from './pool-options.ts'
 import type { Topology } from './topology.ts'
-import { LinkFault } from './wire.ts'
+import { LinkFault, ReplyFault } from './wire.ts'
 
 export interface UseOptions {
   /** The full name of a key in Redis: the connection goes to the server that has it. Default: any server that holds keys. */
@@ -72,7 +72,11 @@ export class Pool {
     const { node, pool, own } = await this.#acquire(key, limitMs, signal)
     const connection = new OwnConnection(own, {
       ...{ address: node.address, timeoutMs: this.#calls.timeoutMs, bytes, signal },
-      troubled: (fault) => this.#topology.troubled(node, fault),
+      troubled: (fault) => {
+        this.#topology.troubled(node, fault)
+        // It says that another has the key: whoever asks next should be given that one.
+        if (fault instanceof ReplyFault) this.#topology.confirm().catch(() => {})
+      },
     })
     const onAbort = () => pool.discard(own)
     connection.signal.addEventListener('abort', onAbort, { once: true })
