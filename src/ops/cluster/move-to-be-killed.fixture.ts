@@ -1,7 +1,7 @@
-// Moves slots and says so, until it is killed. Arguments: url, how many slots, from, to.
+// Moves slots until it is killed. Arguments: url, how many slots, from, to.
 import { openClusterAdmin } from './admin.ts'
 
 const [url, slots, from, to] = process.argv.slice(2) as [string, string, string, string]
 const admin = openClusterAdmin({ url })
-await admin.move(Number(slots), from, to, { onProgress: ({ done }) => console.log(done) })
+await admin.move(Number(slots), from, to)
 await admin.close()
