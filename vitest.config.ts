@@ -44,8 +44,12 @@ export default defineConfig({
         test: {
           name: nameOf(variant),
           include: [CONTRACT],
+          // It makes limited users of its own.
+          exclude: [...configDefaults.exclude, ...(variant.user === 'full' ? ['test/contract/rights.test.ts'] : [])],
           globalSetup: ['test/contract/setup.ts'],
           provide: { variant },
+          // Each is heard by the test that provokes it, and fails any other.
+          execArgv: ['--disable-warning=HOLDFAST_RIGHTS'],
         },
       })),
     ],

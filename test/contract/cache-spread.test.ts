@@ -1,7 +1,10 @@
 // What a cache promises when its keys lie on several servers. On one server it holds all the same.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import type { Cache, CacheOptions } from 'holdfast'
 import { describe, expect, it, vi } from 'vitest'
 import { STREAM_BOUND_MS } from '../../src/redis/subscriber.ts'
+import type { ChildSaid } from './cache-child.ts'
 import { gate } from './cache-deferred.ts'
 import { keepAllInMemory } from './cache-memory.ts'
 import { Place } from './place.ts'
@@ -207,4 +210,41 @@ describe('a fleet', () => {
     for (const [id, one, two] of got) expect([one, two]).toEqual([`loaded ${id}`, `loaded ${id}`])
     expect(loads).toBe(ids.length)
   })
+
+  // A process takes three seconds of a processor to start.
+  const costly = place.variant.user === 'full' ? it : undefined
+  costly?.('of two processes loads a cold key once', async () => {
+    let loads = 0
+    const load = async () => {
+      loads++
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return 'loaded here'
+    }
+    const own = await make<string>({ stampede: 'fleet', load })
+    const [url, { addressMap, namespace, timeout }] = await place.address()
+    const child = fork(new URL('./cache-child.ts', import.meta.url), {
+      execArgv: ['--import', new URL('../../scripts/typescript.mjs', import.meta.url).href],
+    })
+    try {
+      await said(child, 'up')
+      child.send({ url, options: { addressMap, namespace, timeout }, callers: 100 })
+      await said(child, 'ready')
+      const done = said(child, 'done')
+      child.send('go')
+      const values = await Promise.all(Array.from({ length: 100 }, () => own.get('cold')))
+      const theirs = await done
+      expect(loads + theirs.loads).toBe(1)
+      expect(new Set([...values, ...theirs.values]).size).toBe(1)
+      await once(child, 'exit')
+    } finally {
+      child.kill('SIGKILL')
+    }
+  })
 })
+
+/** The next thing of that kind which the child says. */
+const said = (child: ChildProcess, what: string) =>
+  new Promise<ChildSaid>((resolve, reject) => {
+    child.on('message', (message: ChildSaid) => message.said === what && resolve(message))
+    child.once('exit', (code) => reject(new Error(`the child ended with ${code} before it said ${what}`)))
+  })
