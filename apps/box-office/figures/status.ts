@@ -78,6 +78,6 @@ function since(at: number): string {
   return minutes === 0
     ? `${seconds} s`
     : minutes < 60
-      ? `${minutes} min`
+      ? `${minutes} min ${seconds % 60} s`
       : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
