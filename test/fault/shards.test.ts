@@ -200,6 +200,19 @@ describe('the list of shards', () => {
     expect(warnings.length).toBe(1)
   })
 
+  it('says addresses as they were given, for each process to map', async () => {
+    const group = await start('ab')
+    const at = (name: string) => `127.0.0.1:${group.at(name).port}`
+    const addressMap = { 'shard-b:7000': at('b') }
+    const id = group.idOf('b', 'ab')
+    const first = await group.connectAt(`redis+shards://a=${at('a')},b=shard-b:7000`, { addressMap })
+    await first.cache<string>('it', { ttl: '1m' }).set(id, 'kept')
+    await shardWarnings(async () => {
+      const other = await group.connect('a', { addressMap })
+      expect(await other.cache<string>('it', { ttl: '1m' }).get(id)).toBe('kept')
+    })
+  })
+
   it('is written again on a shard that lost all it had', async () => {
     const group = await start('ab')
     await group.connect('ab')

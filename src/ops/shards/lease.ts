@@ -4,8 +4,8 @@ import { ShardsRefusedError } from './errors.ts'
 import type { ShardServer, ShardServers } from './servers.ts'
 
 /** A mover that died leaves the way free for the next one after this. */
-const LEASE_MS = 5_000
-const RENEW_MS = 1_000
+const LEASE_MS = 4_000
+const RENEW_MS = 800
 
 /**
  * The right to move, on every shard that takes part: of two movers one gets none. Every list that a mover writes carries its token, and is

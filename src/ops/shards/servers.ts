@@ -12,6 +12,7 @@ import {
   type Layout,
   LayoutKeys,
   type NamedAddress,
+  namesOf,
   shardsOf,
   sortShards,
   toAddress,
@@ -40,6 +41,7 @@ export class ShardServers {
   readonly #settings: readonly [now: Settings, then: Settings]
   readonly #calls: Calls
   readonly #servers = new Map<string, ShardServer>()
+  readonly #silent = new Set<string>()
 
   constructor(options: ShardOptions) {
     const { url, to, signal: _signal, force: _force, onProgress: _onProgress, ...rest } = options
@@ -74,18 +76,26 @@ export class ShardServers {
     return server
   }
 
-  /** Those of `shards` that answer, and the names of the others. */
+  /** Those of `shards` that answer, and the names of the others. One that did not answer once is not asked again. */
   async reach(
     shards: readonly NamedAddress[],
   ): Promise<{ readonly servers: readonly ShardServer[]; readonly silent: readonly string[] }> {
     const all = shards.map((shard) => this.at(shard))
     const options = { operation: 'shards.reach', repeat: true, timeoutMs: Math.min(this.timeoutMs, REACH_MS) }
-    const answers = await Promise.allSettled(all.map(({ node }) => node.call('PING', [], options)))
-    // A wrong password is no outage.
-    for (const answer of answers) if (answer.status === 'rejected' && !isAway(answer.reason)) throw answer.reason
+    const ask = async ({ name, node }: ShardServer): Promise<void> => {
+      if (this.#silent.has(name)) return
+      try {
+        await node.call('PING', [], options)
+      } catch (error) {
+        // A wrong password is no outage.
+        if (!isAway(error)) throw error
+        this.#silent.add(name)
+      }
+    }
+    await Promise.all(all.map(ask))
     return {
-      servers: all.filter((_, i) => answers[i]?.status === 'fulfilled'),
-      silent: all.filter((_, i) => answers[i]?.status === 'rejected').map(({ name }) => name),
+      servers: all.filter(({ name }) => !this.#silent.has(name)),
+      silent: namesOf(all.filter(({ name }) => this.#silent.has(name))),
     }
   }
 
@@ -143,7 +153,8 @@ export class ShardServers {
   }
 }
 
-const REACH_MS = 2_000
+/** A server that has not answered by then is away. */
+const REACH_MS = 1_000
 
 function resolveShards(option: 'url' | 'to', text: unknown, rest: ConnectOptions): Settings {
   if (typeof text !== 'string') throw new ConfigError(option, 'a text such as redis+shards://a=host,b=host', text)

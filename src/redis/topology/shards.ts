@@ -8,7 +8,7 @@ import { scanKeys } from '../scan.ts'
 import { readInfo } from '../server.ts'
 import { keysOfCall } from '../shards/call-keys.ts'
 import { Directory } from '../shards/directory.ts'
-import { firstLayout, Placement } from '../shards/layout.ts'
+import { firstLayout, Placement, sameNames } from '../shards/layout.ts'
 import { Pulls } from '../shards/pulls.ts'
 import type { Ground, Topology, TopologyListener } from '../topology.ts'
 import type { ShardAddress } from '../url.ts'
@@ -190,11 +190,12 @@ export class ShardsTopology implements Topology {
   }
 
   #onList(before: Placement | undefined, after: Placement): void {
-    const isSameList = before === undefined && after.layout.phase === 'stable'
+    const { phase, shards } = after.layout
+    const isSameList = before === undefined && phase === 'stable' && sameNames(shards, this.#guess.layout.shards)
     if (!isSameList) this.#carefulUntilMs = monotonicMs() + CAREFUL_MS
     const old = before ?? this.#guess
     if (old.layout.version !== after.layout.version || before === undefined) {
-      const isOnlyNews = after.layout.phase === 'announced' && old.layout.phase === 'stable'
+      const isOnlyNews = phase === 'announced' && old.layout.phase === 'stable'
       const isMoved = (key: string) =>
         !isOnlyNews && (after.isAffected(key) || old.isAffected(key) || old.now(key) !== after.now(key))
       for (const listener of this.#listeners) listener(isMoved)
