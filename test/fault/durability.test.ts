@@ -18,8 +18,8 @@ afterEach(async () => {
   warnings.length = 0
 })
 
-async function start(config: Record<string, string | number> = {}): Promise<TestServer> {
-  const server = await startServer({ config })
+async function start(config: Record<string, string | number> = {}, appendOnly = false): Promise<TestServer> {
+  const server = await startServer({ config, appendOnly })
   closing.push(async () => {
     if (server.paused) await server.resume()
     await server.stop()
@@ -39,10 +39,10 @@ const linked = (primary: TestServer, count: number) =>
 /** A full sync begins when it is asked for, not 5 s later. */
 const AT_ONCE = { 'repl-diskless-sync-delay': 0 }
 
-async function startPair(count: number): Promise<{ primary: TestServer; replicas: readonly TestServer[] }> {
-  const primary = await start(AT_ONCE)
+async function startPair(count: number, appendOnly = false) {
+  const primary = await start(AT_ONCE, appendOnly)
   const config = { replicaof: `127.0.0.1 ${primary.port}` }
-  const replicas = await Promise.all(Array.from({ length: count }, () => start(config)))
+  const replicas = await Promise.all(Array.from({ length: count }, () => start(config, appendOnly)))
   await linked(primary, count)
   return { primary, replicas }
 }
@@ -215,9 +215,37 @@ it('answers by its deadline while the primary itself is frozen', async () => {
   await vi.waitFor(async () => expect(await durable(night.confirm(ids[1] as string))).toBe(true), { timeout: 5_000 })
 })
 
-it("says once that a server which has no WAITAOF cannot meet 'fsync', and sells all the same", async () => {
+const hasWaitAof = async (server: TestServer) =>
+  (await server.command<(string | null)[]>('COMMAND', 'INFO', 'WAITAOF'))[0] !== null
+
+it("meets 'fsync' when the disks of the primary and of its replicas have it", async ({ skip }) => {
+  const { primary, replicas } = await startPair(1, true)
+  if (!(await hasWaitAof(primary))) return skip('this server has no WAITAOF')
+  const { night } = await open(primary.url, { durability: 'fsync' }, 3_000)
+  const ids = await Promise.all(Array.from({ length: 50 }, () => holdOne(night)))
+  const answers = await Promise.all(ids.slice(1).map((id) => durable(night.confirm(id))))
+  expect(answers).toEqual(answers.map(() => true))
+  await replicas[0]!.pause()
+  expect(await durable(night.confirm(ids[0] as string))).toBe(false)
+  await replicas[0]!.resume()
+  expect(await durable(night.confirm(ids[0] as string))).toBe(true)
+  await primary.restart()
+  await vi.waitFor(async () => expect(await night.counts()).toMatchObject({ sold: 50 }), { timeout: 5_000 })
+})
+
+it("meets 'fsync' on a disk alone, and says what is missing where there is no disk either", async ({ skip }) => {
+  const alone = await start({}, true)
+  if (!(await hasWaitAof(alone))) return skip('this server has no WAITAOF')
+  const onDisk = await open(alone.url, { durability: 'fsync' }, 3_000)
+  expect(await durable(onDisk.night.confirm(await holdOne(onDisk.night)))).toBe(true)
+  const inMemory = await open((await start()).url, { durability: 'fsync' })
+  expect(await durable(inMemory.night.confirm(await holdOne(inMemory.night)))).toBe(false)
+  await vi.waitFor(() => expect(warnings.map(({ message }) => message).join()).toMatch(/no append-only file/))
+})
+
+it("says once that a server which has no WAITAOF cannot meet 'fsync', and sells all the same", async ({ skip }) => {
   const { primary } = await startPair(1)
-  if ((await primary.command<(string | null)[]>('COMMAND', 'INFO', 'WAITAOF'))[0] !== null) return
+  if (await hasWaitAof(primary)) return skip('this server has WAITAOF')
   const { night } = await open(primary.url, { durability: 'fsync' })
   const ids = await Promise.all(Array.from({ length: 20 }, () => holdOne(night)))
   const answers = await Promise.all(ids.map((id) => durable(night.confirm(id))))
