@@ -13,6 +13,7 @@ test.each([
   ["OOM command not allowed when used memory > 'maxmemory'.", 'SERVER_FULL', true],
   ["NOPERM this user has no permissions to run the 'get' command", 'SERVER_DENIED', false],
   ["ERR The user executing the script can't run this command or subcommand script: x", 'SERVER_DENIED', false],
+  ["ERR ACL failure in script: User app has no permissions to run the 'set' command", 'SERVER_DENIED', false],
   ['NOAUTH Authentication required.', 'AUTH_FAILED', false],
   ['WRONGPASS invalid username-password pair or user is disabled.', 'AUTH_FAILED', false],
   ['WRONGTYPE Operation against a key', 'SERVER_ERROR', false],

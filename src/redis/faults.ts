@@ -19,12 +19,13 @@ export const isRefusal = (fault: ReplyFault | LinkFault): boolean =>
 export const isLasting = (fault: ReplyFault): boolean =>
   fault.prefix === 'NOPERM' || fault.message.includes('DB index is out of range')
 
-const SCRIPT_DENIED = "ERR The user executing the script can't"
+/** Of Redis 7.0, and of Redis 7.2 and Valkey. */
+const SCRIPT_DENIED = /^ERR (The user executing the script can't|ACL failure in script)/
 
 /** The typed error for a server's answer. `needs` says what the operation's room must be allowed to do. */
 export function replyError(operation: string, fault: ReplyFault, needs?: string): HoldfastError {
   // What a script may not do comes as a plain ERR.
-  const prefix = fault.message.startsWith(SCRIPT_DENIED) ? 'NOPERM' : fault.prefix
+  const prefix = SCRIPT_DENIED.test(fault.message) ? 'NOPERM' : fault.prefix
   const fields = { reply: prefix, cause: fault }
   switch (prefix) {
     case 'OOM':
