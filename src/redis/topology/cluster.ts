@@ -6,8 +6,9 @@ import type { Key } from '../keyspace.ts'
 import type { Node } from '../node.ts'
 import { SLOTS, slotOf } from '../slots.ts'
 import type { Fault, Ground, Topology, TopologyListener } from '../topology.ts'
-import { LinkFault, type Reply, type ReplyFault } from '../wire.ts'
+import { LinkFault, type Reply, type ReplyFault, type Wire } from '../wire.ts'
 import { firstAnswer } from './first-answer.ts'
+import { Readers } from './readers.ts'
 
 /** How often we look whether a server has gone silent, and ask for the map again while one has. */
 const LOOK_MS = 150
@@ -40,9 +41,9 @@ export class ClusterTopology implements Topology {
   readonly #nodes = new Map<string, Node>()
   readonly #owners: (Node | undefined)[] = new Array(SLOTS).fill(undefined)
   #primaries: readonly Node[] = []
-  /** Where the replicas of each primary are, and the nodes that read from them. */
+  /** Where the replicas of each primary are. */
   #replicas = new Map<Node, readonly Address[]>()
-  readonly #readers = new Map<string, Node>()
+  readonly #readers: Readers
   /** Nodes that own nothing any more, and since when. */
   readonly #retired = new Map<Node, number>()
   readonly #doubtUntilMs = new Map<number, number>()
@@ -61,6 +62,9 @@ export class ClusterTopology implements Topology {
     this.#ground = ground
     this.#seeds = seeds.map(({ host, port }) => mapAddress(host, port))
     this.#mapAddress = mapAddress
+    // A replica serves reads only to a connection that has said it may be behind.
+    const prepare = async (wire: Wire) => void (await wire.send('READONLY', [], false))
+    this.#readers = new Readers(ground.makeNode, { prepare })
     this.address = seeds.map(showAddress).join(',')
   }
 
@@ -93,30 +97,13 @@ export class ClusterTopology implements Topology {
     if (key === undefined) return this.#anyPrimary()
     const owner = this.#owners[slotOf(key)]
     if (owner === undefined || call.options.readFrom !== 'replica' || call.primaryOnly) return owner
-    return this.#readerOf(owner) ?? owner
+    return this.#readers.oneOf(this.#replicas.get(owner) ?? []) ?? owner
   }
 
   #anyPrimary(): Node | undefined {
     const ready = this.#primaries.filter((node) => node.ready)
     const from = ready.length > 0 ? ready : this.#primaries
     return from[this.#turn++ % from.length]
-  }
-
-  #readerOf(owner: Node): Node | undefined {
-    const replicas = this.#replicas.get(owner) ?? []
-    const address = replicas[this.#turn++ % replicas.length]
-    if (address === undefined) return undefined
-    const name = showAddress(address)
-    let reader = this.#readers.get(name)
-    if (reader === undefined) {
-      // A replica serves reads only to a connection that has said it may be behind.
-      reader = this.#ground.makeNode(address, {
-        prepare: async (wire) => void (await wire.send('READONLY', [], false)),
-      })
-      this.#readers.set(name, reader)
-    }
-    reader.open()
-    return reader.ready && reader.silentMs(monotonicMs()) < SILENT_MS ? reader : undefined
   }
 
   blindness(nowMs: number, call?: Call) {
@@ -189,8 +176,7 @@ export class ClusterTopology implements Topology {
 
   #look(): void {
     const nowMs = monotonicMs()
-    // What a sleeping replica was asked, its primary answers.
-    for (const reader of this.#readers.values()) if (reader.ready && reader.silentMs(nowMs) > SILENT_MS) reader.disown()
+    this.#readers.look(nowMs)
     for (const [node, sinceMs] of this.#retired) this.#seeOff(node, sinceMs, nowMs)
     const isTroubled = this.#primaries.length === 0 || this.#primaries.some((node) => node.silentMs(nowMs) > SILENT_MS)
     if (isTroubled || nowMs - this.#readAtMs > IDLE_MS) void this.#read()
@@ -294,12 +280,7 @@ export class ClusterTopology implements Topology {
       // It has been silent already: what it says when it wakes is what it believed before it fell asleep.
       if (node.silentMs(nowMs) > GRACE_MS) this.#seeOff(node, Number.NEGATIVE_INFINITY, nowMs)
     }
-    const wanted = new Set([...this.#replicas.values()].flat().map(showAddress))
-    for (const [name, reader] of this.#readers) {
-      if (wanted.has(name)) continue
-      this.#readers.delete(name)
-      reader.close()
-    }
+    this.#readers.keep([...this.#replicas.values()].flat())
   }
 
   nodeOf(key: Key): Node | undefined {
@@ -353,7 +334,8 @@ export class ClusterTopology implements Topology {
     this.#closed = true
     clearInterval(this.#looking)
     clearTimeout(this.#gathering)
-    for (const node of [...this.#nodes.values(), ...this.#readers.values()]) node.close()
+    this.#readers.close()
+    for (const node of this.#nodes.values()) node.close()
   }
 }
 

@@ -9,6 +9,7 @@ import type { Subscriber } from '../subscriber.ts'
 import type { Fault, Ground, Topology, TopologyListener } from '../topology.ts'
 import type { Reply } from '../wire.ts'
 import { firstAnswer } from './first-answer.ts'
+import { Readers } from './readers.ts'
 
 /** How often we look whether the primary has gone silent, and ask the Sentinels while it has. */
 const LOOK_MS = 150
@@ -55,7 +56,7 @@ export class SentinelTopology implements Topology {
   readonly #peers: Node[] = []
   readonly #ears: Subscriber[] = []
   readonly #listeners: TopologyListener[] = []
-  readonly #readers = new Map<string, Node>()
+  readonly #readers: Readers
   #primary: Node | undefined
   #replicas: readonly Address[] = []
   #epoch = -1
@@ -74,6 +75,7 @@ export class SentinelTopology implements Topology {
   constructor(ground: SentinelGround, sentinels: readonly Address[], mapAddress: MapAddress) {
     this.#ground = ground
     this.#mapAddress = mapAddress
+    this.#readers = new Readers(ground.makeNode)
     this.#sentinels = sentinels.map(({ host, port }) => ground.makeSentinel(mapAddress(host, port)))
     this.address = `${sentinels.map(showAddress).join(',')}/${ground.primaryName}`
   }
@@ -127,18 +129,8 @@ export class SentinelTopology implements Topology {
   placeOf(call: Call): Place | undefined {
     this.open()
     const primary = this.#promoting === undefined ? this.#primary : undefined
-    if (call.options.readFrom === 'replica' && !call.primaryOnly) return this.#reader() ?? primary
+    if (call.options.readFrom === 'replica' && !call.primaryOnly) return this.#readers.oneOf(this.#replicas) ?? primary
     return primary
-  }
-
-  #reader(): Node | undefined {
-    const address = this.#replicas[this.#turn++ % this.#replicas.length]
-    if (address === undefined) return undefined
-    const name = showAddress(address)
-    const reader = this.#readers.get(name) ?? this.#ground.makeNode(address)
-    this.#readers.set(name, reader)
-    reader.open()
-    return reader.ready && reader.silentMs(monotonicMs()) < SILENT_MS ? reader : undefined
   }
 
   blindness(nowMs: number) {
@@ -157,8 +149,7 @@ export class SentinelTopology implements Topology {
 
   #look(): void {
     const nowMs = monotonicMs()
-    // What a sleeping replica was asked, its primary answers.
-    for (const reader of this.#readers.values()) if (reader.ready && reader.silentMs(nowMs) > SILENT_MS) reader.disown()
+    this.#readers.look(nowMs)
     const isTroubled = this.#primary === undefined || this.#primary.silentMs(nowMs) > SILENT_MS
     if (isTroubled || nowMs - this.#askedAtMs > IDLE_MS) void this.#ask()
   }
@@ -262,12 +253,7 @@ export class SentinelTopology implements Topology {
       old.disown()
       old.close()
     }
-    const wanted = new Set(this.#replicas.map(showAddress))
-    for (const [name, reader] of this.#readers) {
-      if (wanted.has(name)) continue
-      this.#readers.delete(name)
-      reader.close()
-    }
+    this.#readers.keep(this.#replicas)
     for (const listener of this.#listeners) listener(() => true)
     this.#endPromoting()
   }
@@ -316,6 +302,7 @@ export class SentinelTopology implements Topology {
     clearInterval(this.#looking)
     clearTimeout(this.#promoting)
     for (const ear of this.#ears) ear.close()
-    for (const node of [...this.#sentinels, ...this.#peers, ...this.#readers.values(), this.#primary]) node?.close()
+    for (const node of [...this.#sentinels, ...this.#peers, this.#primary]) node?.close()
+    this.#readers.close()
   }
 }
