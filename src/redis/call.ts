@@ -40,11 +40,16 @@ export interface Router {
   /** The server for it now; undefined while nobody knows. */
   placeOf(call: Call): Place | undefined
   /** How long nobody has known where the call belongs, in ms, and why. */
-  blindness(nowMs: number): { readonly forMs: number; readonly fault: LinkFault | ReplyFault | undefined }
+  blindness(nowMs: number, call?: Call): { readonly forMs: number; readonly fault: LinkFault | ReplyFault | undefined }
   /** A server answered that the call belongs elsewhere (MOVED, ASK). False where such an answer means nothing. */
   redirect(call: Call, fault: ReplyFault, from: Place): boolean
   /** A server broke, or said that it cannot do its part now: somebody else may have taken its place. */
   troubled(from: Place, fault: LinkFault | ReplyFault): void
+  /**
+   * An answer came from a server that may have had no right to give it by then. True: whoever says so sees to the call's end. Left out
+   * where servers themselves refuse what is not theirs any more.
+   */
+  doubts?(call: Call, from: Place, reply: Reply): boolean
 }
 
 /** Who looks after a call from its start to its end. */

@@ -109,7 +109,14 @@ export class Calls implements Desk {
   }
 
   onAnswer(call: Call, reply: Reply): void {
-    call.place?.left()
+    const { place } = call
+    place?.left()
+    if (place !== undefined && call.router.doubts?.(call, place, reply)) return
+    this.accept(call, reply)
+  }
+
+  /** Ends a call with an answer. */
+  accept(call: Call, reply: Reply): void {
     if (this.#settle(call)) call.resolve(reply)
   }
 
@@ -166,7 +173,7 @@ export class Calls implements Desk {
     const nowMs = monotonicMs()
     if (!this.#settle(call)) return
     const sent = place !== undefined || call.everSent
-    const why = call.lastFault ?? (sent ? undefined : call.router.blindness(nowMs).fault)
+    const why = call.lastFault ?? (sent ? undefined : call.router.blindness(nowMs, call).fault)
     if (call.fallback !== undefined) call.resolve(call.fallback)
     else call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why))
     place?.overdue(call, nowMs)

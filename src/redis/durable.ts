@@ -100,6 +100,10 @@ class DurableRouter implements Router {
     this.#topology.troubled((from as Lanes).node, fault)
   }
 
+  doubts(call: Call, from: Place, reply: Reply): boolean {
+    return this.#topology.doubts?.(call, (from as Lanes).node, reply) ?? false
+  }
+
   close(): void {
     for (const lanes of this.#lanes.values()) lanes.close()
     this.#lanes.clear()

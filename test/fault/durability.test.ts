@@ -27,12 +27,17 @@ async function start(config: Record<string, string | number> = {}, appendOnly = 
   return server
 }
 
-/** Waits until that many replicas take what is written. A replica is `online` up to a second before it does. */
+/**
+ * Waits until that many replicas take what is written. A replica is `online`, and has the first write in its copy, up to a second before
+ * it is sent the next.
+ */
 const linked = (primary: TestServer, count: number) =>
   vi.waitFor(
     async () => {
-      await primary.command('SET', 'linked', count)
-      expect(await primary.command('WAIT', count, 200)).toBe(count)
+      for (const write of ['copied', 'sent']) {
+        await primary.command('SET', 'linked', write)
+        expect(await primary.command('WAIT', count, 200)).toBe(count)
+      }
     },
     { timeout: 20_000 },
   )

@@ -1,13 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { Holdfast } from 'holdfast'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { moveShards, planShards, type ShardOptions } from '../../src/ops/shards/index.ts'
-import { Keyspace } from '../../src/redis/keyspace.ts'
+import { moveShards, planShards } from '../../src/ops/shards/index.ts'
+import { asKey, type Key, Keyspace } from '../../src/redis/keyspace.ts'
+import { Redis } from '../../src/redis/redis.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
+import { resolveSettings } from '../../src/redis/settings.ts'
 import { LayoutKeys } from '../../src/redis/shards/layout.ts'
 import { LIFT } from '../../src/redis/shards/scripts.ts'
-import { ShardGroup } from './shards.fixture.ts'
+import { move, ShardGroup } from './shards.fixture.ts'
 import type { ShardOrder } from './shards-child.ts'
+import { Traffic } from './shards-traffic.ts'
 
 const groups: ShardGroup[] = []
 const children: ChildProcess[] = []
@@ -20,9 +22,6 @@ afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
   await Promise.all(groups.splice(0).map((group) => group.stop()))
 })
-
-const move = (group: ShardGroup, from: string, to: string, more: Partial<ShardOptions> = {}) =>
-  moveShards({ url: group.url(from), to: group.url(to), namespace: group.namespace, ...more })
 
 /** Begins a move and leaves it where it first says `step`, as a mover would that was killed there. */
 async function abandon(group: ShardGroup, from: string, to: string, step: string): Promise<void> {
@@ -56,88 +55,6 @@ const hear = (child: ChildProcess, said: string) =>
     child.on('message', onMessage)
     child.once('exit', (code) => reject(new Error(`the child ended with ${code} before it said ${said}`)))
   })
-
-/** Callers that write, read back and sell, until they are stopped; every failure is kept. */
-class Traffic {
-  readonly failures: unknown[] = []
-  calls = 0
-  longestMs = 0
-  readonly #clients: readonly Holdfast[]
-  readonly #nights: readonly string[]
-  readonly #work: Promise<unknown>
-  #stopping = false
-
-  constructor(clients: readonly Holdfast[]) {
-    this.#clients = clients
-    this.#nights = Array.from({ length: 20 }, (_, i) => `night-${i}`)
-    this.#work = this.#begin()
-  }
-
-  async #begin(): Promise<void> {
-    const layout = { currency: 'EUR', sections: [{ name: 'A', rows: 40, seatsPerRow: 50, price: 100 }] }
-    await Promise.all(this.#nights.map((id) => (this.#clients[0] as Holdfast).seats(id).create(layout)))
-    await Promise.all(Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? this.#cache(i) : this.#sell(i))))
-  }
-
-  async #timed<T>(work: Promise<T>): Promise<T> {
-    const startMs = performance.now()
-    const answer = await work
-    this.calls++
-    this.longestMs = Math.max(this.longestMs, performance.now() - startMs)
-    return answer
-  }
-
-  /** `turn` answers false when it has nothing more to do. */
-  async #until(turn: (n: number) => Promise<boolean>): Promise<void> {
-    for (let n = 0; !this.#stopping; n++)
-      try {
-        if (!(await turn(n))) return
-      } catch (error) {
-        this.failures.push(error)
-        return
-      }
-  }
-
-  #cache(caller: number): Promise<void> {
-    const hf = this.#clients[caller % this.#clients.length] as Holdfast
-    const cache = hf.cache<string>('traffic', { ttl: '10m', whenDown: 'throw' })
-    return this.#until(async (n) => {
-      const id = `${caller}:${n % 200}`
-      await this.#timed(cache.set(id, `${n}`))
-      expect(await this.#timed(cache.get(id))).toBe(`${n}`)
-      if (n % 7 === 0) {
-        await this.#timed(cache.delete(id))
-        expect(await this.#timed(cache.get(id))).toBeUndefined()
-      }
-      return true
-    })
-  }
-
-  #sell(caller: number): Promise<void> {
-    const hf = this.#clients[caller % this.#clients.length] as Holdfast
-    // Every caller has rows of his own: whatever is not held by him is his to hold.
-    return this.#until(async (n) => {
-      const night = hf.seats(this.#nights[n % 20] as string)
-      const id = `${caller}-${n}`
-      const turn = Math.floor(n / 20)
-      const seat = `A-${((caller >> 1) % 8) * 5 + Math.floor(turn / 50) + 1}-${(turn % 50) + 1}`
-      if (turn >= 250) return false
-      const hold = await this.#timed(night.hold({ id, customer: `c${caller}`, seats: [seat], for: '10m' }))
-      expect(hold.status).toBe('held')
-      const end = n % 3 === 0 ? await this.#timed(night.release(id)) : await this.#timed(night.confirm(id))
-      expect(end.status).toBe(n % 3 === 0 ? 'released' : 'confirmed')
-      return true
-    })
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true
-    await this.#work
-    expect(this.failures).toEqual([])
-    for (const id of this.#nights)
-      expect(await (this.#clients[0] as Holdfast).seats(id).verify()).toMatchObject({ ok: true })
-  }
-}
 
 describe('a move under traffic', () => {
   it('fails no call and loses no value, from one shard to three and back, with old and new addresses', async () => {
@@ -195,22 +112,26 @@ describe('a move under traffic', () => {
       for (const key of await group.keysOn(name)) expect(places.names[places.placeOf(key)]).toBe(name)
   })
 
-  it('is right for a process that stood still while it began', async () => {
+  it('loses no acknowledged write of processes that stood still while it began, wherever they stood', async () => {
     const group = await start('ab')
-    const id = group.idOf('b', 'ab')
-    const client = await order({ do: 'write', url: group.url('a'), namespace: group.namespace, id })
-    await hear(client, 'wrote')
-    client.kill('SIGSTOP')
+    const ids = group.idsOf('b', 'ab', 4)
+    const clients = await Promise.all(
+      ids.map((id) => order({ do: 'write', url: group.url('a'), namespace: group.namespace, id })),
+    )
+    await Promise.all(clients.map((client) => hear(client, 'wrote')))
+    for (const client of clients) client.kill('SIGSTOP')
     await move(group, 'a', 'ab')
     const other = (await group.connect('ab')).cache<number>('it', { ttl: '10m' })
-    await other.set(id, -1)
-    client.kill('SIGCONT')
-    await vi.waitFor(async () => expect(await other.get(id)).toBeGreaterThan(0), { timeout: 5_000 })
-    const done = hear(client, 'done')
-    client.send('stop')
-    const { count } = await done
-    expect(await other.get(id)).toBe(count)
-    expect(await group.keysOn('a')).toEqual([])
+    for (const id of ids) await other.set(id, -1)
+    for (const client of clients) client.kill('SIGCONT')
+    for (const id of ids)
+      await vi.waitFor(async () => expect(await other.get(id)).toBeGreaterThan(0), { timeout: 5_000 })
+    for (const [i, client] of clients.entries()) {
+      const done = hear(client, 'done')
+      client.send('stop')
+      const { count } = await done
+      expect(await other.get(ids[i] as string)).toBe(count)
+    }
   })
 })
 
@@ -314,6 +235,27 @@ describe('while keys move', () => {
     await vi.waitFor(() => allAre('3'), { timeout: 2_000, interval: 20 })
   })
 
+  it('keeps keys apart in one command that have one place now and two to be, and says so of a call that has them together', async () => {
+    const group = await start('ab')
+    const redis = new Redis(resolveSettings(group.url('a'), { namespace: group.namespace, timeout: '5s' }))
+    try {
+      await redis.connect()
+      const together = [...group.idsOf('a', 'ab', 2), ...group.idsOf('b', 'ab', 2)].map((id) =>
+        asKey(group.cacheKey(id)),
+      )
+      const options = { operation: 'test', repeat: true }
+      for (const key of together) await redis.call(key, 'SET', [key, key], options)
+      expect(redis.groupByPlace(together, (key) => key, 9).length).toBe(1)
+      await abandon(group, 'a', 'ab', 'stop')
+      await vi.waitFor(() => expect(redis.groupByPlace(together, (key) => key, 9).length).toBe(2))
+      const late = redis.call(together[0] as Key, 'MGET', together, options)
+      await expect(late).rejects.toMatchObject({ code: 'CONNECTION_LOST', sent: false, retryable: true })
+      expect(await redis.getAll(together, options)).toEqual(together)
+    } finally {
+      await redis.close()
+    }
+  })
+
   it('goes on by itself where the mover left all waiting', async () => {
     const group = await start('ab')
     const cache = (await group.connect('a')).cache<string>('it', { ttl: '10m', whenDown: 'throw' })
@@ -345,65 +287,6 @@ describe('while keys move', () => {
     expect(await cache.get(stays)).toBe('stays')
     await group.at('b').resume()
     await vi.waitFor(async () => expect(await cache.get(goes)).toBe('goes'), { timeout: 5_000 })
-  })
-})
-
-describe('a move is refused', () => {
-  it('to the second of two movers', async () => {
-    const group = await start('ab')
-    const cache = (await group.connect('a')).cache<string>('it', { ttl: '10m' })
-    await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, 'v')))
-    const [one, other] = await Promise.allSettled([move(group, 'a', 'ab'), move(group, 'a', 'ab')])
-    expect([one.status, other.status].sort()).toEqual(['fulfilled', 'rejected'])
-    const { reason } = (one.status === 'rejected' ? one : other) as PromiseRejectedResult
-    expect(reason).toMatchObject({ code: 'CHANGE_REFUSED', reason: 'busy', retryable: true })
-    expect(await group.layoutOn('b')).toMatchObject({ phase: 'stable', version: 5 })
-  })
-
-  it('when a shard that goes is dead, unless its keys are given up', async () => {
-    const group = await start('ab')
-    const hf = await group.connect('ab', { timeout: 500 })
-    const cache = hf.cache<string>('it', { ttl: '10m', whenDown: 'throw' })
-    const [kept, lost] = [group.idOf('a', 'ab'), group.idOf('b', 'ab')]
-    await cache.set(kept, 'kept')
-    await cache.set(lost, 'lost')
-    await group.at('b').kill()
-    expect(await planShards({ url: group.url('ab'), to: group.url('a'), namespace: group.namespace })).toMatchObject({
-      unreachable: ['b'],
-    })
-    await expect(move(group, 'ab', 'a')).rejects.toMatchObject({ reason: 'unreachable', shards: ['b'] })
-    expect(await group.layoutOn('a')).toMatchObject({ phase: 'stable', version: 1 })
-    expect(await move(group, 'ab', 'a', { force: true })).toMatchObject({ status: 'moved', lost: ['b'] })
-    await vi.waitFor(async () => expect(await cache.get(lost)).toBeUndefined(), { timeout: 3_000 })
-    expect(await cache.get(kept)).toBe('kept')
-    // Come back with what it had, it is not taken up again unseen.
-    await group.at('b').restart()
-    const key = group.cacheKey(lost)
-    await group.at('b').command('SET', key, 'from long ago')
-    await expect(move(group, 'a', 'ab')).rejects.toMatchObject({ reason: 'occupied', shards: ['b'] })
-    await cache.set(lost, 'new')
-    expect(await move(group, 'a', 'ab', { force: true })).toMatchObject({ removed: 1 })
-    expect(await cache.get(lost)).toBe('new')
-  })
-
-  it('when keys lie where nobody looks, and would be found there', async () => {
-    const group = await start('ab')
-    const cache = (await group.connect('ab')).cache<string>('it', { ttl: '10m' })
-    const id = group.idOf('b', 'ab')
-    await cache.set(id, 'right')
-    await group.at('a').command('SET', group.cacheKey(id), 'stray')
-    await expect(move(group, 'ab', 'a')).rejects.toMatchObject({ reason: 'strays', shards: ['a'] })
-    expect(await move(group, 'ab', 'a', { force: true })).toMatchObject({ removed: 1 })
-    expect(await cache.get(id)).toBe('right')
-  })
-
-  it('for an address that is none of shards, by name of the option', async () => {
-    const group = await start('a')
-    const request = { url: group.url('a'), namespace: group.namespace }
-    await expect(moveShards({ ...request, to: 'redis://127.0.0.1' })).rejects.toMatchObject({ option: 'to' })
-    await expect(planShards({ ...request, url: 'redis://127.0.0.1', to: request.url })).rejects.toMatchObject({
-      option: 'url',
-    })
   })
 })
 

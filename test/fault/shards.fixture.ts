@@ -1,5 +1,6 @@
 import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
 import { type ServerOptions, startServer, type TestServer, testNamespace } from 'holdfast/testing'
+import { moveShards, type ShardMoveReport, type ShardOptions } from '../../src/ops/shards/index.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 
 /** Servers under names, and instances in one namespace: all is stopped together. */
@@ -108,3 +109,12 @@ export async function shardWarnings(work: () => Promise<void>): Promise<readonly
   }
   return seen
 }
+
+/** A move from one list of a group's shards to another. */
+export const move = (
+  group: ShardGroup,
+  from: string,
+  to: string,
+  more: Partial<ShardOptions> = {},
+): Promise<ShardMoveReport> =>
+  moveShards({ url: group.url(from), to: group.url(to), namespace: group.namespace, ...more })

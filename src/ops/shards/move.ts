@@ -46,8 +46,6 @@ export interface ShardMoveReport {
   readonly tookMs: number
 }
 
-/** Beyond the moment at which the last process stops: for what it had sent by then to be carried out. */
-const MARGIN_MS = 250
 /** A server that takes so long for a PING may have calls before it that are older than we think. */
 const SLOW_MS = 150
 const LOOK_MS = 25
@@ -210,7 +208,7 @@ class Move {
     const { phase } = stands
     if (phase !== 'announced' && phase !== 'stopped') return stands
     this.#tell({ step: phase === 'announced' ? 'announce' : 'stop' })
-    const waitMs = SETTLE_MS[phase] + MARGIN_MS
+    const waitMs = SETTLE_MS[phase]
     let sinceMs = monotonicMs()
     while (monotonicMs() - sinceMs < waitMs) {
       await sleep(LOOK_MS, this.#options.signal)

@@ -56,8 +56,10 @@ const ALERT: Trust = { trustMs: 200, pollMs: 50 }
 
 export const trustIn = (phase: Phase | undefined): Trust =>
   phase === 'announced' || phase === 'stopped' ? ALERT : CALM
-/** Everybody has stopped believing what was replaced so long ago. */
-export const SETTLE_MS = { announced: CALM.trustMs, stopped: ALERT.trustMs } as const
+/** From when a call leaves to when it has been carried out, at most; what takes longer has to be looked at when its answer comes. */
+export const CARRY_MS = 250
+/** So long after a step was written everywhere nobody believes the one before, and nothing that was sent in that belief is under way. */
+export const SETTLE_MS = { announced: CALM.trustMs + CARRY_MS, stopped: ALERT.trustMs + CARRY_MS } as const
 
 /**
  * Every key of the list itself and of a move, spelt here and nowhere else. For the namespace `shop`:

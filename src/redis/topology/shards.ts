@@ -8,10 +8,11 @@ import { scanKeys } from '../scan.ts'
 import { readInfo } from '../server.ts'
 import { keysOfCall } from '../shards/call-keys.ts'
 import { Directory } from '../shards/directory.ts'
-import { firstLayout, Placement, sameNames } from '../shards/layout.ts'
+import { CARRY_MS, firstLayout, Placement, sameNames } from '../shards/layout.ts'
 import { Pulls } from '../shards/pulls.ts'
 import type { Ground, Topology, TopologyListener } from '../topology.ts'
 import type { ShardAddress } from '../url.ts'
+import type { Reply } from '../wire.ts'
 
 /** After a change of the list, calls may still come whose keys were put together by the list before. */
 const CAREFUL_MS = 60_000
@@ -35,6 +36,8 @@ export class ShardsTopology implements Topology {
   readonly #listeners: TopologyListener[] = []
   #openedMs: number | undefined
   #carefulUntilMs = 0
+  /** When this process learned last that keys have moved, or may be moving. */
+  #movedMs = Number.NEGATIVE_INFINITY
   /** Some call waits for the proof that its shard is still the right one. */
   #isWaited = false
   #turn = 0
@@ -130,6 +133,34 @@ export class ShardsTopology implements Topology {
 
   troubled(): void {}
 
+  /**
+   * An answer that took longer than a move waits for what is under way may have come from the old shard after the key was brought
+   * away from there: this process slept, or the server did. Nothing of it counts until the list has been read after it.
+   */
+  doubts(call: Call, from: Place, reply: Reply): boolean {
+    if (call.key === undefined || call.settled || monotonicMs() - call.sentMs <= CARRY_MS) return false
+    void this.#examine(call, call.key, from, reply)
+    return true
+  }
+
+  async #examine(call: Call, key: Key, from: Place, reply: Reply): Promise<void> {
+    const { calls } = this.#ground
+    const { sentMs } = call
+    call.place = undefined
+    call.wire = undefined
+    call.everSent = true
+    call.fallback = undefined
+    const shard = this.#directory.shards.find(({ node }) => node === from)
+    // One that is not in the list any more has moved its keys; one that cannot be asked now is asked again with the call.
+    const isRead = shard !== undefined && (await this.#directory.read(shard, EXAMINE).then(isTrue, isFalse))
+    if (call.settled) return
+    const isStill = isRead && this.#movedMs < sentMs && this.nodeOf(key) === from
+    if (isStill) return calls.accept(call, reply)
+    if (call.options.repeat) return calls.attempt(call, monotonicMs())
+    const why = 'its key has moved, or may have moved, while it was under way; its effect may exist'
+    calls.fail(call, new ConnectionError('CONNECTION_LOST', call.options.operation, why, { sent: true }))
+  }
+
   nodeOf(key: Key): Node | undefined {
     const placement = this.#directory.placement ?? this.#guess
     return this.#directory.shard(placement.user(key))?.node
@@ -194,6 +225,9 @@ export class ShardsTopology implements Topology {
     const isSameList = before === undefined && phase === 'stable' && sameNames(shards, this.#guess.layout.shards)
     if (!isSameList) this.#carefulUntilMs = monotonicMs() + CAREFUL_MS
     const old = before ?? this.#guess
+    const hasSkipped = before !== undefined && after.layout.version > old.layout.version + 1
+    if (hasSkipped || phase === 'pulling' || old.layout.phase === 'pulling' || !sameNames(old.layout.shards, shards))
+      this.#movedMs = monotonicMs()
     if (old.layout.version !== after.layout.version || before === undefined) {
       const isOnlyNews = phase === 'announced' && old.layout.phase === 'stable'
       const isMoved = (key: string) =>
@@ -213,6 +247,9 @@ export class ShardsTopology implements Topology {
   }
 }
 
+const EXAMINE = { operation: 'shards.read', repeat: true, needs: '+hmget', timeoutMs: 1_000 } as const
+const isTrue = () => true
+const isFalse = () => false
 const CONFIRM = { operation: 'shards.confirm', repeat: true, needs: '+hmget' } as const
 function apartError({ options, everSent }: Call): HoldfastError {
   const why = 'its keys were of one shard when it was made, and the list of shards has changed; make it again'
