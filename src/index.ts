@@ -21,11 +21,11 @@ export type {
   SureLoad,
 } from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'
-export type { Durability } from './redis/durable.ts'
-export type { PoolFigures } from './redis/node-pool.ts'
-export type { OwnConnection } from './redis/own-connection.ts'
-export type { Pool, PoolStats, UseOptions } from './redis/pool.ts'
-export type { PoolOptions } from './redis/pool-options.ts'
+export type { Durability } from './redis/durable/durable.ts'
+export type { PoolFigures } from './redis/pool/node-pool.ts'
+export type { PoolOptions } from './redis/pool/options.ts'
+export type { OwnConnection } from './redis/pool/own-connection.ts'
+export type { Pool, PoolStats, UseOptions } from './redis/pool/pool.ts'
 export type { ConnectOptions } from './redis/settings.ts'
 export type {
   ChangesOptions,

@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect, type Holdfast, type OwnConnection } from '../index.ts'
-import { startProxy, startServer, type TestServer } from '../testing/index.ts'
-import type { ConnectOptions } from './settings.ts'
+import { connect, type Holdfast, type OwnConnection } from '../../index.ts'
+import { startProxy, startServer, type TestServer } from '../../testing/index.ts'
+import type { ConnectOptions } from '../settings.ts'
 
 let server: TestServer
 const closing: (() => Promise<unknown>)[] = []

@@ -1,7 +1,7 @@
-import { monotonicMs } from '../base/clock.ts'
-import type { Call, Place } from './call.ts'
-import type { NodePool, Own } from './node-pool.ts'
-import { LinkFault, type Reply, ReplyFault } from './wire.ts'
+import { monotonicMs } from '../../base/clock.ts'
+import type { Call, Place } from '../call.ts'
+import type { NodePool, Own } from '../pool/node-pool.ts'
+import { LinkFault, type Reply, ReplyFault } from '../wire.ts'
 
 /** One WAIT lasts so long at most: what comes meanwhile waits for its end before it is even sent. */
 const SLICE_MS = 50

@@ -1,11 +1,11 @@
-import type { Call, CallOptions, Place, Router } from './call.ts'
-import type { Calls } from './calls.ts'
-import type { Key } from './keyspace.ts'
+import type { Call, CallOptions, Place, Router } from '../call.ts'
+import type { Calls } from '../calls.ts'
+import type { Key } from '../keyspace.ts'
+import type { Node } from '../node.ts'
+import { readInfo } from '../server.ts'
+import type { Fault, Topology } from '../topology.ts'
+import type { Arg, Reply, ReplyFault } from '../wire.ts'
 import { Lanes } from './lanes.ts'
-import type { Node } from './node.ts'
-import { readInfo } from './server.ts'
-import type { Fault, Topology } from './topology.ts'
-import type { Arg, Reply, ReplyFault } from './wire.ts'
 
 /**
  * What a write must have reached. `'replica'`: the memory of every replica that is configured for its server. `'fsync'`: the disk of

@@ -1,11 +1,11 @@
 import { Pool as Queue } from 'tarn'
-import { LONGEST_TIMER_MS, monotonicMs, sleep, unlessAborted } from '../base/clock.ts'
-import { ConnectionError, type HoldfastError, TimeoutError } from '../base/errors.ts'
-import { REOPEN_MS } from './connection.ts'
-import { isRefusal, linkError } from './faults.ts'
-import type { Node } from './node.ts'
-import type { PoolSettings } from './pool-options.ts'
-import { LinkFault, ReplyFault, type Wire } from './wire.ts'
+import { LONGEST_TIMER_MS, monotonicMs, sleep, unlessAborted } from '../../base/clock.ts'
+import { ConnectionError, type HoldfastError, TimeoutError } from '../../base/errors.ts'
+import { REOPEN_MS } from '../connection.ts'
+import { isRefusal, linkError } from '../faults.ts'
+import type { Node } from '../node.ts'
+import { LinkFault, ReplyFault, type Wire } from '../wire.ts'
+import type { PoolSettings } from './options.ts'
 
 export interface PoolFigures {
   /** Connections that are open now. */

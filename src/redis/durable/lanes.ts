@@ -1,11 +1,11 @@
-import { backoffMs } from '../base/backoff.ts'
-import { monotonicMs } from '../base/clock.ts'
-import type { Call } from './call.ts'
-import type { Calls } from './calls.ts'
+import { backoffMs } from '../../base/backoff.ts'
+import { monotonicMs } from '../../base/clock.ts'
+import type { Call } from '../call.ts'
+import type { Calls } from '../calls.ts'
+import type { Node } from '../node.ts'
+import { NodePool } from '../pool/node-pool.ts'
+import type { Wire } from '../wire.ts'
 import { Lane, type LaneHost } from './lane.ts'
-import type { Node } from './node.ts'
-import { NodePool } from './node-pool.ts'
-import type { Wire } from './wire.ts'
 
 /** While one waits for the replicas, the other takes what comes. */
 const LANES = 2

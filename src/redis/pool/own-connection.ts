@@ -1,7 +1,7 @@
-import { ConfigError, ConnectionError, TimeoutError } from '../base/errors.ts'
-import { linkError, replyError } from './faults.ts'
+import { ConfigError, ConnectionError, TimeoutError } from '../../base/errors.ts'
+import { linkError, replyError } from '../faults.ts'
+import { type Arg, LinkFault, type Reply, ReplyFault } from '../wire.ts'
 import type { Own } from './node-pool.ts'
-import { type Arg, LinkFault, type Reply, ReplyFault } from './wire.ts'
 
 const CALL = 'pool.call'
 

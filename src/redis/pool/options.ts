@@ -1,6 +1,6 @@
-import { checkInteger, checkKnown } from '../base/check.ts'
-import { type Duration, toMs } from '../base/duration.ts'
-import { ConfigError } from '../base/errors.ts'
+import { checkInteger, checkKnown } from '../../base/check.ts'
+import { type Duration, toMs } from '../../base/duration.ts'
+import { ConfigError } from '../../base/errors.ts'
 
 /** Connections of one's own, to each server apart. None is opened before somebody asks for one. */
 export interface PoolOptions {
