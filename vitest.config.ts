@@ -16,7 +16,7 @@ export default defineConfig({
     ],
   },
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     // Real kills and freezes on a shared machine: there, a test that failed once is asked once more, and the report says so.
     retry: process.env.CI ? 1 : 0,
     hookTimeout: 60_000,
