@@ -93,13 +93,14 @@ async function runIn(house: House, running: Running, run: OnceRun, started: numb
   const plan = await announce(house, eventId, run.seats)
   for (let i = 0; run.processes > 1 && i < run.processes; i += 1) {
     processes.push(
-      await startBuyers({
+      startBuyers({
         ...house,
         program: run.program ?? (process.argv[1] as string),
         ...(run.execArgv === undefined ? {} : { execArgv: run.execArgv }),
       }),
     )
   }
+  await Promise.all(processes.map(({ ready }) => ready))
   say(`${plan.seats} seats, ${run.buyers} buyers`)
   const opened = performance.now()
   running.storm = stormOver(house, run, eventId)
