@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { HoldfastError } from 'holdfast'
+import { NoDatabaseError } from './database/database.ts'
 import { HELP, type Options, readOptions, UsageError } from './options.ts'
 import { runOnce } from './sale/once.ts'
 import { printSummary } from './sale/summary.ts'
@@ -16,6 +17,7 @@ async function serve(options: Options): Promise<void> {
     redis: options.redis,
     layout: options.layout,
     dataDir: options.dataDir,
+    databaseUrl: options.databaseUrl,
     onFault: quietly(),
     ...(options.storm ? { onStorm: (what: string) => console.log(`  ${what}`) } : {}),
   })
@@ -23,7 +25,7 @@ async function serve(options: Options): Promise<void> {
   The box office is open:  ${shop.url}
 
   Seats in       ${shop.house.server}
-  Orders in      ${shop.house.db.lasting ? `PGlite, kept in ${options.dataDir}` : 'PGlite, in memory (--keep keeps them)'}
+  Orders in      ${ordersIn(options)}
   The crowd      ${options.crowd === 0 ? 'nobody (--crowd N)' : `${options.crowd} simulated buyers (--no-crowd for none)`}
 
   Try            open one event in two windows and watch seats turn
@@ -37,6 +39,11 @@ async function serve(options: Options): Promise<void> {
   if (!closing.aborted) await once(closing, 'abort')
   console.log('Closing.')
   await shop.stop()
+}
+
+function ordersIn({ databaseUrl, dataDir }: Options): string {
+  if (databaseUrl !== undefined) return 'the Postgres server of DATABASE_URL, schema box_office'
+  return dataDir === undefined ? 'PGlite, in memory (--keep keeps them)' : `PGlite, kept in ${dataDir}`
 }
 
 /** The first signal asks to close; a second one does not wait. */
@@ -83,6 +90,7 @@ async function main(): Promise<number> {
   const summary = await runOnce({
     ...options.once,
     redis: options.redis,
+    databaseUrl: options.databaseUrl,
     layout: options.layout,
     ...(options.storm ? { onStorm: (what: string) => console.error(`· ${what}`) } : {}),
     onFault: quietly(),
@@ -110,6 +118,7 @@ main().then(
     }
     if (error instanceof UsageError) console.error(`${error.message}\n\n${HELP}`)
     else if (error instanceof HoldfastError) console.error(`box office: ${error.message}${fromEnvironment()}`)
+    else if (error instanceof NoDatabaseError) console.error(`box office: ${error.message}`)
     else console.error(error)
     process.exitCode = error instanceof UsageError ? 2 : 1
   },

@@ -21,6 +21,8 @@ export interface ShopOptions {
   /** What is started where no server is given. Default one server. */
   readonly layout?: Layout
   readonly dataDir: string | undefined
+  /** A Postgres server for SQL, which keeps it; the URL. */
+  readonly databaseUrl?: string | undefined
   /** Told of each fault of a storm; left out, there is none. Only over a group of our own. */
   readonly onStorm?: (what: string) => void
   readonly onFault: OnFault
@@ -36,8 +38,9 @@ export interface OpenShop {
 const CALM_MS = [4_000, 10_000] as const
 
 export async function openShop(options: ShopOptions): Promise<OpenShop> {
-  const { port, crowd: size, redis, layout = 'server', dataDir, onFault } = options
-  const house = await openHouse({ redis, layout, dataDir, onFault })
+  const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, onFault } = options
+  const postgres = databaseUrl === undefined ? undefined : { url: databaseUrl, kept: true }
+  const house = await openHouse({ redis, layout, dataDir, postgres, onFault })
   const ending = new AbortController()
   // One for each open stream, as many as the server lets in.
   setMaxListeners(0, ending.signal)
@@ -50,7 +53,11 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
       hub,
       crowd: () => crowd?.size() ?? 0,
       server: house.server,
-      database: house.db.lasting ? 'PGlite, kept on disk' : 'PGlite, in memory',
+      database: postgres
+        ? 'the Postgres server of DATABASE_URL'
+        : dataDir
+          ? 'PGlite, kept on disk'
+          : 'PGlite, in memory',
     })
   const app = createApp(
     {
