@@ -17,6 +17,7 @@ const library: UserConfig = {
     index: 'src/index.ts',
     'cache/index': 'src/cache/index.ts',
     'seats/index': 'src/seats/index.ts',
+    'session/index': 'src/session/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',
     // The program `holdfast`: no entry of the exports.

@@ -8,6 +8,7 @@ import type { ConnectOptions } from './redis/settings.ts'
 import { resolveSettings } from './redis/settings.ts'
 import { Events } from './seats/events.ts'
 import { Seats, type SeatsOptions } from './seats/index.ts'
+import { Sessions, type SessionsOptions } from './session/index.ts'
 
 /**
  * One connection to Redis and everything that is done with it: builds each part when it is first asked for, and
@@ -57,6 +58,16 @@ export class Holdfast implements AsyncDisposable {
   seats(id: string, options?: SeatsOptions): Seats {
     this.#events ??= new Events(this.#redis)
     return new Seats(this.#events, id, options)
+  }
+
+  /**
+   * Sessions of users: fields of data behind ids that cannot be guessed, listed and revoked by user.
+   *
+   * options  `idle` '30m' and `absolute` '7d' by default; see SessionsOptions for all
+   * throws   ConfigError for wrong options
+   */
+  sessions<T extends object = Record<string, unknown>>(options?: SessionsOptions): Sessions<T> {
+    return new Sessions<T>(this.#redis, options)
   }
 
   /** Connections of one's own, for WATCH, MULTI and EXEC, and for commands that block: `hf.pool.use(fn)`. */

@@ -49,3 +49,14 @@ export type {
   Section,
   VerifyResult,
 } from './seats/index.ts'
+export {
+  type CreateSessionOptions,
+  type RegenerateSessionOptions,
+  type RevokeAllSessionsOptions,
+  type Session,
+  type SessionInfo,
+  type SessionPatch,
+  type Sessions,
+  type SessionsOptions,
+  SessionTooLargeError,
+} from './session/index.ts'

@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   VALUE_UNREADABLE: 'Stored bytes are not of a form that this version can read.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
+  SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
   CHANGE_REFUSED:
     'A change of servers would lose data or service, or cannot be made as they are now. Nothing was changed.',
   CHANGE_UNFINISHED: 'A change of servers stopped between two of its steps. The message says what goes on from there.',

@@ -8,6 +8,8 @@ import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
 import { slotOf } from '../../src/redis/slots.ts'
 import { seatsRights } from '../../src/seats/rights.ts'
+import { SessionKeys } from '../../src/session/keys.ts'
+import { sessionRights } from '../../src/session/rights.ts'
 import type { CommandArg, Reply } from '../../src/testing/resp.ts'
 import { placeOf } from './setup.ts'
 import { type Running, SHARDS } from './topologies.ts'
@@ -20,6 +22,8 @@ export interface PlaceUse {
   readonly caches?: readonly string[]
   /** Default false. */
   readonly seats?: boolean
+  /** The names of its sets of sessions. Default none. */
+  readonly sessions?: readonly string[]
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -106,12 +110,13 @@ export class Place {
 
   /** All that the file needs in a namespace, on the servers that hold data. */
   rightsIn(namespace: string): Rights {
-    const { caches = ['it'], seats = false } = this.#use
+    const { caches = ['it'], seats = false, sessions = [] } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
       ...caches.map((name) => cacheRights(new CacheKeys(space, name), true)),
       ...(seats ? [seatsRights(space)] : []),
+      ...sessions.map((name) => sessionRights(new SessionKeys(space, name))),
     )
   }
 
