@@ -301,9 +301,17 @@ export class Sessions<T extends object = Record<string, unknown>> {
     return readId(id)
   }
 
+  /** Who listens is told of the call and its outcome, and not of what is answered: that holds the id. */
   #tell<R>(verb: keyof typeof OBSERVED, work: (operation: Operation) => Promise<R>): Promise<R> {
     this.#enter()
-    return OBSERVED[verb].run({ sessions: this.name }, work)
+    const observed = OBSERVED[verb]
+    const operation: Operation = { sessions: this.name }
+    if (!observed.heard) return work(operation)
+    let answer: R
+    const told = observed.run(operation, async () => {
+      answer = await work(operation)
+    })
+    return told.then(() => answer)
   }
 
   /** The first use has the server looked at. */
