@@ -69,12 +69,12 @@ test("shows a capability's inside to the façade alone", () => {
   expect(wrong.map(shown)).toEqual([])
 })
 
-test('lets only the façade, the roots and the command line import an index', () => {
+test('lets only the façade, the roots, the doors of HTTP and the command line import an index', () => {
   const wrong = inside.filter(
     ({ from, to }) =>
       basename(to) === 'index.ts' &&
       !['src/holdfast.ts', 'src/index.ts', 'src/ops/index.ts'].includes(from) &&
-      roomOf(from) !== 'cli',
+      !['cli', 'http'].includes(roomOf(from)),
   )
   expect(wrong.map(shown)).toEqual([])
 })
