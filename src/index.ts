@@ -17,6 +17,7 @@ export type {
   Load,
   LoadContext,
   LoadMany,
+  RefreshOptions,
   SetOptions,
   SureLoad,
 } from './cache/index.ts'

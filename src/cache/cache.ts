@@ -1,3 +1,4 @@
+import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
@@ -16,6 +17,7 @@ import {
   type GetOptions,
   type Load,
   type LoadMany,
+  type RefreshOptions,
   type ResolvedCacheOptions,
   type SetOptions,
   type SureLoad,
@@ -35,6 +37,7 @@ const observedGetMany = new Observed('cache.getMany')
 const observedSet = new Observed('cache.set')
 const observedPeek = new Observed('cache.peek')
 const observed = {
+  refresh: new Observed('cache.refresh'),
   delete: new Observed('cache.delete'),
   invalidateTag: new Observed('cache.invalidateTag'),
   invalidatePattern: new Observed('cache.invalidatePattern'),
@@ -163,6 +166,30 @@ export class Cache<T, Got = T | undefined> {
     return unlessAborted(work, options?.signal) as Promise<Map<string, T | undefined>>
   }
 
+  /**
+   * Loads `id` anew and replaces its value, which others are served meanwhile.
+   *
+   * returns  what was loaded; where the loader gave `undefined`, the old value stays. With `stampede: 'fleet'` who finds another process
+   *          loading waits for it, and takes its value if `unless` says that it will do
+   * throws   the loader's own error, and then the old value stays; `signal.reason`
+   */
+  async refresh(id: string, load?: Load<T>, options: RefreshOptions<T> = {}): Promise<T | undefined> {
+    const { unless = () => false, ...rest } = options
+    checkId(id)
+    checkFunction('unless', unless)
+    checkCallOptions(rest)
+    rest.signal?.throwIfAborted()
+    const how = load ?? this.#options.load
+    if (how === undefined) throw new ConfigError('load', 'a loader, of the cache or of this call', load)
+    const work = observed.refresh.run({ cache: this.name, id }, async () => {
+      const plan = this.#reads.plan(id, how as Load<unknown>, rest)
+      const value = await this.#reads.renew(id, plan, unless as (value: unknown) => boolean)
+      this.#memory?.forget(id)
+      return value as T | undefined
+    })
+    return unlessAborted(work, rest.signal)
+  }
+
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */
   async peek(id: string, options?: GetOptions): Promise<T | undefined> {
     checkId(id)
@@ -273,7 +300,7 @@ export class Cache<T, Got = T | undefined> {
   }
 
   #invalidate<R>(
-    verb: keyof typeof observed,
+    verb: Exclude<keyof typeof observed, 'refresh'>,
     fields: Operation,
     options: GetOptions | undefined,
     work: () => Promise<R>,

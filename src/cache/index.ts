@@ -9,6 +9,7 @@ export type {
   LoaderOptions,
   LoadMany,
   MemoryOptions,
+  RefreshOptions,
   SetOptions,
   SureLoad,
   WriteOptions,

@@ -56,6 +56,11 @@ export interface SetOptions extends GetOptions {
   readonly tags?: readonly string[]
 }
 
+export interface RefreshOptions<T> extends SetOptions {
+  /** Asked of a value that another process has put there meanwhile: will it do? Default: no. */
+  readonly unless?: (value: T) => boolean
+}
+
 export interface MemoryOptions {
   /** Most values kept. Default 10,000. */
   readonly maxEntries?: number

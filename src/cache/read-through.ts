@@ -87,6 +87,19 @@ export class ReadThrough {
     }
   }
 
+  /** Loads `id` anew, though there may be a value, which others are served meanwhile. `accept`: another process's value that will do. */
+  async renew(id: string, plan: LoadPlan, accept: (value: unknown) => boolean): Promise<unknown> {
+    const came = momentNow()
+    for (;;) {
+      this.#room.enter()
+      const flying = this.#refill.flying(id)
+      const landed = await (flying === undefined
+        ? this.#refill.begin(id, plan, { behind: false, look: false, accept }).landing
+        : this.#refill.board(id, flying, came))
+      if (landed !== undefined) return landed.value
+    }
+  }
+
   /** Redis could not be asked. */
   async #withoutAnswer(
     id: string,

@@ -19,6 +19,12 @@ export interface LoadPlan {
   readonly tags: readonly string[]
 }
 
+export interface LoadManner {
+  readonly behind: boolean
+  readonly look: boolean
+  readonly accept?: (value: unknown) => boolean
+}
+
 export interface RefillRoom {
   readonly redis: Redis
   readonly keys: CacheKeys
@@ -101,8 +107,11 @@ export class Refill {
     for (const id of this.#flights.keys()) if (matches(id)) this.#flights.delete(id)
   }
 
-  /** Loads `id` under a lease. `behind`: a stale value is being served meanwhile. `look`: nobody has looked in Redis yet. */
-  begin(id: string, plan: LoadPlan, how: { behind: boolean; look: boolean }): Flight {
+  /**
+   * Loads `id` under a lease. `behind`: a stale value is being served meanwhile. `look`: nobody has looked in Redis yet. `accept`: what
+   * is there is to be replaced, unless this says that it will do.
+   */
+  begin(id: string, plan: LoadPlan, how: LoadManner): Flight {
     return this.launch(id, how.behind, () => this.fly(id, plan, how))
   }
 
@@ -124,10 +133,10 @@ export class Refill {
   }
 
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
-  async fly(id: string, plan: LoadPlan, how: { behind: boolean; look: boolean }): Promise<Landing> {
+  async fly(id: string, plan: LoadPlan, how: LoadManner): Promise<Landing> {
     const { entries, tags, bell, options } = this.#room
     const tagged = options.dynamicTags !== undefined || plan.tags.length > 0
-    let look = options.fleet || how.look
+    let look = how.accept === undefined && (options.fleet || how.look)
     if (options.fleet) void bell.listen()
     for (;;) {
       const token = randomId(TOKEN_LENGTH)
@@ -153,7 +162,7 @@ export class Refill {
           return await this.#loadDespite(error, id, plan)
         }
         this.noteLook(found !== undefined)
-        if (found !== undefined) {
+        if (found !== undefined && how.accept?.(found.value) !== false) {
           if (how.look) this.counts.found++
           return { value: found.value, goodBefore: readMoment }
         }
