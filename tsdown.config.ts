@@ -18,6 +18,10 @@ const library: UserConfig = {
     'cache/index': 'src/cache/index.ts',
     'seats/index': 'src/seats/index.ts',
     'session/index': 'src/session/index.ts',
+    'http/express': 'src/http/express.ts',
+    'http/fastify': 'src/http/fastify.ts',
+    'http/hono': 'src/http/hono.ts',
+    'http/fetch': 'src/http/fetch.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',
     // The program `holdfast`: no entry of the exports.

@@ -12,6 +12,7 @@ export default defineConfig({
     // Tests run on the sources: 'holdfast' is what a user imports, without a build in between.
     alias: [
       { find: /^holdfast$/, replacement: src('index.ts') },
+      { find: /^holdfast\/(express|fastify|hono|fetch)$/, replacement: src('http/$1.ts') },
       { find: /^holdfast\/(\w+)$/, replacement: src('$1/index.ts') },
     ],
   },

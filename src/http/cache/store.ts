@@ -1,0 +1,12 @@
+/** All that is asked of a cache: an instance of `hf.cache(...)` is one. */
+export interface ResponseStore {
+  peek(id: string): Promise<unknown>
+  get(id: string, load: StoreLoad): Promise<unknown>
+  refresh(id: string, load: StoreLoad, options: { readonly unless: (value: unknown) => boolean }): Promise<unknown>
+  set(id: string, value: unknown): Promise<void>
+  delete(id: string): Promise<void>
+  invalidatePattern(pattern: string): Promise<number>
+  invalidateTag(tag: string | readonly string[]): Promise<void>
+}
+
+export type StoreLoad = (id: string, context: unknown) => Promise<unknown>
