@@ -125,7 +125,10 @@ export class Fill {
       throw new HandlerFailed(`the handler answered ${produced.status}`)
     const old = produced.status === 304 ? this.#old : undefined
     const status = old?.status ?? produced.status
-    const told = old === undefined ? produced.headers : freshenHeaders(old.headers, lastingHeaders(produced.headers))
+    const told =
+      old === undefined
+        ? produced.headers
+        : freshenHeaders(withHeader(old.headers, 'date', undefined), lastingHeaders(produced.headers))
     const named = this.#withDependencies(told)
     const headers = withDate(named, atMs)
     const directives = parseDirectives(headerOf(headers, 'cache-control'))
