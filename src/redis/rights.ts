@@ -106,7 +106,6 @@ const SAMPLES: Readonly<Record<string, string>> = {
   HGETALL: 'HGETALL %',
   HDEL: 'HDEL % f',
   HINCRBY: 'HINCRBY % f 1',
-  HSTRLEN: 'HSTRLEN % f',
   HEXISTS: 'HEXISTS % f',
   HKEYS: 'HKEYS %',
   HRANDFIELD: 'HRANDFIELD %',

@@ -1,7 +1,7 @@
 import { decode, encode } from '../base/codec.ts'
 import { ConfigError, ValueError } from '../base/errors.ts'
-import type { Reply } from '../redis/wire.ts'
-import { DATA } from './keys.ts'
+import { DATA, META, USER } from './keys.ts'
+import { fromLine, toLine } from './line.ts'
 
 /** Fields of one call: more would not fit into one call of Lua. */
 const MOST_FIELDS = 1_000
@@ -27,7 +27,7 @@ export function encodeFields(option: string, data: unknown): EncodedFields {
   let bytes = 0
   for (const name of names) {
     const value = (data as Record<string, unknown>)[name]
-    const field = DATA + checkFieldName(name)
+    const field = DATA + toLine(checkFieldName(name))
     if (value === undefined) {
       removed.push(field)
       continue
@@ -81,34 +81,56 @@ export interface ReadFields {
   readonly data: Record<string, unknown>
   readonly userId: string | undefined
   readonly createdAtMs: number
-  /** The end of its absolute life. */
-  readonly lastMs: number
   readonly epoch: string
 }
 
-export function readFields(reply: readonly unknown[]): ReadFields {
+/** `lines`: names and values in turns, a line each. */
+export function readFields(lines: string): ReadFields {
   const data: Record<string, unknown> = {}
-  let userId: string | undefined
+  let owner: Owner | undefined
   let createdAtMs = 0
-  let lastMs = 0
-  let epoch = '0'
-  for (let i = 0; i < reply.length; i += 2) {
-    const field = reply[i] as string
-    const text = reply[i + 1] as string
-    if (field.startsWith(DATA)) setOwn(data, field.slice(1), decodeField(field.slice(1), text))
-    else if (field === 'user') userId = text
-    else if (field === 'created') createdAtMs = Number(text)
-    else if (field === 'last') lastMs = Number(text)
-    else if (field === 'epoch') epoch = text
+  const all = lines.split('\n')
+  for (let i = 0; i < all.length; i += 2) {
+    const field = all[i] as string
+    const text = all[i + 1] as string
+    if (field.startsWith(DATA)) {
+      const name = fromLine(field.slice(1))
+      setOwn(data, name, decodeField(name, text))
+    } else if (field === META) createdAtMs = readMeta(text).createdAtMs
+    else if (field === USER) owner = readOwner(text)
   }
-  return { data, userId, createdAtMs, lastMs, epoch }
+  return { data, userId: owner?.userId, createdAtMs, epoch: owner?.epoch ?? '0' }
+}
+
+/** The moments in `meta`. */
+export function readMeta(meta: string): {
+  readonly createdAtMs: number
+  readonly seenMs: number
+  readonly lastMs: number
+} {
+  const at = (start: number) => Number(meta.slice(start, start + 13))
+  return { createdAtMs: at(43), seenMs: at(56), lastMs: at(69) }
+}
+
+export interface Owner {
+  readonly epoch: string
+  readonly label: string | undefined
+  readonly userId: string
+}
+
+export const writeOwner = (epoch: string, label: string, userId: string): string =>
+  `${epoch}\t${toLine(label)}\t${toLine(userId)}`
+
+export function readOwner(text: string): Owner {
+  const [epoch = '0', label = '', userId = ''] = text.split('\t')
+  return { epoch, label: label === '' ? undefined : fromLine(label), userId: fromLine(userId) }
 }
 
 /** The data that was written, as who reads it will see it. */
 export function decodeSet(set: readonly string[]): Record<string, unknown> {
   const data: Record<string, unknown> = {}
   for (let i = 0; i < set.length; i += 2) {
-    const name = (set[i] as string).slice(1)
+    const name = fromLine((set[i] as string).slice(1))
     setOwn(data, name, decodeField(name, set[i + 1] as string))
   }
   return data
@@ -120,7 +142,3 @@ function setOwn(data: Record<string, unknown>, name: string, value: unknown): vo
     Object.defineProperty(data, name, { value, enumerable: true, configurable: true, writable: true })
   else data[name] = value
 }
-
-/** The fields of HMGET, in their order; undefined where there is none. */
-export const textsOf = (reply: Reply): readonly (string | undefined)[] =>
-  (reply as readonly Reply[]).map((text) => (text === null ? undefined : String(text)))

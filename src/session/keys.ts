@@ -7,9 +7,14 @@ import { escapePart, type Key, type Keyspace } from '../redis/keyspace.ts'
  *     {shop:session-user:default:USR123}   hash  one user's        expires: with the last that his sessions can be
  *
  * A session lies by its reference, which never changes and opens nothing: so it keeps its place when its id changes. Fields of a session:
- * `id` hash of its id, `old` hashes of earlier ones, `created`, `seen`, `last` (end of the absolute life), `user`, `label`,
- * `epoch`, `size`, and `.<name>` each field of its data. Fields of a user: `epoch`, and for each reference when it was entered and when it
- * can only be over. Users lie on other servers than their sessions: what that costs is told in `users.ts`.
+ *
+ *     meta     hash of its id (43 letters); begin, last touch and end of the absolute life (ms of 13 digits each); earlier ids that open it a
+ *              little longer, `<hash>:<until>;` each
+ *     user     `<epoch>` tab `<label>` tab `<user>`; none for nobody's
+ *     .<name>  a field of its data
+ *
+ * Names and texts hold no control character, see `line.ts`. Fields of a user: `epoch`, and for each reference when it was entered and when it can
+ * only be over. Users lie on other servers than their sessions: what that costs is told in `users.ts`.
  */
 export class SessionKeys {
   readonly sessionPrefix: string
@@ -46,3 +51,5 @@ export class SessionKeys {
 
 /** A field of a session's data, apart from what is known of the session itself. */
 export const DATA = '.'
+export const META = 'meta'
+export const USER = 'user'

@@ -14,9 +14,9 @@ interface Known {
   ids: string[]
 }
 
-const USERS = ['ann', 'bob', 'ann:1'] as const
+const USERS = ['ann', 'bob', 'ann\t1'] as const
 const user = fc.option(fc.constantFrom(...USERS), { nil: undefined })
-const field = fc.constantFrom('a', 'b', '', '.a', 'id', 'old', 'seen', '__proto__x')
+const field = fc.constantFrom('a', 'b', '', '.a', 'meta', 'user', 'x\n\t\\y')
 const value = fc.oneof(
   fc.integer(),
   fc.string(),
@@ -137,21 +137,11 @@ it('does what an oracle in memory says, whatever the order of calls', async () =
   )
 })
 
-/** Every id ever seen opens what it should, what is stored has the size it says, and every key has a life. */
+/** Every id ever seen opens what it should, and every key has a life. */
 async function expectBooks(sessions: Sessions<Data>, oracle: Oracle): Promise<void> {
   for (const id of oracle.ids) expect((await sessions.load(id))?.data).toEqual(oracle.of(id)?.data)
   expect(await sessions.count()).toBe(oracle.alive.size)
   for (const key of await house.server.command<string[]>('KEYS', `*:${sessions.name}:*`)) {
     expect(await house.server.command('PTTL', key), key).toBeGreaterThan(0)
-    if (key.includes('session-user')) continue
-    const fields = await house.server.command<string[]>('HGETALL', key)
-    let size = 0
-    let stated = ''
-    for (let i = 0; i < fields.length; i += 2) {
-      const [name, text] = [fields[i] as string, fields[i + 1] as string]
-      if (name.startsWith('.')) size += Buffer.byteLength(name) + Buffer.byteLength(text)
-      if (name === 'size') stated = text
-    }
-    expect(stated).toBe(`${size}`)
   }
 }

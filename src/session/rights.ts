@@ -5,7 +5,7 @@ import type { SessionKeys } from './keys.ts'
 export function sessionRights(keys: SessionKeys): Rights {
   return {
     commands: [
-      ...['EVALSHA', 'EVAL', 'TIME', 'HGET', 'HMGET', 'HGETALL', 'HSET', 'HDEL', 'HSTRLEN', 'HEXISTS', 'HKEYS'],
+      ...['EVALSHA', 'EVAL', 'TIME', 'HGET', 'HMGET', 'HGETALL', 'HSET', 'HDEL', 'HEXISTS', 'HKEYS'],
       ...['HRANDFIELD', 'PEXPIREAT', 'PEXPIRETIME', 'UNLINK', 'SCAN'],
     ],
     keys: keys.patterns,

@@ -3,10 +3,11 @@ import { ConfigError, ServerError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
 import { SessionTooLargeError } from './errors.ts'
-import { decodeSet, type EncodedFields, encodeFields, readFields } from './fields.ts'
+import { decodeSet, type EncodedFields, encodeFields, readFields, writeOwner } from './fields.ts'
 import { isRef, issueId, type KnownId, readId, refIn, reissueId } from './id.ts'
 import { clearSessions, countSessions } from './inspect.ts'
 import { SessionKeys } from './keys.ts'
+import { fromLine, toLine } from './line.ts'
 import * as scripts from './lua.generated.ts'
 import {
   type CreateSessionOptions,
@@ -109,13 +110,14 @@ export class Sessions<T extends object = Record<string, unknown>> {
   createAs(id: string, data: T, options: CreateSessionOptions = {}): Promise<Session<T> | undefined> {
     return this.#tell('create', async (operation) => {
       const { userId, label } = checkCreate(options)
-      const { set, bytes } = this.#encode('create', 'data', data)
+      const { set } = this.#encode('create', 'data', data)
       const known = readId(id)
       if (known === undefined) throw new ConfigError('id', '43 letters of base64url', `one of ${String(id).length}`)
       const { ref, hash } = known
       const { idleMs, absoluteMs } = this.#options
       const epoch = userId === '' ? '' : await this.#users.join(userId, ref, CREATE.operation)
-      const args = { id: hash, idleMs, absoluteMs, user: userId, label, epoch, size: bytes, fields: set }
+      const user = userId === '' ? '' : writeOwner(epoch, label, userId)
+      const args = { id: hash, idleMs, absoluteMs, user, fields: set }
       const reply = await scripts.createScript.run(this.#redis, { session: this.#keys.session(ref) }, args, CREATE)
       operation.outcome = reply[0]
       if (reply[0] === 'taken') return undefined
@@ -188,15 +190,14 @@ export class Sessions<T extends object = Record<string, unknown>> {
       if (known === undefined) return undefined
       const { ref, hash } = known
       const { idleMs, dueMs, absoluteMs, maxBytes } = this.#options
-      const login = userId === '' ? 0 : 1
-      const epoch = login === 0 ? '' : await this.#users.join(userId, ref, REGENERATE.operation)
+      const epoch = userId === '' ? '' : await this.#users.join(userId, ref, REGENERATE.operation)
       const reply = await scripts.regenerateScript.run(
         this.#redis,
         { session: this.#keys.session(ref) },
         {
           ...{ id: hash, idleMs, dueMs, next: readId(next)?.hash as string, overlapMs },
-          ...{ login, absoluteMs, user: userId, label, epoch, most: maxBytes },
-          ...{ count: set.length / 2, patch: [...set, ...removed] },
+          ...{ absoluteMs, epoch, label: toLine(label), user: toLine(userId) },
+          ...{ most: maxBytes, count: set.length / 2, patch: [...set, ...removed] },
         },
         REGENERATE,
       )
@@ -204,9 +205,9 @@ export class Sessions<T extends object = Record<string, unknown>> {
       if (reply[0] === 'too-large') throw new SessionTooLargeError(REGENERATE.operation, reply[1], maxBytes)
       if (reply[0] === 'gone') return undefined
       if (reply[0] === 'superseded') return this.#read(id as string, known, reply[1], reply[2], reply[3])
-      const [, expiresAtMs, touched, previous, fields] = reply
-      if (login === 1 && previous !== '' && previous !== userId) this.#leave(previous, ref)
-      return this.#read(next, known, expiresAtMs, touched, fields)
+      const [, expiresAtMs, touched, previous, lines] = reply
+      if (userId !== '' && previous !== '' && previous !== toLine(userId)) this.#leave(fromLine(previous), ref)
+      return this.#read(next, known, expiresAtMs, touched, lines)
     })
   }
 
@@ -225,7 +226,7 @@ export class Sessions<T extends object = Record<string, unknown>> {
       const reply = await scripts.destroyScript.run(this.#redis, keys, args, DESTROY)
       operation.outcome = reply[0]
       if (reply[0] === 'gone') return false
-      if (reply[1] !== '') this.#leave(reply[1], known.ref)
+      if (reply[1] !== '') this.#leave(fromLine(reply[1]), known.ref)
       return true
     })
   }
@@ -275,10 +276,10 @@ export class Sessions<T extends object = Record<string, unknown>> {
     return clearSessions(this.#redis, this.#keys)
   }
 
-  #read(id: string, known: KnownId, expiresAtMs: number, touched: number, fields: readonly unknown[]): Session<T> {
-    const { data, userId, createdAtMs, lastMs, epoch } = readFields(fields)
+  #read(id: string, known: KnownId, expiresAtMs: number, touched: number, lines: string): Session<T> {
+    const { data, userId, createdAtMs, epoch } = readFields(lines)
     if (touched === 1 && userId !== undefined) {
-      const leftMs = lastMs - expiresAtMs + this.#options.idleMs
+      const leftMs = createdAtMs + this.#options.absoluteMs - expiresAtMs + this.#options.idleMs
       void this.#users.affirm(userId, known.ref, epoch, leftMs).catch(() => {})
     }
     return { id, data: data as T, userId, createdAtMs, expiresAtMs }

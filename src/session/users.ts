@@ -1,6 +1,8 @@
 import type { Redis } from '../redis/redis.ts'
-import { textsOf } from './fields.ts'
-import type { SessionKeys } from './keys.ts'
+import type { Reply } from '../redis/wire.ts'
+import { readMeta, readOwner } from './fields.ts'
+import { META, type SessionKeys, USER } from './keys.ts'
+import { toLine } from './line.ts'
 import * as scripts from './lua.generated.ts'
 import type { ResolvedSessionsOptions } from './options.ts'
 
@@ -62,15 +64,16 @@ export class UserIndex {
 
   /** Drops the entries of those that are no session of this user. */
   async #heal(userId: string, refs: readonly string[]): Promise<void> {
-    const users = await Promise.all(
-      refs.map(async (ref) => {
+    const owners = await Promise.all(
+      refs.map((ref) => {
         const key = this.#keys.session(ref)
-        return this.#redis.call(key, 'HGET', [key, 'user'], HEAL)
+        return this.#redis.call(key, 'HGET', [key, USER], HEAL)
       }),
     )
+    const isHis = (owner: Reply | undefined) => owner !== null && readOwner(String(owner)).userId === userId
     await this.leave(
       userId,
-      refs.filter((_, i) => users[i] !== userId),
+      refs.filter((_, i) => !isHis(owners[i])),
     )
   }
 
@@ -92,7 +95,8 @@ export class UserIndex {
   /** Ends a session of this user; with an epoch only one of an earlier epoch, and a `'newer'` one stands. */
   async end(userId: string, ref: string, epoch: string, operation: string): Promise<'revoked' | 'newer' | 'gone'> {
     const session = this.#keys.session(ref)
-    const [word] = await scripts.revokeScript.run(this.#redis, { session }, { user: userId, epoch }, again(operation))
+    const args = { user: toLine(userId), epoch }
+    const [word] = await scripts.revokeScript.run(this.#redis, { session }, args, again(operation))
     return word
   }
 
@@ -116,12 +120,14 @@ export class UserIndex {
 
   async #look(userId: string, ref: string, userEpoch: string): Promise<SessionInfo | undefined> {
     const key = this.#keys.session(ref)
-    const fields = ['user', 'epoch', 'label', 'created', 'seen', 'last']
-    const reply = await this.#redis.call(key, 'HMGET', [key, ...fields], again('session.listFor'))
-    const [user, epoch, label, created, seen, last] = textsOf(reply)
-    if (user !== userId || Number(epoch) < Number(userEpoch)) return undefined
-    const expiresAtMs = Math.min(Number(seen) + this.#options.idleMs, Number(last))
-    return { ref, label, createdAtMs: Number(created), lastSeenMs: Number(seen), expiresAtMs }
+    const reply = await this.#redis.call(key, 'HMGET', [key, META, USER], again('session.listFor'))
+    const [meta, user] = reply as readonly Reply[]
+    if (meta === null || user === null) return undefined
+    const { epoch, label, userId: owner } = readOwner(String(user))
+    if (owner !== userId || Number(epoch) < Number(userEpoch)) return undefined
+    const { createdAtMs, seenMs, lastMs } = readMeta(String(meta))
+    const expiresAtMs = Math.min(seenMs + this.#options.idleMs, lastMs)
+    return { ref, label, createdAtMs, lastSeenMs: seenMs, expiresAtMs }
   }
 
   /** Ends all sessions of a user but one. Answers how many. */
@@ -133,7 +139,7 @@ export class UserIndex {
     // Spared first: it is over if this process dies before, and the user logs in again; the others are over in any case.
     if (except !== undefined) {
       const session = this.#keys.session(except)
-      await scripts.spareScript.run(this.#redis, { session }, { user: userId, epoch }, options)
+      await scripts.spareScript.run(this.#redis, { session }, { user: toLine(userId), epoch }, options)
     }
     const doomed = refs.filter((ref) => ref !== except)
     const ended = await Promise.all(doomed.map((ref) => this.end(userId, ref, epoch, options.operation)))

@@ -27,7 +27,7 @@ describe("a user's sessions", () => {
   const three = async () =>
     [
       await sessions.create({ n: 1 }, { userId: 'USR123', label: 'one' }),
-      await sessions.create({ n: 2 }, { userId: 'USR123', label: 'two' }),
+      await sessions.create({ n: 2 }, { userId: 'USR123', label: 'two\tlines\n\\' }),
       await sessions.create({ n: 3 }, { userId: 'USR123' }),
     ] as const
 
@@ -38,14 +38,14 @@ describe("a user's sessions", () => {
     expect(listed).toHaveLength(3)
     for (const { id, createdAtMs, expiresAtMs } of made) {
       const ref = sessions.refOf(id)
-      const label = [undefined, 'one', 'two'].find((name) =>
+      const label = [undefined, 'one', 'two\tlines\n\\'].find((name) =>
         listed.some((info) => info.ref === ref && info.label === name),
       )
       expect(listed).toContainEqual({ ref, label, createdAtMs, lastSeenMs: createdAtMs, expiresAtMs })
       expect(JSON.stringify(listed)).not.toContain(id.slice(16))
       expect(await sessions.load(ref)).toBeUndefined()
     }
-    expect(new Set(listed.map(({ label }) => label))).toEqual(new Set(['one', 'two', undefined]))
+    expect(new Set(listed.map(({ label }) => label))).toEqual(new Set(['one', 'two\tlines\n\\', undefined]))
     expect(await sessions.listFor('nobody')).toEqual([])
   })
 
@@ -134,7 +134,7 @@ describe('sets of sessions', () => {
   })
 
   it('spread over all servers, users too', async () => {
-    const users = ['', ...Array.from({ length: 30 }, (_, i) => `user ${i}:{x}*`)].slice(1)
+    const users = ['', ...Array.from({ length: 30 }, (_, i) => `user ${i}:{x}*\t\n\\`)].slice(1)
     const made = await Promise.all(users.map((userId, n) => sessions.create({ n }, { userId })))
     expect(await sessions.count()).toBe(30)
     for (const witness of place.all)
