@@ -127,13 +127,13 @@ it('does what an oracle in memory says, whatever the order of calls', async () =
   const hf = await house.connect()
   let run = 0
   await fc.assert(
-    fc.asyncProperty(fc.array(op, { minLength: 10, maxLength: 40, size: 'max' }), async (steps) => {
+    fc.asyncProperty(fc.array(op, { minLength: 10, maxLength: 30, size: 'max' }), async (steps) => {
       const sessions = hf.sessions<Data>({ name: `${run++}` })
       const oracle = new Oracle()
       for (const does of steps) await step(sessions, oracle, does)
       await expectBooks(sessions, oracle)
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
 })
 

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import session from 'express-session'
@@ -195,6 +196,16 @@ describe('behind express-session', () => {
     expect((await get('/', jar)).data).toEqual({})
     expect(await sessions.count()).toBe(0)
     expect(await sessions.listFor('ann')).toEqual([])
+  })
+
+  it('takes over what another store had, for browsers that keep their cookies', async () => {
+    const old = { cookie: { originalMaxAge: null, expires: null, httpOnly: true, path: '/' }, user: 'ann', n: 1 }
+    await call((done) => store.set('an-old-sid', JSON.parse(JSON.stringify(old)), done))
+    const signature = createHmac('sha256', 'keyboard cat').update('an-old-sid').digest('base64').replace(/=+$/, '')
+    const jar = `connect.sid=${encodeURIComponent(`s:an-old-sid.${signature}`)}`
+    expect((await get('/set?n=2', jar)).data).toEqual({ user: 'ann', n: '2' })
+    expect((await get('/', jar)).data).toEqual({ user: 'ann', n: '2' })
+    expect(await sessions.listFor('ann')).toHaveLength(1)
   })
 
   it('costs one command for a request that only reads', async () => {
