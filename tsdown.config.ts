@@ -22,6 +22,7 @@ const library: UserConfig = {
     'http/fastify': 'src/http/fastify.ts',
     'http/hono': 'src/http/hono.ts',
     'http/fetch': 'src/http/fetch.ts',
+    'http/index': 'src/http/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',
     // The program `holdfast`: no entry of the exports.
