@@ -112,13 +112,13 @@ export class UserIndex {
       refs.push(ref)
       if (Number.parseInt(entries[i + 1] as string, 10) + SETTLED_MS < nowMs) settled.add(ref)
     }
-    const found = await Promise.all(refs.map((ref) => this.#look(userId, ref, epoch)))
+    const found = await Promise.all(refs.map((ref) => this.#look(userId, ref, epoch, nowMs)))
     const gone = refs.filter((ref, i) => found[i] === undefined && settled.has(ref))
     void this.leave(userId, gone).catch(() => {})
     return found.filter((info) => info !== undefined).sort((a, b) => b.lastSeenMs - a.lastSeenMs)
   }
 
-  async #look(userId: string, ref: string, userEpoch: string): Promise<SessionInfo | undefined> {
+  async #look(userId: string, ref: string, userEpoch: string, nowMs: number): Promise<SessionInfo | undefined> {
     const key = this.#keys.session(ref)
     const reply = await this.#redis.call(key, 'HMGET', [key, META, USER], again('session.listFor'))
     const [meta, user] = reply as readonly Reply[]
@@ -127,6 +127,8 @@ export class UserIndex {
     if (owner !== userId || Number(epoch) < Number(userEpoch)) return undefined
     const { createdAtMs, seenMs, lastMs } = readMeta(String(meta))
     const expiresAtMs = Math.min(seenMs + this.#options.idleMs, lastMs)
+    // By a shorter idle life than it was touched with.
+    if (expiresAtMs <= nowMs) return undefined
     return { ref, label, createdAtMs, lastSeenMs: seenMs, expiresAtMs }
   }
 
