@@ -94,7 +94,7 @@ export class ReadThrough {
       this.#room.enter()
       const flying = this.#refill.flying(id)
       const landed = await (flying === undefined
-        ? this.#refill.begin(id, plan, { behind: false, look: false, accept }).landing
+        ? this.#refill.begin(id, plan, { behind: true, look: false, accept }).landing
         : this.#refill.board(id, flying, came))
       if (landed !== undefined) return landed.value
     }

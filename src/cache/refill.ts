@@ -169,7 +169,7 @@ export class Refill {
         look = false
       } else if (answer.state === 'held' && options.fleet) {
         // Somebody else refreshes it, and until then the stale value serves.
-        if (how.behind) {
+        if (how.behind && how.accept === undefined) {
           ring?.cancel()
           return { value: undefined, goodBefore: 0 }
         }

@@ -9,7 +9,7 @@ import { type CacheResponseOptions, checkStore, type ResolvedOptions, resolveOpt
 import { refuseUncached, servePassing, serveStored, withDate } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
 import { type Credentials, mayBeGiven, openness, whyNotStored } from './storable.ts'
-import type { ResponseStore } from './store.ts'
+import type { ResponseStore, StoreLoad } from './store.ts'
 import { readStored, type StoredResponse, type VaryRecord } from './stored.ts'
 import { Unshared } from './unshared.ts'
 
@@ -179,11 +179,14 @@ export class ResponseCache {
     const mark = markOf(ask, place.id)
     if (this.#unshared.has(mark)) return { reply: await this.#alone(ask, mark, { fwd: 'miss', detail: 'unshared' }) }
     const fill = new Fill(this.#room, ask, place, undefined, { fwd: 'miss' })
-    return this.#settle(
-      mark,
-      fill,
-      this.#store.get(place.id, (_, context) => fill.load(context)),
-    )
+    return this.#settle(mark, fill, this.#store.get(place.id, this.#loader(fill)))
+  }
+
+  /** Its text tells the cache whether tags may come. */
+  #loader(fill: Fill): StoreLoad {
+    return this.#options.tags === undefined
+      ? (_, { setTtl }) => fill.load({ setTtl })
+      : (_, { setTtl, setTags }) => fill.load({ setTtl, setTags })
   }
 
   /** The client of a fill is answered by it, before it has ended; the others by what it leaves. */
@@ -191,6 +194,7 @@ export class ResponseCache {
     const noted = got.then(
       (value) => {
         if (fill.led) this.#note(mark, fill)
+        else fill.close()
         return { found: readStored(value), failed: false }
       },
       // The handler failed for another; or the cache cannot be asked, and then its part is taken by the handler.
@@ -271,7 +275,7 @@ export class ResponseCache {
       const found = readStored(value)
       return found?.kind === 'response' && this.#isAnswer(ask, place, found)
     }
-    return this.#store.refresh(place.id, (_, context) => fill.load(context), { unless })
+    return this.#store.refresh(place.id, this.#loader(fill), { unless })
   }
 
   /** Whether a response was made for this request, or for another that came along with it. */

@@ -83,7 +83,8 @@ async function inject(request: FastifyRequest, secret: string, changes: HeaderCh
   const body = async () => rawPayload
   return {
     status: statusCode,
-    headers: Object.entries(answered).flatMap(([name, value]) =>
+    // The Date is that of an answer that was never sent.
+    headers: Object.entries({ ...answered, date: undefined }).flatMap(([name, value]) =>
       [value].flat().flatMap((one) => (one === undefined ? [] : [[name, String(one)] as const])),
     ),
     atOnce: body,

@@ -9,7 +9,7 @@ import type { ResolvedOptions } from './options.ts'
 import { servePassing, serveProduced, serveStored, withDate, withVary } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
 import { type Candidate, type Credentials, namedFields, openness, whyNotStored } from './storable.ts'
-import type { ResponseStore } from './store.ts'
+import type { LoadSays, ResponseStore } from './store.ts'
 import { packBody, type StoredResponse, type VaryRecord } from './stored.ts'
 
 export interface FillRoom {
@@ -51,6 +51,7 @@ export class Fill {
   readonly #old: StoredResponse | undefined
   readonly #why: Handling
   readonly #run: Exchange['run']
+  #over = false
   #resolve: (reply: Reply) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
@@ -76,8 +77,15 @@ export class Fill {
     this.answer.catch(() => {})
   }
 
+  /** The request is answered by what was found. */
+  close(): void {
+    this.#over = true
+  }
+
   /** The loader of the cache. */
-  async load(context: unknown): Promise<StoredResponse | VaryRecord | undefined> {
+  async load(context: LoadSays): Promise<StoredResponse | VaryRecord | undefined> {
+    // A cache that refreshes by itself what it has answered: this request's handler has nobody to answer any more.
+    if (this.#over) throw new HandlerFailed('the request was answered')
     this.led = true
     const askedMs = Date.now()
     let produced: Produced
@@ -118,7 +126,7 @@ export class Fill {
     return true
   }
 
-  async #take(produced: Produced, askedMs: number, context: unknown) {
+  async #take(produced: Produced, askedMs: number, context: LoadSays) {
     const { exchange, credentials } = this.#ask
     const atMs = Date.now()
     if (FAILURES.has(produced.status) && this.#fail(undefined, produced))
@@ -208,7 +216,7 @@ export class Fill {
   }
 
   /** Answers the client with a response that may be stored, and says what is to be stored here. */
-  async #keep(made: StoredResponse, context: unknown, produced: Produced, whole?: HeaderList) {
+  async #keep(made: StoredResponse, context: LoadSays, produced: Produced, whole?: HeaderList) {
     const { exchange, resource, whose } = this.#ask
     const { store, options } = this.#room
     const handling = { fwdStatus: produced.status, stored: true }
@@ -241,8 +249,8 @@ export class Fill {
     // The variant first, so that whoever finds the record finds it too; should the record be refused, nothing leads to the variant.
     const place = variantPlace(resource, union, exchange.request, whose, options)
     const variant = { ...made, select: place.select }
-    const put = async (_: string, inner: unknown) => {
-      tell(inner, variant)
+    const put = async (_: string, { setTtl, setTags }: LoadSays) => {
+      tell({ setTtl, setTags }, variant)
       return variant
     }
     await store.get(place.id, put).catch(() => {})
@@ -252,8 +260,7 @@ export class Fill {
 }
 
 /** Tells the cache how long to keep a response and under which tags, where its loaders may. */
-function tell(context: unknown, made: StoredResponse | Pick<StoredResponse, 'tags'>): void {
-  const { setTtl, setTags } = context as { setTtl?: (ttl: number) => void; setTags?: (tags: readonly string[]) => void }
-  if (made.tags.length > 0) setTags?.call(context, made.tags)
-  if ('freshMs' in made) setTtl?.call(context, retentionMs(made))
+function tell({ setTtl, setTags }: LoadSays, made: StoredResponse | Pick<StoredResponse, 'tags'>): void {
+  if (made.tags.length > 0) setTags?.(made.tags)
+  if ('freshMs' in made) setTtl?.(retentionMs(made))
 }

@@ -9,4 +9,10 @@ export interface ResponseStore {
   invalidateTag(tag: string | readonly string[]): Promise<void>
 }
 
-export type StoreLoad = (id: string, context: unknown) => Promise<unknown>
+/** What a loader may say of its value, where the cache has ears for it. */
+export interface LoadSays {
+  readonly setTtl?: ((ms: number) => void) | undefined
+  readonly setTags?: ((tags: readonly string[]) => void) | undefined
+}
+
+export type StoreLoad = (id: string, context: LoadSays) => Promise<unknown>
