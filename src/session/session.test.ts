@@ -157,6 +157,17 @@ it('goes on when the server forgets its scripts', async () => {
   expect(await sessions.destroy(id)).toBe(true)
 })
 
+it('begins no session in the place of another, and a repeat of its own changes nothing', async () => {
+  const sessions = (await house.connect()).sessions<{ n: number }>()
+  const id = 'abcdefghijklmnop'.padEnd(43, 'x')
+  const made = await sessions.createAs(id, { n: 1 })
+  await sessions.update(id, { n: 2 })
+  expect(await sessions.createAs(id.replace(/x$/, 'y'), { n: 3 })).toBeUndefined()
+  expect(await sessions.createAs(id, { n: 1 })).toEqual(made)
+  expect(await sessions.load(id)).toMatchObject({ data: { n: 2 } })
+  expect(await sessions.load(id.replace(/x$/, 'y'))).toBeUndefined()
+})
+
 it('says what it cannot read, and where', async () => {
   const sessions = (await house.connect()).sessions()
   const { id } = await sessions.create({ n: 1 })

@@ -103,8 +103,8 @@ export class Sessions<T extends object = Record<string, unknown>> {
   }
 
   /**
-   * Begin a session under this id, for doors whose framework makes the ids: it must be 43 letters of base64url that nobody can guess. Answers
-   * the session that has this id where there is one, and undefined where another has its place.
+   * Begin a session under this id, for doors whose framework makes the ids: it must be 43 letters of base64url that nobody can guess. A repeat
+   * answers as the first did, and changes nothing; undefined where another session has its place.
    *
    * @internal
    */

@@ -205,6 +205,10 @@ describe('another id', () => {
     const again = await sessions.regenerate(made.id, { data: { n: 2 } })
     expect(again).toEqual({ ...made, data: { n: 2 } })
     expect(await sessions.load(next?.id)).toMatchObject({ data: { n: 2 } })
+    // Nor may he log in: the session would be his, and he would keep it.
+    expect(await sessions.regenerate(made.id, { userId: 'USR123', data: { n: 3 } })).toBeUndefined()
+    expect(await sessions.load(next?.id)).toMatchObject({ userId: undefined, data: { n: 2 } })
+    expect(await sessions.listFor('USR123')).toEqual([])
   })
 
   it('ends the earlier one when the overlap is over', async () => {
