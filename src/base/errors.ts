@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   KEY_UNSTABLE: 'An argument holds something that no stable key can be made of; `path` says where.',
   LOAD_TIMEOUT:
     'A loader took longer than `loader.hardTimeout` allows. What it brings later is still kept, if nothing changed.',
+  VALUE_CONFLICT: 'Others changed the value at each try, and the retries are out. Nothing was written.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
   SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
