@@ -23,6 +23,8 @@ const library: UserConfig = {
     'http/hono': 'src/http/hono.ts',
     'http/fetch': 'src/http/fetch.ts',
     'http/index': 'src/http/index.ts',
+    'limit/index': 'src/limit/index.ts',
+    'value/index': 'src/value/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',
     // The program `holdfast`: no entry of the exports.

@@ -23,6 +23,21 @@ export type {
   SureLoad,
 } from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'
+export type {
+  Algorithm,
+  ConsumeOptions,
+  HeadersOptions,
+  HeadersVersion,
+  IpKeyOptions,
+  Limiter,
+  LimiterOptions,
+  LimiterStats,
+  RuleFigures,
+  RuleOptions,
+  Turn,
+  TurnSource,
+} from './limit/index.ts'
+export { ipKey, rateLimitHeaders } from './limit/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'
@@ -62,3 +77,13 @@ export {
   type SessionsOptions,
   SessionTooLargeError,
 } from './session/index.ts'
+export type {
+  LogOptions,
+  UpdateOptions,
+  Value,
+  ValueCallOptions,
+  ValueLogEntry,
+  ValueOptions,
+  ValueSetOptions,
+} from './value/index.ts'
+export { ValueConflictError } from './value/index.ts'
