@@ -86,6 +86,8 @@ export interface HouseOptions {
   readonly dataDir: string | undefined
   /** A Postgres server instead, by its URL. `kept`: the schema outlives this run. */
   readonly postgres?: { readonly url: string; readonly kept: boolean } | undefined
+  /** False: an empty house stays empty, for events of one's own. Default true: it gets the invented nights. */
+  readonly invented?: boolean
   readonly onFault: OnFault
   /** Deadline of one request to Redis. Default 3 s, and 10 s where a failover must fit in. */
   readonly timeout?: Duration
@@ -111,7 +113,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
         : await openPostgres({ ...postgres, schema: namespace.replaceAll('-', '_') })
     const db = preparedDatabase(sql, async (fresh) => {
       await createTables(fresh)
-      await seedHouse(fresh, new Date())
+      if (options.invented ?? true) await seedHouse(fresh, new Date())
     })
     closers.push(() => db.close())
     const trade = openTrade({ hf, address, db, onFault, ...(onStep === undefined ? {} : { onStep }) })

@@ -20,6 +20,10 @@ export interface Options {
   /** Break them meanwhile. */
   readonly storm: boolean
   readonly once: OnceOptions | undefined
+  /** A CSV file of own events, instead of the invented nights. */
+  readonly events: string | undefined
+  /** Look at that file, and open nothing. */
+  readonly check: boolean
   readonly json: boolean
   readonly help: boolean
 }
@@ -41,6 +45,9 @@ export const HELP = `The box office: a ticket shop on Holdfast.
 
   --port N        the first port to try (4600)
   --crowd N       simulated buyers at once (24); --no-crowd for none
+  --events FILE   sell the events of a CSV file instead of the invented nights; what is wrong is told line by line,
+                  and the good lines are sold. Columns: apps/box-office/own-events/README.md
+    --check       only look at the file; exit code 1 when a line is wrong
   --keep          keep orders in ${KEPT_IN}; --data DIR for another place
   --once          sell one night and verify it
     --buyers N    how many buyers (2000)
@@ -88,6 +95,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     layout,
     storm: stormOn(layout, values.storm ?? false),
     once: values.once ? once : undefined,
+    events: eventsIn(values),
+    check: values.check ?? false,
     json: values.json ?? false,
     help: values.help ?? false,
   }
@@ -102,6 +111,22 @@ function addressIn(env: NodeJS.ProcessEnv): RedisAddress | undefined {
   if (pairs.some((pair) => pair.length !== 2 || pair.some((side) => !/^[^\s/]+$/.test(side))))
     throw new UsageError(`REDIS_ADDRESS_MAP: expected announced=reached, separated by commas, received '${map}'`)
   return { url, addressMap: Object.fromEntries(pairs) }
+}
+
+function eventsIn({
+  events,
+  check,
+  once,
+}: {
+  readonly events?: string
+  readonly check?: boolean
+  readonly once?: boolean
+}): string | undefined {
+  if (check && events === undefined) throw new UsageError('--check looks at the file of --events FILE')
+  if (events === '') throw new UsageError("--events: expected a file, received ''")
+  if (once && events !== undefined)
+    throw new UsageError('--once sells a night of its own, and --events opens the shop: one of them')
+  return events
 }
 
 function databaseIn(
@@ -156,6 +181,8 @@ function parse(args: readonly string[]) {
         cluster: { type: 'boolean' },
         sentinel: { type: 'boolean' },
         storm: { type: 'boolean' },
+        events: { type: 'string' },
+        check: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

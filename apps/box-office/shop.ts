@@ -25,6 +25,8 @@ export interface ShopOptions {
   readonly databaseUrl?: string | undefined
   /** Told of each fault of a storm; left out, there is none. Only over a group of our own. */
   readonly onStorm?: (what: string) => void
+  /** Fills the house, before anybody is let in, instead of the invented nights. */
+  readonly fill?: (house: House) => Promise<unknown>
   readonly onFault: OnFault
 }
 
@@ -38,9 +40,9 @@ export interface OpenShop {
 const CALM_MS = [4_000, 10_000] as const
 
 export async function openShop(options: ShopOptions): Promise<OpenShop> {
-  const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, onFault } = options
+  const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, fill, onFault } = options
   const postgres = databaseUrl === undefined ? undefined : { url: databaseUrl, kept: true }
-  const house = await openHouse({ redis, layout, dataDir, postgres, onFault })
+  const house = await openHouse({ redis, layout, dataDir, postgres, invented: fill === undefined, onFault })
   const ending = new AbortController()
   // One for each open stream, as many as the server lets in.
   setMaxListeners(0, ending.signal)
@@ -71,6 +73,7 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
     onFault,
   )
   try {
+    await fill?.(house)
     const server = await listen(app, port)
     house.settler.start()
     if (size > 0) crowd = startCrowd(size, house, hub, onFault)
