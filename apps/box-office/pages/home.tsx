@@ -37,7 +37,7 @@ export const Home = ({ found, nights, cities, filter }: HomeProps) => {
               <span>Search</span>
               <input type="search" name="q" value={filter.query} placeholder="Artist, title or venue" maxlength={80} />
             </label>
-            <label class="field">
+            <label class="field search-city">
               <span>City</span>
               <select name="city">
                 <option value="">All cities</option>

@@ -67,7 +67,9 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     expect(await page.locator('.lede').textContent()).toContain('120 nights')
     await page.getByLabel('Search', { exact: true }).fill('musikverein')
     await page.getByRole('button', { name: 'Search' }).click()
+    await page.getByText('2 events found.').waitFor()
     await page.locator('.card-link').first().click()
+    expect(await page.locator('.event-when').textContent()).toContain('Musikverein')
     await isLive(page)
     const [first, second] = (await freeSeats(page, 2)) as [string, string]
     await seat(page, first).click()
