@@ -25,6 +25,7 @@ const library: UserConfig = {
     'http/index': 'src/http/index.ts',
     'limit/index': 'src/limit/index.ts',
     'value/index': 'src/value/index.ts',
+    'keyv/index': 'src/keyv/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',
     // The program `holdfast`: no entry of the exports.

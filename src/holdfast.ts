@@ -31,6 +31,11 @@ export class Holdfast implements AsyncDisposable {
     this.#redis = redis
   }
 
+  /** @internal The way to Redis, for what is built on an instance beside its own parts. */
+  static redisOf(hf: Holdfast): Redis {
+    return hf.#redis
+  }
+
   /**
    * Values by id, read through Redis. The same name with the same options is the same instance.
    *

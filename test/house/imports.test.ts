@@ -15,7 +15,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lease', 'stream', 'breaker'],
   CAPABILITIES,
   ['holdfast.ts'],
-  ['http', 'ops'],
+  ['http', 'keyv', 'ops'],
   ['cli', 'console'],
   ['index.ts'],
 ]
@@ -97,8 +97,17 @@ test('needs no package but ioredis and tarn, and on the command line what reads 
     const wanted = arrows.filter(({ from, to }) => isWanted(roomOf(from)) && !/^(src\/|node:)/.test(to))
     return [...new Set(wanted.map(({ to }) => to))].sort()
   }
-  expect(packages((room) => room !== 'cli')).toEqual(['ioredis', 'tarn'])
+  expect(packages((room) => room !== 'cli' && room !== 'http')).toEqual(['ioredis', 'tarn'])
   expect(packages((room) => room === 'cli')).toEqual(['@stricli/core'])
+})
+
+test('names the frameworks in their doors alone, and there by types only', () => {
+  const named = arrows.filter(({ from, to }) => roomOf(from) === 'http' && !/^(src\/|node:)/.test(to))
+  for (const { from, to } of named) {
+    expect(basename(from), to).toBe(`${to}.ts`)
+    expect(read(from)).toMatch(new RegExp(`^import type .* from '${to}'$`, 'm'))
+  }
+  expect([...new Set(named.map(({ to }) => to))].sort()).toEqual(['express', 'fastify', 'hono'])
 })
 
 test('imports its own files with their extension, and every one of them is there', () => {
