@@ -14,12 +14,16 @@ export type {
   Cache,
   CacheOptions,
   CacheStats,
+  Codec,
+  CompressOptions,
+  EncodingOptions,
   GetOptions,
   Load,
   LoadContext,
   LoadMany,
   RefreshOptions,
   SetOptions,
+  StandardSchema,
   SureLoad,
 } from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'

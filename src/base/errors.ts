@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   SERVER_ERROR: 'The server answered with an error of its own; `reply` is its first word.',
   REPLY_UNKNOWN: 'A script answered with a word that this version does not know: two versions share one namespace.',
   VALUE_UNWRITABLE: 'A value holds something that cannot be stored and read back; `path` says where.',
+  VALUE_INVALID: 'A value that was loaded or is to be set does not fit the schema of its cache; `path` says where.',
   VALUE_UNREADABLE: 'Stored bytes are not of a form that this version can read.',
   KEY_UNSTABLE: 'An argument holds something that no stable key can be made of; `path` says where.',
   LOAD_TIMEOUT:
@@ -173,6 +174,7 @@ export class LoadTimeoutError extends HoldfastError {
 }
 
 /** A value that cannot be stored and read back, stored bytes that cannot be read, or what no key can be made of. */
+/** A value that cannot be stored and read back or does not fit its schema, or stored bytes that cannot be read. */
 export class ValueError extends HoldfastError {
   static override readonly kind = 'ValueError'
 
@@ -180,7 +182,7 @@ export class ValueError extends HoldfastError {
   readonly path: string
 
   constructor(
-    code: 'VALUE_UNWRITABLE' | 'VALUE_UNREADABLE' | 'KEY_UNSTABLE',
+    code: 'VALUE_UNWRITABLE' | 'VALUE_INVALID' | 'VALUE_UNREADABLE' | 'KEY_UNSTABLE',
     path: string,
     why: string,
     cause?: unknown,

@@ -7,7 +7,7 @@ import { isOutage, type Redis } from '../redis/redis.ts'
 import { aclRule, type Rights } from '../redis/rights.ts'
 import { Entries, LEASE_MS } from './entries.ts'
 import { decodeFrame } from './frame.ts'
-import type { CacheStats } from './inspect.ts'
+import { type CacheStats, missReasons, NO_MEMORY_MISSES } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
 import { MemoryTier } from './memory.ts'
@@ -26,6 +26,7 @@ import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
 import { Reader } from './reader.ts'
 import { type LoadPlan, Refill } from './refill.ts'
 import { cacheRights } from './rights.ts'
+import { validate } from './schema.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
 import { writeThrough } from './writing.ts'
@@ -89,9 +90,10 @@ export class Cache<T, Got = T | undefined> {
       keeper: this.#keeper,
       signal: this.#closing.signal,
       enter: () => this.#enter(),
-      usable: async (id, frame) => {
-        const entry = decodeFrame(frame)
+      usable: async (id, frame, counts) => {
+        const entry = counts ? this.#reader.read(frame) : decodeFrame(frame, options.encoding)
         const found = entry === undefined ? undefined : await this.#reader.judge(id, entry)
+        if (counts && entry !== undefined && found === undefined) this.#reader.refused.tag++
         return found === undefined || found.stale ? undefined : found
       },
     }
@@ -112,7 +114,7 @@ export class Cache<T, Got = T | undefined> {
   get(id: string, load: Load<T>, options?: SetOptions): Promise<T | undefined>
   get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
     if (this.#memory !== undefined && !observedGet.heard) {
-      const kept = this.#memory.get(id)
+      const kept = this.#memory.good(id)
       if (kept !== undefined) {
         this.#reader.hits.memory++
         return Promise.resolve(kept.value)
@@ -198,6 +200,7 @@ export class Cache<T, Got = T | undefined> {
     const look = observedPeek.run({ cache: this.name, id }, async (operation) => {
       const found = await this.#reader.look(id, true)
       operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
+      if (found === undefined) this.#reads.counts.misses++
       return found
     })
     try {
@@ -221,11 +224,12 @@ export class Cache<T, Got = T | undefined> {
     if (value === undefined) throw new ConfigError('value', 'anything but undefined, which means "not there"', value)
     const plan = this.#reads.plan(id, async () => value, options)
     const work = observedSet.run({ cache: this.name, id }, async () => {
-      const { write } = this.#options
+      const { write, encoding } = this.#options
+      const checked = encoding.schema === undefined ? value : await validate(encoding.schema, id, value)
       this.#forget(id)
-      const store = (token?: string) => this.#store(id, value, plan, token)
+      const store = (token?: string) => this.#store(id, checked, plan, token)
       if (write === undefined) await store()
-      else await writeThrough(this.#entries, this.#keeper, write, id, value, options.signal, store)
+      else await writeThrough(this.#entries, this.#keeper, write, id, checked, options.signal, store)
       this.#forget(id)
     })
     await unlessAborted(work, options.signal)
@@ -317,18 +321,24 @@ export class Cache<T, Got = T | undefined> {
   }
 
   get stats(): CacheStats {
-    const { loads, failures, voided, waited, found } = this.#refill.counts
-    const { misses, joined, withoutRedis } = this.#reads.counts
+    const { loads, failures, voided, waited, found, fenced } = this.#refill.counts
+    const { misses: asked, joined, withoutRedis } = this.#reads.counts
+    const misses = asked - found
     return {
       hits: { ...this.#reader.hits },
-      misses: misses - found,
+      misses,
+      missesBy: missReasons(misses, this.#reader.refused, fenced),
       joined,
       withoutRedis,
       waited,
       loads,
       loadFailures: failures,
       voided,
-      memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
+      memory: {
+        entries: this.#memory?.size ?? 0,
+        bytes: this.#memory?.bytes ?? 0,
+        misses: { ...(this.#memory?.misses ?? NO_MEMORY_MISSES) },
+      },
     }
   }
 

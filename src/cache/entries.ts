@@ -19,7 +19,7 @@ export type LeaseAnswer =
 export interface FilledEntry {
   readonly id: string
   readonly lifeMs: number
-  readonly frame: string
+  readonly frame: string | Buffer
 }
 
 /** The entries of one cache on the wire: each verb is one round trip, for one entry or many. */
@@ -76,7 +76,7 @@ export class Entries {
   }
 
   /** Writes what was loaded for one entry under `token`. False when its lease stands no more. */
-  async fillOne(token: string, id: string, lifeMs: number, frame: string): Promise<boolean> {
+  async fillOne(token: string, id: string, lifeMs: number, frame: string | Buffer): Promise<boolean> {
     const entry = this.#keys.entry(id)
     const [word] = await fillScript.run(
       this.#redis,
@@ -132,7 +132,7 @@ export class Entries {
     return filled
   }
 
-  async put(id: string, lifeMs: number, frame: string): Promise<void> {
+  async put(id: string, lifeMs: number, frame: string | Buffer): Promise<void> {
     await putScript.run(
       this.#redis,
       { value: this.#keys.entry(id), lease: this.#keys.lease(id) },

@@ -1,4 +1,5 @@
 export { Cache } from './cache.ts'
+export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
 export type { CacheStats } from './inspect.ts'
 export type {
   CacheOptions,
@@ -14,3 +15,4 @@ export type {
   SureLoad,
   WriteOptions,
 } from './options.ts'
+export type { StandardSchema } from './schema.ts'

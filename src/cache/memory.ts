@@ -1,5 +1,6 @@
 import { monotonicMs } from '../base/clock.ts'
 import type { KeyStream, Listeners } from '../redis/listeners.ts'
+import { type MemoryMisses, NO_MEMORY_MISSES } from './inspect.ts'
 import type { CacheKeys } from './keys.ts'
 
 /** A kept value; also a node of the eviction queue. */
@@ -39,6 +40,8 @@ export interface MemoryLimits {
  * source  Zhang et al., SIEVE is Simpler than LRU, NSDI 2024
  */
 export class MemoryTier {
+  /** Why it had no answer, so far. */
+  readonly misses: { -readonly [Reason in keyof MemoryMisses]: number } = { ...NO_MEMORY_MISSES }
   readonly #limits: MemoryLimits
   readonly #listeners: Listeners
   readonly #keys: CacheKeys
@@ -72,21 +75,37 @@ export class MemoryTier {
     return this.#bytes
   }
 
-  /** The kept entry for `id`, if it may be served now. */
+  /** The kept entry for `id`, if it may be served now; counts as a look that was in vain if not. */
   get(id: string): { readonly value: unknown } | undefined {
+    const good = this.good(id)
+    if (good !== undefined) return good
+    const state = this.stateOf(id)
+    if (state === 'kept') return undefined
+    this.misses[state]++
+    if (state !== 'absent') this.#drop(this.#kept.get(id) as Kept)
+    return undefined
+  }
+
+  /** The kept entry for `id`, if it may be served now. */
+  good(id: string): { readonly value: unknown } | undefined {
     const kept = this.#kept.get(id)
-    if (kept === undefined) return undefined
-    const nowMs = monotonicMs()
-    if (!kept.stream.trusted(nowMs) || (kept.tags.length > 0 && !this.#tagStream().trusted(nowMs))) {
-      this.#drop(kept)
-      return undefined
-    }
-    if (kept.expiresMs <= nowMs || (kept.tags.length > 0 && this.#tagMoved(kept))) {
-      this.#drop(kept)
-      return undefined
-    }
+    if (kept === undefined || this.#faultOf(kept, monotonicMs()) !== undefined) return undefined
     kept.visited = true
     return kept
+  }
+
+  /** How it stands with `id`, without changing that: kept and good, or why it would not be served. */
+  stateOf(id: string): 'kept' | keyof MemoryMisses {
+    const kept = this.#kept.get(id)
+    return kept === undefined ? 'absent' : (this.#faultOf(kept, monotonicMs()) ?? 'kept')
+  }
+
+  #faultOf(kept: Kept, nowMs: number): Exclude<keyof MemoryMisses, 'absent'> | undefined {
+    if (!kept.stream.trusted(nowMs)) return 'off'
+    if (kept.expiresMs <= nowMs) return 'expired'
+    if (kept.tags.length === 0) return undefined
+    if (!this.#tagStream().trusted(nowMs)) return 'off'
+    return this.#tagMoved(kept) ? 'tag' : undefined
   }
 
   #tagStream(): KeyStream {

@@ -1,6 +1,7 @@
 import { checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, describe } from '../base/errors.ts'
+import { Encoding, type EncodingOptions, PLAIN } from './encoding.ts'
 
 /** What a loader is told beside the id. */
 export interface LoadContext {
@@ -38,6 +39,8 @@ export interface CacheOptions<T> {
   readonly readFrom?: 'primary' | 'replica'
   readonly expiry?: ExpiryOptions
   readonly loader?: LoaderOptions
+  /** How values are written, and what they must be. Default: as JSON, and anything. */
+  readonly encoding?: EncodingOptions<T>
   /** While Redis cannot be asked: answer from the loader (default), or throw. Writes and invalidations always throw. */
   readonly whenDown?: 'load' | 'throw'
   /** Make `set` write to the system of record too. */
@@ -113,6 +116,7 @@ export interface ResolvedCacheOptions {
   /** Undefined: what `connect` says. */
   readonly readFrom: 'primary' | 'replica' | undefined
   readonly concurrency: number | undefined
+  readonly encoding: Encoding
   readonly whenDown: 'load' | 'throw'
   readonly write:
     | {
@@ -126,7 +130,7 @@ export interface ResolvedCacheOptions {
 
 const KNOWN = [
   ...['ttl', 'load', 'loadMany', 'tags', 'memory', 'stampede', 'expiry', 'loader', 'whenDown', 'write'],
-  'readFrom',
+  ...['readFrom', 'encoding'],
 ]
 const LONGEST_NULL_MS = 30_000
 
@@ -155,6 +159,7 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
       loader.concurrency === undefined
         ? undefined
         : checkInteger('loader.concurrency', loader.concurrency, 1, 1_000_000),
+    encoding: options.encoding === undefined ? PLAIN : new Encoding(options.encoding as EncodingOptions),
     whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
     write: resolveWrite(options.write),
   }

@@ -4,6 +4,7 @@ import { momentNow } from './flight.ts'
 import { checkTags, type Load, type LoadMany, type ResolvedCacheOptions, type SetOptions } from './options.ts'
 import type { Found, Reader } from './reader.ts'
 import { type LoadPlan, mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import { validLoad, validLoadMany } from './validation.ts'
 
 export interface ReadThroughRoom extends RefillRoom {
   /** Throws when the cache was closed. */
@@ -31,8 +32,9 @@ export class ReadThrough {
   /** How a call's load is to be made: its loader, its time, its tags and the cache's own. */
   plan(id: string, load: Load<unknown>, options: SetOptions | undefined): LoadPlan {
     const { ttl, tags } = options ?? {}
+    const { schema } = this.#options.encoding
     return {
-      load: (context) => load(id, context),
+      load: schema === undefined ? (context) => load(id, context) : validLoad(schema, id, load),
       ttlMs: ttl === undefined ? undefined : toMs(ttl, 'ttl'),
       tags: tags === undefined ? this.#options.staticTags : this.#withStatic(checkTags('tags', tags)),
     }
@@ -176,6 +178,8 @@ export class ReadThrough {
     came: number,
   ): Promise<void> {
     const { ttlMs, tags } = this.plan('', async () => undefined, options)
+    const { schema } = this.#options.encoding
+    if (schema !== undefined) loadMany = validLoadMany(schema, loadMany)
     return loadBatch(
       this.#room,
       this.#refill,

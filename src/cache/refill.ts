@@ -34,8 +34,11 @@ export interface RefillRoom {
   readonly bell: FillBell
   readonly keeper: LeaseKeeper
   readonly signal: AbortSignal
-  /** The value in a frame, if it may be served without loading: it can be read, its tags stand, it is not stale. */
-  usable(id: string, frame: Buffer): Promise<{ readonly value: unknown } | undefined>
+  /**
+   * The value in a frame, if it may be served without loading: it can be read, its tags stand, it is not stale. `counts`: why not, for
+   * nobody has looked before.
+   */
+  usable(id: string, frame: Buffer, counts: boolean): Promise<{ readonly value: unknown } | undefined>
 }
 
 /** What loads and fills so far: for figures, not for decisions. */
@@ -48,6 +51,8 @@ export interface RefillCounts {
   waited: number
   /** Nobody had looked, and the value was there when the lease was asked for: a hit. */
   found: number
+  /** Begun while `mutate` was changing its entry, and so not kept. */
+  fenced: number
 }
 
 /**
@@ -55,7 +60,7 @@ export interface RefillCounts {
  * that what was loaded before an invalidation is never stored after it.
  */
 export class Refill {
-  readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0, found: 0 }
+  readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0, found: 0, fenced: 0 }
   readonly #room: RefillRoom
   readonly #loaders: Loaders
   readonly #flights = new Map<string, Flight>()
@@ -157,7 +162,7 @@ export class Refill {
         ring?.cancel()
         let found: Awaited<ReturnType<RefillRoom['usable']>>
         try {
-          found = await this.#room.usable(id, answer.frame)
+          found = await this.#room.usable(id, answer.frame, how.look)
         } catch (error) {
           return await this.#loadDespite(error, id, plan)
         }
@@ -249,7 +254,11 @@ export class Refill {
   }
 
   /** A value's frame, and how long Redis keeps it. */
-  frame(value: unknown, ttlMs: number | undefined, stamps: readonly TagStamp[]): { lifeMs: number; frame: string } {
+  frame(
+    value: unknown,
+    ttlMs: number | undefined,
+    stamps: readonly TagStamp[],
+  ): { lifeMs: number; frame: string | Buffer } {
     const { options, redis } = this.#room
     const fullMs = value === null ? options.nullTtlMs : (ttlMs ?? options.ttlMs)
     const freshMs = Math.max(
@@ -257,7 +266,7 @@ export class Refill {
       Math.round(options.jitter === 0 ? fullMs : fullMs * (1 - Math.random() * options.jitter)),
     )
     const lifeMs = freshMs + (value === null ? 0 : options.staleMs)
-    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps) }
+    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps, 0, options.encoding) }
   }
 
   async #release(id: string, token: string): Promise<boolean> {
