@@ -30,6 +30,8 @@ export const ERROR_CODES = {
   LOAD_TIMEOUT:
     'A loader took longer than `loader.hardTimeout` allows. What it brings later is still kept, if nothing changed.',
   VALUE_CONFLICT: 'Others changed the value at each try, and the retries are out. Nothing was written.',
+  MUTATION_UNCONFIRMED:
+    'A change by `mutate` was made, and nobody can say that no older value is cached: `answer` is that of the change. Delete the entries.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
   SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
@@ -189,6 +191,23 @@ export class ValueError extends HoldfastError {
   ) {
     super(code, `${path}: ${why}`, { cause })
     this.path = path
+  }
+}
+
+/** What `mutate` ran has ended well, and that no older value is cached could not be confirmed. */
+export class MutationError extends HoldfastError {
+  static override readonly kind = 'MutationError'
+
+  /** What the change answered. */
+  readonly answer: unknown
+
+  constructor(ids: readonly string[], answer: unknown, cause: unknown) {
+    const named = ids.slice(0, 3).map(describe).join(', ')
+    const which = ids.length > 3 ? `${named} and ${ids.length - 3} more` : named
+    super('MUTATION_UNCONFIRMED', `cache.mutate: the change was made; an older value of ${which} may be cached`, {
+      cause,
+    })
+    this.answer = answer
   }
 }
 

@@ -101,9 +101,11 @@ async function fly(room: RefillRoom, refill: Refill, ids: readonly string[], pla
   }
   const landings = new Map<string, Landing | Promise<Landing>>()
   const byToken = new Map<string, string[]>()
+  const fenced: string[] = []
   ids.forEach((id, i) => {
     const answer = answers[i] as LeaseAnswer
-    if (answer.state === 'held' && room.options.fleet) {
+    if (answer.state === 'fenced') fenced.push(id)
+    else if (answer.state === 'held' && room.options.fleet) {
       // Another process loads this one: wait for it as a single caller would.
       const landing = refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true })
       landing.catch(() => {})
@@ -114,7 +116,9 @@ async function fly(room: RefillRoom, refill: Refill, ids: readonly string[], pla
       else others.push(id)
     }
   })
-  if (byToken.size > 0) await flyUnder(room, refill, byToken, token, askedMs, plan, moment, landings)
+  refill.counts.fenced += fenced.length
+  if (byToken.size + fenced.length > 0)
+    await flyUnder(room, refill, byToken, fenced, token, askedMs, plan, moment, landings)
   return landings
 }
 
@@ -128,6 +132,8 @@ async function flyUnder(
   room: RefillRoom,
   refill: Refill,
   byToken: ReadonlyMap<string, readonly string[]>,
+  /** Those of which nothing may be stored. */
+  fenced: readonly string[],
   token: string,
   askedMs: number,
   plan: BatchPlan,
@@ -135,7 +141,8 @@ async function flyUnder(
   landings: Map<string, Landing | Promise<Landing>>,
 ): Promise<void> {
   const { redis, keys, options } = room
-  const ids = [...byToken.values()].flat()
+  const leased = [...byToken.values()].flat()
+  const ids = [...leased, ...fenced]
   const own = (byToken.get(token) ?? []).map((id) => keys.lease(id))
   const held = own.length === 0 ? undefined : room.keeper.hold(own, token, askedMs)
   const loadMoment = markMoment()
@@ -144,7 +151,7 @@ async function flyUnder(
     const loaded = new Map(ids.map((id, i) => [id, values[i]]))
     const fillMoment = markMoment()
     const filled = await settle(room, refill, byToken, loaded, plan, moment)
-    if (filled !== undefined) refill.counts.voided += ids.length - filled.size
+    if (filled !== undefined) refill.counts.voided += leased.length - filled.size
     for (const [id, value] of loaded) landings.set(id, { value, goodBefore: filled?.has(id) ? fillMoment : loadMoment })
   } catch (error) {
     if (options.fleet) releaseLeases(redis, own, token, keys.channel, 'cache.release').catch(() => {})

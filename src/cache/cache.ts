@@ -1,5 +1,6 @@
 import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
+import { toMs } from '../base/duration.ts'
 import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
@@ -11,12 +12,15 @@ import { type CacheStats, missReasons, NO_MEMORY_MISSES } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
 import { MemoryTier } from './memory.ts'
+import { mutate } from './mutating.ts'
 import {
   checkCallOptions,
   checkTags,
   type GetOptions,
   type Load,
+  type LoadContext,
   type LoadMany,
+  type MutateOptions,
   type RefreshOptions,
   type ResolvedCacheOptions,
   type SetOptions,
@@ -36,6 +40,7 @@ const LONGEST_ID = 4096
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
 const observedSet = new Observed('cache.set')
+const observedMutate = new Observed('cache.mutate')
 const observedPeek = new Observed('cache.peek')
 const observed = {
   refresh: new Observed('cache.refresh'),
@@ -289,6 +294,36 @@ export class Cache<T, Got = T | undefined> {
       await this.#removeMatching('*')
       await removeTags(this.#redis, this.#keys, 'cache.clear')
     })
+  }
+
+  /**
+   * Runs `fn`, which changes the system of record, and has no older value served once that is done. The entries are removed first and
+   * stay closed meanwhile: readers load, and nothing is stored. They are removed again when `fn` has ended, however it ended.
+   *
+   * ids      the entries that the change concerns, of any number and in any places
+   * returns  what `fn` returns
+   * throws   the error of `fn`, as it is; before `fn` is called, TIMEOUT, CONNECTION_LOST when Redis cannot be asked; after it,
+   *          MUTATION_UNCONFIRMED when Redis was away for so long that nobody can say what is cached; `signal.reason`
+   * costs    two round trips beside `fn`
+   */
+  async mutate<R>(
+    ids: string | readonly string[],
+    fn: (context: LoadContext) => Promise<R> | R,
+    options?: MutateOptions,
+  ): Promise<R> {
+    const wanted = typeof ids === 'string' ? [ids] : [...new Set(ids)]
+    for (const id of wanted) checkId(id)
+    if (typeof fn !== 'function') throw new ConfigError('fn', 'a function that makes the change', fn)
+    checkCallOptions(options, ['signal', 'fence'])
+    options?.signal?.throwIfAborted()
+    this.#enter()
+    const fenceMs = toMs(options?.fence ?? '10s', 'fence', { min: 1_000 })
+    const work = observedMutate.run({ cache: this.name, count: wanted.length }, () => {
+      const closed = this.#closing.signal
+      const signal = options?.signal === undefined ? closed : AbortSignal.any([closed, options.signal])
+      return mutate(this.#entries, wanted, fn, fenceMs, signal, () => wanted.forEach(this.#forget, this))
+    })
+    return unlessAborted(work, options?.signal)
   }
 
   async #removeMatching(pattern: string): Promise<number> {

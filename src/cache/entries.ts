@@ -4,7 +4,7 @@ import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import type { Reply } from '../redis/wire.ts'
 import type { CacheKeys } from './keys.ts'
-import { fillScript, type LeaseReply, leaseScript, putScript } from './lua.generated.ts'
+import { fenceScript, fillScript, type LeaseReply, leaseScript, liftScript, putScript } from './lua.generated.ts'
 
 /** How long a load's lease lasts unless renewed: a killed holder keeps the others waiting for no longer. */
 export const LEASE_MS = 3_000
@@ -15,6 +15,8 @@ const MOST_PER_SCRIPT = 128
 export type LeaseAnswer =
   | { readonly state: 'value'; readonly frame: Buffer }
   | { readonly state: 'granted' | 'held'; readonly token: string }
+  /** Somebody is changing it: load it if need be, and store nothing. */
+  | { readonly state: 'fenced' }
 
 export interface FilledEntry {
   readonly id: string
@@ -68,7 +70,7 @@ export class Entries {
     const entry = this.#keys.entry(id)
     const reply = await leaseScript.run(
       this.#redis,
-      { pairs: [entry, this.#keys.leaseOf(entry)] },
+      { entries: [entry, this.#keys.leaseOf(entry), this.#keys.fenceOf(entry)] },
       { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
       this.#leaseOptions,
     )
@@ -94,7 +96,7 @@ export class Entries {
       lots.map((lot) =>
         leaseScript.run(
           this.#redis,
-          { pairs: this.#pairs(lot) },
+          { entries: this.#triples(lot) },
           { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
           this.#leaseOptions,
         ),
@@ -154,6 +156,35 @@ export class Entries {
     await this.#redis.call(key, 'UNLINK', [key, this.#keys.lease(id)], this.#writeOptions(operation))
   }
 
+  /** Removes entries, voids their loads, and lets nothing be loaded into them for `fenceMs`, or until `lift`. */
+  async fence(ids: readonly string[], token: string, fenceMs: number, timeoutMs?: number): Promise<void> {
+    const args = { token, fenceMs, channel: this.#channel }
+    const options = { ...this.#writeOptions('cache.mutate'), ...(timeoutMs !== undefined && { timeoutMs }) }
+    await Promise.all(
+      this.#lots(ids).map((lot) => fenceScript.run(this.#redis, { entries: this.#triples(lot) }, args, options)),
+    )
+  }
+
+  /** Removes entries once more, and lifts the fence of that token. */
+  async lift(ids: readonly string[], token: string): Promise<void> {
+    const args = { token, channel: this.#channel }
+    const options = this.#writeOptions('cache.mutate')
+    await Promise.all(
+      this.#lots(ids).map((lot) => liftScript.run(this.#redis, { entries: this.#triples(lot) }, args, options)),
+    )
+  }
+
+  #lots(ids: readonly string[]): readonly (readonly string[])[] {
+    return this.#redis.groupByPlace(ids, (id) => this.#keys.entry(id), MOST_PER_SCRIPT)
+  }
+
+  #triples(ids: readonly string[]): readonly Key[] {
+    return ids.flatMap((id) => {
+      const entry = this.#keys.entry(id)
+      return [entry, this.#keys.leaseOf(entry), this.#keys.fenceOf(entry)]
+    })
+  }
+
   #pairs(ids: readonly string[]): readonly Key[] {
     const pairs: Key[] = []
     for (const id of ids) {
@@ -172,5 +203,6 @@ export class Entries {
 function readAnswer(state: Reply | undefined, payload: Reply | undefined, own: string): LeaseAnswer {
   const word = String(state) as LeaseAnswer['state']
   if (word === 'value') return { state: word, frame: payload as Buffer }
+  if (word === 'fenced') return { state: word }
   return { state: word, token: word === 'granted' ? own : String(payload) }
 }

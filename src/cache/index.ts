@@ -10,6 +10,7 @@ export type {
   LoaderOptions,
   LoadMany,
   MemoryOptions,
+  MutateOptions,
   RefreshOptions,
   SetOptions,
   SureLoad,

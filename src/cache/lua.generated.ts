@@ -3,6 +3,18 @@
 import type { Key } from '../redis/keyspace.ts'
 import { defineScript } from '../redis/script.ts'
 
+/** remove entries, void their loads, and let nothing be loaded into them until the fence is lifted or ends by itself. */
+export const fenceScript = defineScript<{ readonly entries: readonly (Key)[] }, { readonly token: string; readonly fenceMs: number; readonly channel: string }, FenceReply>({
+  name: 'cache/fence',
+  sha: 'aa846df09cadff8bf620a55cb35ad59a58d9edf9',
+  flags: ["allow-oom"],
+  keys: ["entries…"],
+  args: ["token","fenceMs","channel"],
+  replies: {"fenced":[]},
+  lua: "#!lua flags=allow-oom\nlocal now = redis.call('TIME')\nlocal nowMs = now[1] * 1000 + math.floor(now[2] / 1000)\nlocal voided = {}\nfor i = 1, #KEYS, 3 do\n  redis.call('ZADD', KEYS[i + 2], nowMs + ARGV[2], ARGV[1])\n  redis.call('ZREMRANGEBYSCORE', KEYS[i + 2], '-inf', nowMs)\n  local last = redis.call('ZRANGE', KEYS[i + 2], -1, -1, 'WITHSCORES')\n  redis.call('PEXPIREAT', KEYS[i + 2], last[2])\n  redis.call('UNLINK', KEYS[i])\n  if redis.call('UNLINK', KEYS[i + 1]) == 1 and ARGV[3] ~= '' then\n    voided[#voided + 1] = KEYS[i]\n  end\nend\nfor _, key in ipairs(voided) do\n  redis.call('PUBLISH', ARGV[3], key)\nend\nreturn {'fenced'}\n",
+})
+export type FenceReply = readonly ['fenced']
+
 /** write what was loaded for each entry whose lease still stands, and end the lease. */
 export const fillScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly channel: string; readonly frames: readonly (Buffer | string)[] }, FillReply>({
   name: 'cache/fill',
@@ -28,16 +40,28 @@ export const invalidateTagsScript = defineScript<{ readonly generation: Key; rea
 export type InvalidateTagsReply = readonly ['invalidated']
 
 /** for each entry, its value if there is one by now, else the right to load it, granted or another's. */
-export const leaseScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
+export const leaseScript = defineScript<{ readonly entries: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
   name: 'cache/lease',
-  sha: '1bb16ea9d624305f7305344b881bc527a3b5fe86',
+  sha: '4029ef87d6a4912ce18b8e2a2f0d50609acdf82f',
   flags: [],
-  keys: ["pairs…"],
+  keys: ["entries…"],
   args: ["token","leaseMs","read","waits"],
   replies: {"granted":[],"mixed":["bytes…"]},
-  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 2 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])\n  if type(value) == 'string' then\n    word, payload = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22)\n    end\n  end\n  if word ~= 'granted' and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 2 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
+  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 3 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])\n  if type(value) == 'string' then\n    word, payload = 'value', value\n  elseif redis.call('EXISTS', KEYS[i + 2]) == 1 then\n    word = 'fenced'\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22)\n    end\n  end\n  if word ~= 'granted' and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 3 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
 })
 export type LeaseReply = readonly ['granted'] | readonly [word: 'mixed', ...answers: readonly Buffer[]]
+
+/** remove entries once more, void what is being written to them, and lift one caller's fence. */
+export const liftScript = defineScript<{ readonly entries: readonly (Key)[] }, { readonly token: string; readonly channel: string }, LiftReply>({
+  name: 'cache/lift',
+  sha: '89b5acc653df04c28037961dddf10f610a7dcc65',
+  flags: ["allow-oom"],
+  keys: ["entries…"],
+  args: ["token","channel"],
+  replies: {"lifted":[]},
+  lua: "#!lua flags=allow-oom\nlocal now = redis.call('TIME')\nlocal nowMs = now[1] * 1000 + math.floor(now[2] / 1000)\nlocal voided = {}\nfor i = 1, #KEYS, 3 do\n  redis.call('ZREM', KEYS[i + 2], ARGV[1])\n  redis.call('ZREMRANGEBYSCORE', KEYS[i + 2], '-inf', nowMs)\n  local last = redis.call('ZRANGE', KEYS[i + 2], -1, -1, 'WITHSCORES')\n  if last[2] then\n    redis.call('PEXPIREAT', KEYS[i + 2], last[2])\n  end\n  redis.call('UNLINK', KEYS[i])\n  if redis.call('UNLINK', KEYS[i + 1]) == 1 and ARGV[2] ~= '' then\n    voided[#voided + 1] = KEYS[i]\n  end\nend\nfor _, key in ipairs(voided) do\n  redis.call('PUBLISH', ARGV[2], key)\nend\nreturn {'lifted'}\n",
+})
+export type LiftReply = readonly ['lifted']
 
 /** write an entry, and void any load of it that is under way. */
 export const putScript = defineScript<{ readonly value: Key; readonly lease: Key }, { readonly frame: Buffer | string; readonly lifeMs: number; readonly channel: string }, PutReply>({

@@ -64,6 +64,14 @@ export interface RefreshOptions<T> extends SetOptions {
   readonly unless?: (value: T) => boolean
 }
 
+export interface MutateOptions extends GetOptions {
+  /**
+   * How long the entries stay closed when this process dies: longer than what a dead one has begun may still take to become visible
+   * in the system of record. Renewed while the change runs, however long that takes. Default `'10s'`.
+   */
+  readonly fence?: Duration
+}
+
 export interface MemoryOptions {
   /** Most values kept. Default 10,000. */
   readonly maxEntries?: number
@@ -179,8 +187,8 @@ export function inOrder(ids: readonly string[], loaded: unknown): readonly unkno
 }
 
 /** Refuses options of one call that do not exist. */
-export function checkCallOptions(options: unknown): void {
-  if (options !== undefined) checkKnown('options', options, CALL_OPTIONS)
+export function checkCallOptions(options: unknown, known: readonly string[] = CALL_OPTIONS): void {
+  if (options !== undefined) checkKnown('options', options, known)
 }
 const CALL_OPTIONS = ['signal', 'ttl', 'tags']
 

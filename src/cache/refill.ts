@@ -132,6 +132,7 @@ export class Refill {
     return this.#loadUnleased(id, plan)
   }
 
+  /** Loads what cannot or must not be stored: nobody who comes after the loader began may have it. */
   async #loadUnleased(id: string, plan: LoadPlan): Promise<Landing> {
     const goodBefore = markMoment()
     return { value: await this.runLoader([id], plan.load), goodBefore }
@@ -172,6 +173,12 @@ export class Refill {
           return { value: found.value, goodBefore: readMoment }
         }
         look = false
+      } else if (answer.state === 'fenced') {
+        ring?.cancel()
+        this.counts.fenced++
+        // Of a stale value that serves nobody any more.
+        if (how.behind && how.accept === undefined) return { value: undefined, goodBefore: 0 }
+        return await this.#loadUnleased(id, plan)
       } else if (answer.state === 'held' && options.fleet) {
         // Somebody else refreshes it, and until then the stale value serves.
         if (how.behind && how.accept === undefined) {
