@@ -27,6 +27,10 @@ export type {
   SetOptions,
   StandardSchema,
   SureLoad,
+  WarmFailure,
+  WarmOptions,
+  WarmProgress,
+  WarmResult,
 } from './cache/index.ts'
 export { connect, type Holdfast } from './holdfast.ts'
 export type {

@@ -15,7 +15,9 @@ import { MemoryTier } from './memory.ts'
 import { mutate } from './mutating.ts'
 import {
   checkCallOptions,
+  checkId,
   checkTags,
+  checkWarmOptions,
   type GetOptions,
   type Load,
   type LoadContext,
@@ -25,6 +27,8 @@ import {
   type ResolvedCacheOptions,
   type SetOptions,
   type SureLoad,
+  type WarmOptions,
+  type WarmResult,
 } from './options.ts'
 import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
 import { Reader } from './reader.ts'
@@ -33,14 +37,14 @@ import { cacheRights } from './rights.ts'
 import { validate } from './schema.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
+import { Warming } from './warming.ts'
 import { writeThrough } from './writing.ts'
-
-const LONGEST_ID = 4096
 
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
 const observedSet = new Observed('cache.set')
 const observedMutate = new Observed('cache.mutate')
+const observedWarm = new Observed('cache.warm')
 const observedPeek = new Observed('cache.peek')
 const observed = {
   refresh: new Observed('cache.refresh'),
@@ -297,6 +301,28 @@ export class Cache<T, Got = T | undefined> {
   }
 
   /**
+   * Writes many rows, such as those of a batch job, in batches; the source is asked for more as they are taken. Each is as one `set`, but
+   * is never persisted by `write`. One that cannot be written is reported with its id, and does not stop the others.
+   *
+   * rows     pairs of an id and a value, at any pace
+   * returns  how many were written, how many not, and why
+   * throws   the error of the source or of a callback, as it is; TIMEOUT, CONNECTION_LOST when Redis cannot be asked for the tags at
+   *          the beginning; `signal.reason`; in all of these what was written stays
+   */
+  async warm(
+    rows: Iterable<readonly [string, T]> | AsyncIterable<readonly [string, T]>,
+    options: WarmOptions = {},
+  ): Promise<WarmResult> {
+    checkWarmOptions(options)
+    options.signal?.throwIfAborted()
+    this.#enter()
+    const plan = this.#reads.plan('', async () => undefined, options)
+    const [entries, tags, refill] = [this.#entries, this.#tags, this.#refill]
+    const room = { options: this.#options, entries, tags, refill, forget: (id: string) => this.#forget(id) }
+    return observedWarm.run({ cache: this.name }, () => new Warming(room, plan, options).run(rows))
+  }
+
+  /**
    * Runs `fn`, which changes the system of record, and has no older value served once that is done. The entries are removed first and
    * stay closed meanwhile: readers load, and nothing is stored. They are removed again when `fn` has ended, however it ended.
    *
@@ -395,9 +421,4 @@ export class Cache<T, Got = T | undefined> {
     this.#keeper.stop()
     this.#memory?.close()
   }
-}
-
-function checkId(id: unknown): void {
-  if (typeof id !== 'string' || id.length > LONGEST_ID)
-    throw new ConfigError('id', `a string of at most ${LONGEST_ID} letters`, id)
 }

@@ -4,7 +4,15 @@ import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import type { Reply } from '../redis/wire.ts'
 import type { CacheKeys } from './keys.ts'
-import { fenceScript, fillScript, type LeaseReply, leaseScript, liftScript, putScript } from './lua.generated.ts'
+import {
+  fenceScript,
+  fillScript,
+  type LeaseReply,
+  leaseScript,
+  liftScript,
+  putManyScript,
+  putScript,
+} from './lua.generated.ts'
 
 /** How long a load's lease lasts unless renewed: a killed holder keeps the others waiting for no longer. */
 export const LEASE_MS = 3_000
@@ -140,6 +148,29 @@ export class Entries {
       { value: this.#keys.entry(id), lease: this.#keys.lease(id) },
       { frame, lifeMs, channel: this.#channel },
       this.#writeOptions('cache.set'),
+    )
+  }
+
+  /** Writes many entries, and says of each how that ended. A lot that failed does not stop the others. */
+  async putMany(
+    entries: readonly FilledEntry[],
+    onOutcome: (entry: FilledEntry, outcome: 'written' | 'fenced' | { readonly error: unknown }) => void,
+  ): Promise<void> {
+    const lots = this.#redis.groupByPlace(entries, ({ id }) => this.#keys.entry(id), MOST_PER_SCRIPT)
+    const options = this.#writeOptions('cache.warm')
+    const write = async (lot: readonly FilledEntry[]) => {
+      const frames = lot.flatMap(({ lifeMs, frame }) => [String(lifeMs), frame])
+      const keys = { entries: this.#triples(lot.map(({ id }) => id)) }
+      return putManyScript.run(this.#redis, keys, { channel: this.#channel, frames }, options)
+    }
+    await Promise.all(
+      lots.map(async (lot) => {
+        const reply = await write(lot).catch((error: unknown) => ({ error }))
+        lot.forEach((entry, i) => {
+          if ('error' in reply) onOutcome(entry, reply)
+          else onOutcome(entry, reply[0] === 'mixed' && reply[i + 1] === 'fenced' ? 'fenced' : 'written')
+        })
+      }),
     )
   }
 

@@ -14,6 +14,10 @@ export type {
   RefreshOptions,
   SetOptions,
   SureLoad,
+  WarmFailure,
+  WarmOptions,
+  WarmProgress,
+  WarmResult,
   WriteOptions,
 } from './options.ts'
 export type { StandardSchema } from './schema.ts'

@@ -63,6 +63,18 @@ export const liftScript = defineScript<{ readonly entries: readonly (Key)[] }, {
 })
 export type LiftReply = readonly ['lifted']
 
+/** write entries, and void any load of them that is under way, but for those that are being changed. */
+export const putManyScript = defineScript<{ readonly entries: readonly (Key)[] }, { readonly channel: string; readonly frames: readonly (Buffer | string)[] }, PutManyReply>({
+  name: 'cache/put-many',
+  sha: '89f7ca344b97c2961ce14d83e84bf869d042f1a5',
+  flags: [],
+  keys: ["entries…"],
+  args: ["channel","frames…"],
+  replies: {"written":[],"mixed":["text…"]},
+  lua: "#!lua\nlocal fenced = 0\nlocal outcomes = {'mixed'}\nlocal voided = {}\nfor i = 1, #KEYS, 3 do\n  local at = 2 * #outcomes\n  if redis.call('EXISTS', KEYS[i + 2]) == 1 then\n    fenced = fenced + 1\n    outcomes[#outcomes + 1] = 'fenced'\n  else\n    redis.call('SET', KEYS[i], ARGV[at + 1], 'PX', ARGV[at])\n    if redis.call('DEL', KEYS[i + 1]) == 1 and ARGV[1] ~= '' then\n      voided[#voided + 1] = KEYS[i]\n    end\n    outcomes[#outcomes + 1] = 'written'\n  end\nend\nfor _, key in ipairs(voided) do\n  redis.call('PUBLISH', ARGV[1], key)\nend\nif fenced == 0 then\n  return {'written'}\nend\nreturn outcomes\n",
+})
+export type PutManyReply = readonly ['written'] | readonly [word: 'mixed', ...outcomes: readonly string[]]
+
 /** write an entry, and void any load of it that is under way. */
 export const putScript = defineScript<{ readonly value: Key; readonly lease: Key }, { readonly frame: Buffer | string; readonly lifeMs: number; readonly channel: string }, PutReply>({
   name: 'cache/put',

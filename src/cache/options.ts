@@ -1,4 +1,12 @@
-import { checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
+import {
+  checkBoolean,
+  checkFraction,
+  checkFunction,
+  checkInteger,
+  checkKnown,
+  checkName,
+  checkOneOf,
+} from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, describe } from '../base/errors.ts'
 import { Encoding, type EncodingOptions, PLAIN } from './encoding.ts'
@@ -70,6 +78,41 @@ export interface MutateOptions extends GetOptions {
    * in the system of record. Renewed while the change runs, however long that takes. Default `'10s'`.
    */
   readonly fence?: Duration
+}
+
+export interface WarmOptions extends SetOptions {
+  /** Most batches of up to 128 rows under way at once. Default 4. */
+  readonly concurrency?: number
+  /** Begin no more batches after the first row that could not be written. Default false. */
+  readonly stopOnFailure?: boolean
+  /** Called after each batch. */
+  readonly onProgress?: (so: WarmProgress) => void
+  /** Called for each row that could not be written. */
+  readonly onFailure?: (failure: WarmFailure) => void
+}
+
+export interface WarmProgress {
+  /** Rows taken from the source. */
+  readonly read: number
+  readonly written: number
+  readonly failed: number
+  /** Of what was written, as it is stored. */
+  readonly bytes: number
+}
+
+export interface WarmFailure {
+  /** What came as the id. */
+  readonly id: string
+  /** `'fenced'`: `mutate` is changing it. `'invalidated'`: one of its tags was, since the warming began. */
+  readonly reason: 'error' | 'fenced' | 'invalidated'
+  readonly error?: unknown
+}
+
+export interface WarmResult extends WarmProgress {
+  /** The first 1,000 rows that could not be written. */
+  readonly failures: readonly WarmFailure[]
+  /** True when the source was read to its end. */
+  readonly complete: boolean
 }
 
 export interface MemoryOptions {
@@ -191,6 +234,22 @@ export function checkCallOptions(options: unknown, known: readonly string[] = CA
   if (options !== undefined) checkKnown('options', options, known)
 }
 const CALL_OPTIONS = ['signal', 'ttl', 'tags']
+
+const LONGEST_ID = 4096
+
+export function checkId(id: unknown): void {
+  if (typeof id !== 'string' || id.length > LONGEST_ID)
+    throw new ConfigError('id', `a string of at most ${LONGEST_ID} letters`, id)
+}
+
+/** Checks the options of `warm`. */
+export function checkWarmOptions(options: WarmOptions): void {
+  checkCallOptions(options, [...CALL_OPTIONS, 'concurrency', 'stopOnFailure', 'onProgress', 'onFailure'])
+  if (options.concurrency !== undefined) checkInteger('concurrency', options.concurrency, 1, 1_000)
+  if (options.stopOnFailure !== undefined) checkBoolean('stopOnFailure', options.stopOnFailure)
+  checkFunction('onProgress', options.onProgress)
+  checkFunction('onFailure', options.onFailure)
+}
 
 /** Distinct tags: each a string of at most 512 bytes, at most 64 of them. */
 export function checkTags(option: string, tags: unknown): readonly string[] {
