@@ -1,14 +1,14 @@
 import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
 import { toMs } from '../base/duration.ts'
-import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
+import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import { aclRule, type Rights } from '../redis/rights.ts'
 import { Entries, LEASE_MS } from './entries.ts'
 import { decodeFrame } from './frame.ts'
-import { type CacheStats, missReasons, NO_MEMORY_MISSES } from './inspect.ts'
+import { type CacheStats, type Explanation, explain, type Staleness, staleness, statsOf } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
 import { MemoryTier } from './memory.ts'
@@ -38,7 +38,7 @@ import { validate } from './schema.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
 import { Warming } from './warming.ts'
-import { writeThrough } from './writing.ts'
+import { storeValue, writeThrough } from './writing.ts'
 
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
@@ -236,29 +236,12 @@ export class Cache<T, Got = T | undefined> {
       const { write, encoding } = this.#options
       const checked = encoding.schema === undefined ? value : await validate(encoding.schema, id, value)
       this.#forget(id)
-      const store = (token?: string) => this.#store(id, checked, plan, token)
+      const store = (token?: string) => storeValue(this.#entries, this.#tags, this.#refill, id, checked, plan, token)
       if (write === undefined) await store()
       else await writeThrough(this.#entries, this.#keeper, write, id, checked, options.signal, store)
       this.#forget(id)
     })
     await unlessAborted(work, options.signal)
-  }
-
-  /** Writes an entry; with a token, only while its lease stands. */
-  async #store(id: string, value: unknown, plan: LoadPlan, token?: string): Promise<boolean> {
-    try {
-      const tags = this.#refill.tagsOf(id, value, plan.tags)
-      const stamps = tags.length === 0 ? [] : (await this.#tags.begin(tags, plan.ttlMs)).stamps
-      const { lifeMs, frame } = this.#refill.frame(value, plan.ttlMs, stamps)
-      if (token !== undefined) return await this.#entries.fillOne(token, id, lifeMs, frame)
-      await this.#entries.put(id, lifeMs, frame)
-      return true
-    } catch (error) {
-      // A full server takes no new value, but lets go of the old one, which the caller knows to be out of date.
-      if (error instanceof ServerError && error.code === 'SERVER_FULL')
-        await this.#entries.remove(id, 'cache.set').catch(() => {})
-      throw error
-    }
   }
 
   /** Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. */
@@ -381,26 +364,22 @@ export class Cache<T, Got = T | undefined> {
     this.#refill.detach(id)
   }
 
+  /** How it stands with one entry, and why a read of it would miss. Changes nothing; two round trips, for people. */
+  async explain(id: string, options?: GetOptions): Promise<Explanation> {
+    checkId(id)
+    checkCallOptions(options)
+    this.#enter()
+    const [redis, keys, tags, memory, keeper] = [this.#redis, this.#keys, this.#tags, this.#memory, this.#keeper]
+    return unlessAborted(explain({ redis, keys, options: this.#options, tags, memory, keeper }, id), options?.signal)
+  }
+
+  /** How far what this process answers may now be behind an invalidation that was acknowledged elsewhere, and why. */
+  staleness(): Staleness {
+    return staleness(this.#memory, this.#options.memory?.ttlMs ?? 0)
+  }
+
   get stats(): CacheStats {
-    const { loads, failures, voided, waited, found, fenced } = this.#refill.counts
-    const { misses: asked, joined, withoutRedis } = this.#reads.counts
-    const misses = asked - found
-    return {
-      hits: { ...this.#reader.hits },
-      misses,
-      missesBy: missReasons(misses, this.#reader.refused, fenced),
-      joined,
-      withoutRedis,
-      waited,
-      loads,
-      loadFailures: failures,
-      voided,
-      memory: {
-        entries: this.#memory?.size ?? 0,
-        bytes: this.#memory?.bytes ?? 0,
-        misses: { ...(this.#memory?.misses ?? NO_MEMORY_MISSES) },
-      },
-    }
+    return statsOf(this.#reader, this.#reads.counts, this.#refill.counts, this.#memory)
   }
 
   #vet(): void {

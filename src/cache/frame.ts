@@ -178,6 +178,36 @@ function readFrame(frame: Buffer, encoding: Encoding): Entry | Unread {
   }
 }
 
+/** What stands before a frame's payload, whoever can read that; undefined for bytes that are no frame. */
+export function readHeader(frame: Buffer):
+  | {
+      readonly staleAtMs: number
+      readonly tags: readonly TagStamp[]
+      readonly codec: string
+      readonly compressed: boolean
+      readonly shape: string
+    }
+  | undefined {
+  if (readFrame(frame, PLAIN) === 'foreign') return undefined
+  const flags = (frame[3] as number) - FLAGS_BASE
+  const staleAtMs = readDigits(frame, 4, HEADER_BYTES)
+  let at = HEADER_BYTES
+  try {
+    let tags = NO_TAGS
+    if (flags & TAGGED) {
+      const start = at + TAG_LENGTH
+      at = start + readLength(frame, at, start)
+      tags = readTags(frame.toString('utf8', start, at))
+    }
+    const start = at + DESCRIPTOR_LENGTH
+    const text = flags & ENCODED ? frame.toString('latin1', start, start + readLength(frame, at, start)) : 'json;;'
+    const described = readDescriptor(text)
+    return described && { staleAtMs, tags, ...described }
+  } catch {
+    return undefined
+  }
+}
+
 function readOtherwise(
   frame: Buffer,
   from: number,

@@ -1,6 +1,7 @@
 export { Cache } from './cache.ts'
 export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
-export type { CacheStats } from './inspect.ts'
+export type { CacheStats, Explanation, MissReasons, Staleness, StoredEntry } from './inspect.ts'
+export type { MemoryMisses } from './memory.ts'
 export type {
   CacheOptions,
   ExpiryOptions,

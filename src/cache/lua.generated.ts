@@ -27,6 +27,18 @@ export const fillScript = defineScript<{ readonly pairs: readonly (Key)[] }, { r
 })
 export type FillReply = readonly ['filled'] | readonly [word: 'mixed', ...outcomes: readonly string[]]
 
+/** how it stands with one entry, all at one moment. */
+export const inspectScript = defineScript<{ readonly value: Key; readonly lease: Key; readonly fences: Key }, Record<never, never>, InspectReply>({
+  name: 'cache/inspect',
+  sha: '7ca3d0c9171da3349adc5fe4ac9bce0acda7abed',
+  flags: ["no-writes"],
+  keys: ["value","lease","fences"],
+  args: [],
+  replies: {"seen":["bytes","int","text","int","int","int"]},
+  lua: "#!lua flags=no-writes\nlocal now = redis.call('TIME')\nlocal nowMs = now[1] * 1000 + math.floor(now[2] / 1000)\nlocal frame = redis.pcall('GET', KEYS[1])\nlocal lease = redis.call('GET', KEYS[2])\nlocal fences = redis.call('ZRANGE', KEYS[3], 0, -1, 'WITHSCORES')\nlocal changes, fenceMs = 0, 0\nfor i = 2, #fences, 2 do\n  if tonumber(fences[i]) > nowMs then\n    changes = changes + 1\n    fenceMs = fences[i] - nowMs\n  end\nend\nreturn {\n  'seen',\n  type(frame) == 'string' and frame or '',\n  redis.call('PTTL', KEYS[1]),\n  lease or '',\n  redis.call('PTTL', KEYS[2]),\n  changes,\n  fenceMs,\n}\n",
+})
+export type InspectReply = readonly [word: 'seen', frame: Buffer, lifeMs: number, lease: string, leaseMs: number, changes: number, fenceMs: number]
+
 /** give some tags a new epoch, so that no entry that carries an older one is fresh. */
 export const invalidateTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly nonce: string; readonly lifeMs: number }, InvalidateTagsReply>({
   name: 'cache/invalidate-tags',

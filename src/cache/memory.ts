@@ -1,6 +1,5 @@
 import { monotonicMs } from '../base/clock.ts'
 import type { KeyStream, Listeners } from '../redis/listeners.ts'
-import { type MemoryMisses, NO_MEMORY_MISSES } from './inspect.ts'
 import type { CacheKeys } from './keys.ts'
 
 /** A kept value; also a node of the eviction queue. */
@@ -23,6 +22,19 @@ interface Kept {
 const OVERHEAD_BYTES = 200
 /** How many invalidated tags are remembered one by one; beyond it, everything is forgotten once instead. */
 const MOST_TAGS = 10_000
+
+/** Why the tier had no answer, so often. */
+export interface MemoryMisses {
+  /** Not kept: never read, invalidated or evicted. */
+  readonly absent: number
+  readonly expired: number
+  /** One of its tags was invalidated. */
+  readonly tag: number
+  /** The invalidation stream was in doubt: nothing was kept, or what was kept was not to be trusted. */
+  readonly off: number
+}
+
+export const NO_MEMORY_MISSES: MemoryMisses = { absent: 0, expired: 0, tag: 0, off: 0 }
 
 export interface MemoryLimits {
   readonly maxEntries: number
@@ -79,10 +91,13 @@ export class MemoryTier {
   get(id: string): { readonly value: unknown } | undefined {
     const good = this.good(id)
     if (good !== undefined) return good
-    const state = this.stateOf(id)
-    if (state === 'kept') return undefined
-    this.misses[state]++
-    if (state !== 'absent') this.#drop(this.#kept.get(id) as Kept)
+    const kept = this.#kept.get(id)
+    if (kept === undefined) {
+      this.misses.absent++
+      return undefined
+    }
+    this.misses[this.#faultOf(kept, monotonicMs()) ?? 'expired']++
+    this.#drop(kept)
     return undefined
   }
 
@@ -97,7 +112,14 @@ export class MemoryTier {
   /** How it stands with `id`, without changing that: kept and good, or why it would not be served. */
   stateOf(id: string): 'kept' | keyof MemoryMisses {
     const kept = this.#kept.get(id)
-    return kept === undefined ? 'absent' : (this.#faultOf(kept, monotonicMs()) ?? 'kept')
+    const nowMs = monotonicMs()
+    if (kept !== undefined) return this.#faultOf(kept, nowMs) ?? 'kept'
+    return this.#listeners.streamOf(this.#keys.entry(id)).trusted(nowMs) ? 'absent' : 'off'
+  }
+
+  /** True when the news of some keys can be trusted. */
+  isOn(nowMs: number): boolean {
+    return this.#listeners.hears(nowMs)
   }
 
   #faultOf(kept: Kept, nowMs: number): Exclude<keyof MemoryMisses, 'absent'> | undefined {
@@ -134,7 +156,10 @@ export class MemoryTier {
       if (--reading.readers === 0 && this.#reading.get(id) === reading) this.#reading.delete(id)
       if (found === undefined || reading.changed || epoch !== this.#epoch) return
       const stream = this.#listeners.streamOf(this.#keys.entry(id))
-      if (stream.trusted(monotonicMs())) this.#keep(id, found, stream, sequence)
+      if (stream.trusted(monotonicMs())) return this.#keep(id, found, stream, sequence)
+      // Why it was not there, and is not kept now either.
+      this.misses.off++
+      this.misses.absent = Math.max(0, this.misses.absent - 1)
     }
   }
 
