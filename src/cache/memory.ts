@@ -18,8 +18,8 @@ interface Kept {
   older: Kept | undefined
 }
 
-/** What an entry costs beside its bytes, roughly: the node, the id, the map's slot. */
-const OVERHEAD_BYTES = 200
+/** What an entry costs beside its value, roughly: the node, the id, the map's slot. */
+const OVERHEAD_BYTES = 300
 /** How many invalidated tags are remembered one by one; beyond it, everything is forgotten once instead. */
 const MOST_TAGS = 10_000
 
@@ -170,12 +170,13 @@ export class MemoryTier {
     sequence: number,
   ): void {
     const lifeMs = Math.min(this.#limits.ttlMs, found.freshMs)
-    const bytes = found.bytes + OVERHEAD_BYTES
+    // Neither less than what is stored of it: of a long text beyond ASCII that is nearer.
+    const bytes = Math.max(found.bytes, freezeAndWeigh(found.value)) + OVERHEAD_BYTES
     if (lifeMs <= 0 || bytes > this.#limits.maxBytes) return
     this.forget(id)
     const kept: Kept = {
       id,
-      value: freezeDeep(found.value),
+      value: found.value,
       bytes,
       expiresMs: monotonicMs() + lifeMs,
       tags: found.tags,
@@ -266,16 +267,43 @@ export class MemoryTier {
   }
 }
 
-/** Freezes data through and through, Maps, Sets and Dates too. Bytes cannot be frozen: treat them as read-only. */
-function freezeDeep(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
-  if (value instanceof Map) for (const pair of value) pair.forEach(freezeDeep)
-  else if (value instanceof Set) value.forEach(freezeDeep)
-  else if (!(value instanceof Date))
-    for (const key of Object.keys(value)) freezeDeep((value as Record<string, unknown>)[key])
+/**
+ * Freezes data through and through, Maps, Sets and Dates too; bytes cannot be frozen: treat them as read-only. Answers what it weighs in
+ * the heap, about: what V8 lays out for each kind, beside the 8 bytes in whatever holds it.
+ */
+function freezeAndWeigh(value: unknown): number {
+  switch (typeof value) {
+    case 'string':
+      return 24 + value.length
+    case 'number':
+      // Small whole numbers need no place of their own.
+      return (value | 0) === value ? 0 : 12
+    case 'bigint':
+      return 24
+    case 'object':
+      return value === null ? 0 : freezeAndWeighObject(value)
+    default:
+      return 0
+  }
+}
+
+function freezeAndWeighObject(value: object): number {
+  if (ArrayBuffer.isView(value)) return 200 + value.byteLength
+  if (Object.isFrozen(value)) return 0
+  let weight = 32
+  if (value instanceof Map) {
+    weight = 150
+    for (const [key, item] of value) weight += 26 + freezeAndWeigh(key) + freezeAndWeigh(item)
+  } else if (value instanceof Set) {
+    weight = 150
+    for (const item of value) weight += 18 + freezeAndWeigh(item)
+  } else if (value instanceof Date) weight = 180
+  else if (Array.isArray(value)) for (const item of value) weight += 8 + freezeAndWeigh(item)
+  else for (const key of Object.keys(value)) weight += 8 + freezeAndWeigh((value as Record<string, unknown>)[key])
   if (value instanceof Map || value instanceof Set) Object.defineProperties(value, REFUSING_COLLECTION)
   else if (value instanceof Date) Object.defineProperties(value, REFUSING_DATE)
-  return Object.freeze(value)
+  Object.freeze(value)
+  return weight
 }
 
 const refuse = () => {

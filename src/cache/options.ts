@@ -118,7 +118,7 @@ export interface WarmResult extends WarmProgress {
 export interface MemoryOptions {
   /** Most values kept. Default 10,000. */
   readonly maxEntries?: number
-  /** Most bytes kept, as they are stored. Default 64 MiB. */
+  /** Most bytes that what is kept takes of the process, about. Default 64 MiB. */
   readonly maxBytes?: number
   /** Longest time a value is kept here. Default: the value's own ttl. */
   readonly ttl?: Duration
