@@ -44,7 +44,7 @@ describe('the memory tier', () => {
   it.each(values)('counts what its values take of the process, within a half: %s', (_, count, make) => {
     const memory = new MemoryTier({ maxEntries: 1e6, maxBytes: 1e9, ttlMs: 60_000 }, listeners, keys)
     const frames = Array.from({ length: count }, (_, i) =>
-      Buffer.from(encodeFrame(make(i), Date.now() + 60_000, [], encoding) as string),
+      Buffer.from(encodeFrame(make(i), Date.now() + 60_000, [], 0, encoding) as string),
     )
     const before = used()
     frames.forEach((frame, i) => {
