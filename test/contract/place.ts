@@ -3,6 +3,7 @@ import { testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeEach, expect, inject } from 'vitest'
 import { CacheKeys } from '../../src/cache/keys.ts'
 import { cacheRights } from '../../src/cache/rights.ts'
+import { KeyvKeys } from '../../src/keyv/keys.ts'
 import { LimitKeys } from '../../src/limit/keys.ts'
 import { limitRights } from '../../src/limit/rights.ts'
 import type { Algorithm } from '../../src/limit/rules.ts'
@@ -32,6 +33,8 @@ export interface PlaceUse {
   readonly values?: boolean
   /** Its limiters by name, with the algorithms of each. Default none. */
   readonly limiters?: Readonly<Record<string, readonly Algorithm[]>>
+  /** The names of its stores for Keyv. Default none. */
+  readonly keyv?: readonly string[]
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -118,7 +121,7 @@ export class Place {
 
   /** All that the file needs in a namespace, on the servers that hold data. */
   rightsIn(namespace: string): Rights {
-    const { caches = ['it'], seats = false, sessions = [], values = false, limiters = {} } = this.#use
+    const { caches = ['it'], seats = false, sessions = [], values = false, limiters = {}, keyv = [] } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
@@ -132,6 +135,7 @@ export class Place {
           algorithms.map((algorithm) => ({ algorithm })),
         ),
       ),
+      ...keyv.map((name) => new KeyvKeys(space, name).rights),
     )
   }
 
