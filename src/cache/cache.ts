@@ -378,11 +378,6 @@ export class Cache<T, Got = T | undefined> {
     return staleness(this.#memory, this.#options.memory?.ttlMs ?? 0)
   }
 
-  /** How long a value is fresh where neither its call nor its loader says so, in ms. */
-  get ttlMs(): number {
-    return this.#options.ttlMs
-  }
-
   get stats(): CacheStats {
     return statsOf(this.#reader, this.#reads.counts, this.#refill.counts, this.#memory)
   }

@@ -231,7 +231,7 @@ export class Fill {
     const { record } = this.#place
     const known = record?.vary ?? []
     if (vary.every((name) => known.includes(name))) {
-      tell(context, made, store.ttlMs)
+      tell(context, made)
       return made
     }
     const union: VaryRecord = {
@@ -250,21 +250,17 @@ export class Fill {
     const place = variantPlace(resource, union, exchange.request, whose, options)
     const variant = { ...made, select: place.select }
     const put = async (_: string, { setTtl, setTags }: LoadSays) => {
-      tell({ setTtl, setTags }, variant, store.ttlMs)
+      tell({ setTtl, setTags }, variant)
       return variant
     }
     await store.get(place.id, put).catch(() => {})
-    tell(context, { tags: made.tags }, store.ttlMs)
+    tell(context, { tags: made.tags })
     return union
   }
 }
 
 /** Tells the cache how long to keep a response and under which tags, where its loaders may. A record is kept as long as anything. */
-function tell(
-  { setTtl, setTags }: LoadSays,
-  made: StoredResponse | Pick<StoredResponse, 'tags'>,
-  longestMs: number,
-): void {
+function tell({ setTtl, setTags }: LoadSays, made: StoredResponse | Pick<StoredResponse, 'tags'>): void {
   if (made.tags.length > 0) setTags?.(made.tags)
-  if ('freshMs' in made) setTtl?.(Math.min(retentionMs(made), longestMs))
+  if ('freshMs' in made) setTtl?.(retentionMs(made))
 }

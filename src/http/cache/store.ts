@@ -1,7 +1,5 @@
 /** All that is asked of a cache: an instance of `hf.cache(...)` is one. */
 export interface ResponseStore {
-  /** How long anything is kept at most. */
-  readonly ttlMs: number
   peek(id: string): Promise<unknown>
   get(id: string, load: StoreLoad): Promise<unknown>
   refresh(id: string, load: StoreLoad, options: { readonly unless: (value: unknown) => boolean }): Promise<unknown>
