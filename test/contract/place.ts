@@ -127,7 +127,7 @@ export class Place {
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
       ...caches.map((name) => cacheRights(new CacheKeys(space, name), true)),
       ...(seats ? [seatsRights(space)] : []),
-      ...sessions.map((name) => sessionRights(new SessionKeys(space, name))),
+      ...sessions.map((name) => sessionRights(new SessionKeys(space, name), true)),
       ...(values ? [valueRights(space)] : []),
       ...Object.entries(limiters).map(([name, algorithms]) =>
         limitRights(
