@@ -7,6 +7,7 @@ import { KeyvKeys } from '../../src/keyv/keys.ts'
 import { LimitKeys } from '../../src/limit/keys.ts'
 import { limitRights } from '../../src/limit/rights.ts'
 import type { Algorithm } from '../../src/limit/rules.ts'
+import { lockRights } from '../../src/lock/rights.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
@@ -35,6 +36,8 @@ export interface PlaceUse {
   readonly limiters?: Readonly<Record<string, readonly Algorithm[]>>
   /** The names of its stores for Keyv. Default none. */
   readonly keyv?: readonly string[]
+  /** Default false. */
+  readonly locks?: boolean
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -121,7 +124,15 @@ export class Place {
 
   /** All that the file needs in a namespace, on the servers that hold data. */
   rightsIn(namespace: string): Rights {
-    const { caches = ['it'], seats = false, sessions = [], values = false, limiters = {}, keyv = [] } = this.#use
+    const {
+      caches = ['it'],
+      seats = false,
+      sessions = [],
+      values = false,
+      limiters = {},
+      keyv = [],
+      locks = false,
+    } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
@@ -136,6 +147,7 @@ export class Place {
         ),
       ),
       ...keyv.map((name) => new KeyvKeys(space, name).rights),
+      ...(locks ? [lockRights(space)] : []),
     )
   }
 
