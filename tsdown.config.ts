@@ -42,7 +42,7 @@ const library: UserConfig = {
 const program = (name: string, root: string): UserConfig => ({
   ...common,
   name,
-  entry: [`${root}/**/*.{ts,tsx}`, `!${root}/**/*.test.{ts,tsx}`, `!${root}/**/*.d.ts`],
+  entry: [`${root}/**/*.{ts,tsx}`, `!${root}/**/*.test.{ts,tsx}`, `!${root}/**/*.d.ts`, `!${root}/node_modules/**`],
   root,
   outDir: `.build/${name}`,
   unbundle: true,
