@@ -7,6 +7,7 @@
 import type { Holdfast } from 'holdfast'
 import type { Database } from '../database/database.ts'
 import type { Figures } from '../figures/figures.ts'
+import { cachedPages, EVENTS } from './cached-pages.ts'
 import { cachedSql } from './cached-sql.ts'
 import {
   citiesAhead,
@@ -56,6 +57,7 @@ export const PAGE_SIZE = 24
 const MOST_UPCOMING = 200
 
 export function createCatalogue(hf: Holdfast, db: Database, figures: Figures): Catalogue {
+  const pages = cachedPages(hf)
   const sql = cachedSql(hf, db, {
     onRead: () => figures.count('cacheReads'),
     onLoad: () => figures.count('cacheLoads'),
@@ -73,6 +75,7 @@ export function createCatalogue(hf: Holdfast, db: Database, figures: Figures): C
 
   async function changed(eventId: string): Promise<void> {
     await Promise.all([events.delete(eventId), sql.changed()])
+    await pages.invalidateTag(EVENTS)
   }
 
   return {
@@ -93,6 +96,7 @@ export function createCatalogue(hf: Holdfast, db: Database, figures: Figures): C
     venue: (id) => venueById(sql, id),
     async allChanged() {
       await Promise.all([events.invalidateTag('event'), sql.changed()])
+      await pages.invalidateTag(EVENTS)
     },
     async move(eventId, startsAt) {
       const moved = await moveEvent(db, eventId, startsAt)

@@ -208,6 +208,23 @@ describe('a customer', () => {
 })
 
 describe('browsing', () => {
+  it('answers the same page to everybody from the cache, and none from before a change', async () => {
+    const look = async (cookie: string) => {
+      const answer = await fetch(`${shop.url}/?city=Vienna&utm_source=letter`, { headers: { cookie } })
+      return { status: answer.headers.get('cache-status'), html: await answer.text() }
+    }
+    const first = await look('')
+    expect(first.status).toContain('stored')
+    const second = await look('box_office_customer=somebody')
+    expect(second.status).toMatch(/^Holdfast; hit/)
+    expect(second.html).toBe(first.html)
+    const event = (await shop.house.catalogue.upcoming()).find(({ city }) => city === 'Vienna')
+    await shop.house.catalogue.move(event?.id as string, new Date('2031-05-05T19:00:00Z'))
+    expect((await look('')).html).toContain('2031')
+    const page = await fetch(`${shop.url}/events/${eventId}`)
+    expect([page.headers.get('cache-status'), page.headers.get('cache-control')]).toEqual([null, 'no-store'])
+  })
+
   it('finds by word, without accents or case, by city and by date', async () => {
     const count = async (query: string) =>
       [...(await (await fetch(`${shop.url}/?${query}`)).text()).matchAll(/class="card"/g)].length

@@ -1,21 +1,32 @@
 /** Looking: events, a venue, one event with its map. Everything is read through the cache. */
 
+import { cacheResponse } from 'holdfast/hono'
 import { type Context, Hono } from 'hono'
+import { cachedPages, EVENTS } from '../catalogue/cached-pages.ts'
 import { NO_FILTER } from '../catalogue/queries.ts'
 import { EventPage } from '../pages/event.tsx'
 import { type Filter, Home } from '../pages/home.tsx'
 import { VenuePage, VenuesPage } from '../pages/venue.tsx'
 import { customerOf } from './customer.ts'
 import { Refusal } from './refusal.ts'
-import { claimUrl, eventOr404, page, type Shop } from './route.ts'
+import { claimUrl, eventOr404, page, type Shop, wantsJson } from './route.ts'
 
 const LONGEST_QUERY = 80
 
 export function browseRoutes(shop: Shop): Hono {
   const app = new Hono()
 
-  // Pages of these three are the same for everybody, but for `holding`: a cache of responses belongs around them.
-  app.get('/', async (c) => {
+  // These are the same for everybody, whatever cookies he has. How much is left of a night may be some seconds old.
+  const cached = cacheResponse(cachedPages(shop.hf), {
+    ttl: '5s',
+    cookies: [],
+    // What is answered as JSON is a program's, and made for it.
+    key: (c) => (wantsJson(c) ? undefined : 'page'),
+    query: ['q', 'city', 'from', 'to', 'page'],
+    tags: () => [EVENTS],
+  })
+
+  app.get('/', cached, async (c) => {
     const filter: Filter = {
       query: textOf(c, 'q'),
       city: textOf(c, 'city'),
@@ -30,9 +41,9 @@ export function browseRoutes(shop: Shop): Hono {
     return page(c, <Home found={found} nights={all.total} cities={cities} filter={filter} />)
   })
 
-  app.get('/venues', async (c) => page(c, <VenuesPage venues={await shop.catalogue.venues(pageNumber(c))} />))
+  app.get('/venues', cached, async (c) => page(c, <VenuesPage venues={await shop.catalogue.venues(pageNumber(c))} />))
 
-  app.get('/venues/:id', async (c) => {
+  app.get('/venues/:id', cached, async (c) => {
     const venue = await shop.catalogue.venue(c.req.param('id'))
     if (venue === undefined) throw new Refusal('NOT_FOUND', 'There is no such venue.')
     const events = await shop.catalogue.search({ ...NO_FILTER, venueId: venue.id }, pageNumber(c))

@@ -1,5 +1,6 @@
 /** What the routes need, and the small acts that several of them share. */
 
+import type { Holdfast } from 'holdfast'
 import type { Context } from 'hono'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { EventDetail } from '../catalogue/queries.ts'
@@ -15,6 +16,7 @@ import { Refusal } from './refusal.ts'
 import type { Sealer } from './seal.ts'
 
 export interface Shop {
+  readonly hf: Holdfast
   readonly catalogue: Catalogue
   readonly nights: Nights
   readonly desk: Desk
