@@ -1,3 +1,4 @@
+import { ServerError } from '../base/errors.ts'
 import type { CallOptions } from '../redis/call.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
@@ -66,11 +67,21 @@ export class Entries {
     ) as Promise<Buffer | null>
   }
 
-  readMany(ids: readonly string[], byReplica: boolean): Promise<readonly (Buffer | null)[]> {
-    return this.#redis.getAll(
-      ids.map((id) => this.#keys.entry(id)),
-      byReplica ? this.#replicaOptions : this.#readOptions,
-    ) as Promise<readonly Reply[]> as Promise<readonly (Buffer | null)[]>
+  async readMany(ids: readonly string[], byReplica: boolean): Promise<readonly (Buffer | null)[]> {
+    const options = byReplica ? this.#replicaOptions : this.#readOptions
+    const names = ids.map((id) => this.#keys.entry(id))
+    try {
+      return (await this.#redis.getAll(names, options)) as readonly (Buffer | null)[]
+    } catch (error) {
+      if (!isWrongType(error)) throw error
+    }
+    // Where a key stands alone it is asked for by GET, and one that is no text fails them all: somebody else's, and a miss.
+    const readOne = (id: string) =>
+      this.read(id, byReplica).catch((error: unknown) => {
+        if (isWrongType(error)) return null
+        throw error
+      })
+    return Promise.all(ids.map(readOne))
   }
 
   /** Asks for the right to load one entry. `look`: answer its value if there is one by now. */
@@ -230,6 +241,8 @@ export class Entries {
     return { operation, repeat: true, needs: this.#needs } as const
   }
 }
+
+const isWrongType = (error: unknown): boolean => error instanceof ServerError && error.reply === 'WRONGTYPE'
 
 function readAnswer(state: Reply | undefined, payload: Reply | undefined, own: string): LeaseAnswer {
   const word = String(state) as LeaseAnswer['state']
