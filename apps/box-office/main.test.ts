@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { fileOf } from './place.ts'
 
@@ -41,6 +44,20 @@ it('sells one night with --once --json, and ends with 0', SLOW, async () => {
   const { ended, said } = run(['--once', '--json', '--buyers', '60', '--seats', '300'])
   expect([await ended, said.err]).toEqual([0, ''])
   expect(JSON.parse(said.out)).toMatchObject({ ok: true, run: { buyers: 60 } })
+})
+
+it('tells line by line what is wrong with a file of own events, and ends with 1', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'own-events-'))
+  const file = join(folder, 'mine.csv')
+  await writeFile(file, 'artist,title,starts,venue\nA,B,soon,la-scala\nA,B,2031-01-17 19:30,la-scala\n')
+  const { ended, said } = run(['--events', file, '--check'])
+  expect(await ended).toBe(1)
+  expect(said.err.split('\n')).toEqual([
+    `mine.csv:2: starts: expected a time such as '2027-03-04 19:30', received "soon"`,
+    'mine.csv: 2 events read, 1 can be sold, 1 refused, 0 repeated.',
+    '',
+  ])
+  await rm(folder, { recursive: true })
 })
 
 it('refuses an option that it does not know with 2, and one line that names it', async () => {

@@ -23,6 +23,13 @@ it('treats an empty REDIS_URL as none', () => {
   expect(readOptions([], { REDIS_URL: '' }).redis).toBeUndefined()
 })
 
+it('takes a file of own events, to sell or only to look at', () => {
+  expect(readOptions(['--events', 'a.csv'], {})).toMatchObject({ events: 'a.csv', check: false })
+  expect(readOptions(['--events', 'a.csv', '--check'], {}).check).toBe(true)
+  for (const args of [['--check'], ['--events', ''], ['--events', 'a.csv', '--once']])
+    expect(() => readOptions(args, {})).toThrow(UsageError)
+})
+
 it('takes a Postgres server of DATABASE_URL, and never repeats what is none', () => {
   const DATABASE_URL = 'postgres://me:secret@127.0.0.1:5432/shop'
   expect(readOptions([], { DATABASE_URL }).databaseUrl).toBe(DATABASE_URL)

@@ -5,6 +5,7 @@
 
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import { type CsvError, parse } from 'csv-parse'
 import type { VenueFact } from '../catalogue/programme.ts'
 import { COLUMNS, type Fault, OF_A_VENUE, OPTIONAL, type OwnEvent, REQUIRED, readEvent } from './columns.ts'
@@ -61,7 +62,7 @@ export async function* readLines(
       return undefined
     },
   })
-  const feeding = feed(source, parser)
+  const feeding = pipeline(source, parser)
   // It is awaited at the end; until then a failure ends the parser, and the loop below throws it.
   feeding.catch(() => {})
   let header: readonly string[] | undefined
@@ -87,19 +88,6 @@ export async function* readLines(
   for (const fault of skipped) yield { line: fault.line, faults: [fault] }
   if (header === undefined)
     throw new UnreadableFileError(`The file is empty: expected a header with ${REQUIRED.join(', ')}.`)
-}
-
-async function feed(source: AsyncIterable<Uint8Array | string>, parser: ReturnType<typeof parse>): Promise<void> {
-  try {
-    for await (const chunk of source) {
-      if (parser.destroyed) return
-      if (!parser.write(chunk)) await new Promise((resolve) => parser.once('drain', resolve).once('close', resolve))
-    }
-    parser.end()
-  } catch (error) {
-    parser.destroy(error as Error)
-    throw error
-  }
 }
 
 function readHeader(record: readonly string[]): readonly string[] {
