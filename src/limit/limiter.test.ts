@@ -144,6 +144,22 @@ describe('a block', () => {
     expect(await api.consume('ann')).toMatchObject({ allowed: true, remaining: 9 })
   })
 
+  it('holds through a refund, for ids that were never seen, and for rules of another deployment', async () => {
+    const namespace = testNamespace('limit')
+    const api = (await gate.connect({ namespace })).limiter('api', { rules: [HOUR] })
+    const other = (await gate.connect({ namespace })).limiter('api', { rules: [{ limit: 5, per: '1m' }] })
+    await api.consume('ann', { cost: 10 })
+    await api.block('ann', '1h')
+    await api.block('bob', '1h')
+    await api.refund('ann', 5)
+    for (const id of ['ann', 'bob'])
+      for (const one of [api, other]) expect(await one.consume(id)).toMatchObject({ allowed: false, blocked: true })
+    await other.block('ann', 0)
+    expect(await api.consume('ann')).toMatchObject({ allowed: true, remaining: 4 })
+    await api.block('ann', '1h')
+    expect(await api.consume('ann')).toMatchObject({ blocked: true })
+  })
+
   it('can be looked at, with what is counted', async () => {
     const namespace = testNamespace('limit')
     const api = (await gate.connect({ namespace })).limiter('api', { rules: [HOUR] })

@@ -7,7 +7,7 @@ export function limitRights(keys: LimitKeys, rules: readonly Pick<Rule, 'algorit
   const has = (algorithm: string) => rules.some((rule) => rule.algorithm === algorithm)
   return {
     commands: [
-      ...['EVALSHA', 'EVAL', 'TIME', 'HMGET', 'HSET', 'HDEL', 'PTTL', 'PEXPIRE', 'UNLINK'],
+      ...['EVALSHA', 'EVAL', 'TIME', 'HGET', 'HGETALL', 'HMGET', 'HSET', 'HDEL', 'PTTL', 'PEXPIRE', 'UNLINK'],
       ...(has('log') ? ['LINDEX', 'LRANGE', 'LTRIM', 'RPUSH', 'RPOP'] : []),
       ...(has('concurrency')
         ? ['ZADD', 'ZREM', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZREMRANGEBYSCORE', 'ZSCORE']

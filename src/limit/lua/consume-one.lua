@@ -7,15 +7,19 @@
 --       most   text   at once
 --       field  text   one letter and what tells the rule from others
 -- REPLY {'allowed', figures:bytes} | {'refused', figures:bytes} | {'blocked', figures:bytes}
--- WHY   the same arithmetic and the same key; without lists of one it takes half the time
+-- WHY   the same arithmetic and the same key; without lists of one it takes half the time. A block marks
+--       the states that are there, so that it is looked for only where there is a mark, or no state
 -- COST  3 commands, 2 more where a window begins
 local call, read, pack = redis.call, struct.unpack, struct.pack
 -- PUT clock
-local stored = call('HMGET', KEYS[1], ARGV[5], 'blocked')
-if stored[2] and tonumber(stored[2]) > now then return {'blocked', pack('<dd', now, stored[2])} end
+local state = call('HGET', KEYS[1], ARGV[5])
+if not state or #state > 24 then
+  local blocked = tonumber(call('HGET', KEYS[1], 'blocked') or 0)
+  if blocked > now then return {'blocked', pack('<dd', now, blocked)} end
+end
 local cost, limit, per, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local kind, fits, fresh, a, b, c, life = string.byte(ARGV[5]), true, false, 0, 0, 0, 0
-if stored[1] then a, b, c = read('<ddd', stored[1]) end
+if state then a, b, c = read('<ddd', state) end
 -- PUT rule
 if not fits then return {'refused', pack('<dddd', now, a, b, c)} end
 if cost == 0 then return {'allowed', pack('<dddd', now, a, b, c)} end

@@ -42,7 +42,8 @@ for i = 1, count do
       b = math.max(0, b - cost * per)
     end
     changed[#changed + 1] = ARGV[first + i]
-    changed[#changed + 1] = struct.pack('<ddd', a, b, c)
+    -- The mark of a block stays.
+    changed[#changed + 1] = struct.pack('<ddd', a, b, c) .. string.sub(stored[i + 1], 25)
   end
 end
 if #changed > 0 then call('HSET', KEYS[1], unpack(changed)) end
