@@ -40,7 +40,16 @@ const read = (frame: string | Buffer) => decodeFrame(Buffer.from(frame as string
 describe('a frame', () => {
   it.each(Object.entries(samples))('gives back %s', (_, { value, tags = [] }) => {
     const frame = encodeFrame(value, AT, tags)
-    expect(read(frame)).toStrictEqual({ value, staleAtMs: AT, tags, bytes: Buffer.byteLength(frame) })
+    expect(read(frame)).toStrictEqual({ value, staleAtMs: AT, tags, costMs: 0, bytes: Buffer.byteLength(frame) })
+  })
+
+  it.each([1, 35, 12_345, 10 ** 9])('tells that its load took %i ms, if anybody wants to know', (costMs) => {
+    for (const { value, tags = [] } of Object.values(samples)) {
+      const frame = Buffer.from(encodeFrame(value, AT, tags, costMs))
+      expect(decodeFrame(frame)).toMatchObject({ value, tags, costMs: Math.min(costMs, 36 ** 4 - 1) })
+      for (let length = 0; length < frame.length; length++)
+        expect(decodeFrame(frame.subarray(0, length)), `${length}`).toBeUndefined()
+    }
   })
 
   it.each(Object.keys(fixtures))('of %s is read for ever', (version) => {

@@ -7,6 +7,7 @@ import { ValueError } from '../base/errors.ts'
  *   hf1            what it is, and the version of the frame
  *   @ … G          flags, as the letter 64 + flags
  *   13 digits      when it turns stale, in ms of the server's clock
+ *   with a cost    4 letters: ms that its load took, in base 36
  *   with tags      4 letters: bytes of a JSON list [tag, epoch, tag, epoch, …], then that list
  *   with types     6 letters: bytes of the list of what is not JSON (base/codec.ts), then that list
  *   the JSON       of a number with a space behind it, since a number that was cut short would be another number
@@ -16,6 +17,8 @@ import { ValueError } from '../base/errors.ts'
  */
 const MARK = 'hf1'
 const HEADER_BYTES = 17
+const COST_LENGTH = 4
+const LONGEST_COST_MS = 36 ** COST_LENGTH - 1
 const TAG_LENGTH = 4
 const TYPE_LENGTH = 6
 
@@ -23,7 +26,8 @@ const TAGGED = 1
 const TYPED = 2
 /** All of it is ASCII: read without looking for longer letters. */
 const ASCII = 4
-const KNOWN_FLAGS = TAGGED | TYPED | ASCII
+const COSTED = 32
+const KNOWN_FLAGS = TAGGED | TYPED | ASCII | COSTED
 const FLAGS_BASE = 64
 
 /** A tag with the epoch it had when the entry's load began. */
@@ -37,12 +41,20 @@ export interface Entry {
   /** When it turns stale, in ms of the server's clock. */
   readonly staleAtMs: number
   readonly tags: readonly TagStamp[]
+  /** How long its load took; 0 where nobody wants to know. */
+  readonly costMs: number
   readonly bytes: number
 }
 
 const NO_TAGS: readonly TagStamp[] = []
 
-export function encodeFrame(value: unknown, staleAtMs: number, tags: readonly TagStamp[] = NO_TAGS): string {
+/** `costMs`: how long the load took, for those who refresh before the end; 0 is not written. */
+export function encodeFrame(
+  value: unknown,
+  staleAtMs: number,
+  tags: readonly TagStamp[] = NO_TAGS,
+  costMs = 0,
+): string {
   const { json, types } = encode(value)
   let rest = isDigit(json.charCodeAt(json.length - 1)) ? `${json} ` : json
   let flags = 0
@@ -53,6 +65,10 @@ export function encodeFrame(value: unknown, staleAtMs: number, tags: readonly Ta
   if (tags.length > 0) {
     flags |= TAGGED
     rest = withLength(JSON.stringify(tags.flatMap(({ tag, epoch }) => [tag, epoch])), TAG_LENGTH) + rest
+  }
+  if (costMs > 0) {
+    flags |= COSTED
+    rest = Math.min(LONGEST_COST_MS, Math.ceil(costMs)).toString(36).padStart(COST_LENGTH, '0') + rest
   }
   if (Buffer.byteLength(rest) === rest.length) flags |= ASCII
   return MARK + String.fromCharCode(FLAGS_BASE + flags) + String(Math.round(staleAtMs)).padStart(13, '0') + rest
@@ -72,6 +88,11 @@ export function decodeFrame(frame: Buffer): Entry | undefined {
   if (isDigit(frame[frame.length - 1] as number)) return undefined
   let at = HEADER_BYTES
   try {
+    let costMs = 0
+    if (flags & COSTED) {
+      costMs = readBase36(frame, at, at + COST_LENGTH)
+      at += COST_LENGTH
+    }
     let tags = NO_TAGS
     if (flags & TAGGED) {
       const start = at + TAG_LENGTH
@@ -85,7 +106,7 @@ export function decodeFrame(frame: Buffer): Entry | undefined {
       types = frame.toString('utf8', start, at)
     }
     const json = frame.toString(flags & ASCII ? 'latin1' : 'utf8', at)
-    return { value: decode(json, types), staleAtMs, tags, bytes: frame.length }
+    return { value: decode(json, types), staleAtMs, tags, costMs, bytes: frame.length }
   } catch (error) {
     if (error instanceof ValueError || error instanceof SyntaxError) return undefined
     throw error
@@ -105,10 +126,15 @@ function readDigits(frame: Buffer, start: number, end: number): number {
 const isDigit = (byte: number): boolean => byte >= 48 && byte <= 57
 
 function readLength(frame: Buffer, start: number, end: number): number {
-  const length = Number.parseInt(frame.toString('latin1', start, end), 36)
-  if (!(length >= 0 && end + length <= frame.length))
-    throw new ValueError('VALUE_UNREADABLE', '$', 'the frame is shorter than it says')
+  const length = readBase36(frame, start, end)
+  if (end + length > frame.length) throw new ValueError('VALUE_UNREADABLE', '$', 'the frame is shorter than it says')
   return length
+}
+
+function readBase36(frame: Buffer, start: number, end: number): number {
+  const number = Number.parseInt(frame.toString('latin1', start, end), 36)
+  if (!(number >= 0)) throw new ValueError('VALUE_UNREADABLE', '$', 'a number was expected in its header')
+  return number
 }
 
 // Entries with the same tags mostly carry the same epochs too: the list is read once and shared, and known again by being the same.
