@@ -32,6 +32,7 @@ export function readClasses(sources) {
 // What the constructors decide, in words. Every other error is not worth trying again as it is.
 const RETRYABLE = {
   TIMEOUT: 'yes',
+  LOAD_TIMEOUT: 'yes',
   CONNECTION_LOST: 'yes',
   SERVER_FULL: 'yes, once there is room',
   SERVER_ERROR: 'when the server said "not now" (`BUSY`, `LOADING`, …)',

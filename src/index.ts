@@ -5,6 +5,7 @@ export {
   ERROR_CODES,
   type ErrorCode,
   HoldfastError,
+  LoadTimeoutError,
   ServerError,
   TimeoutError,
   ValueError,

@@ -25,6 +25,9 @@ export const ERROR_CODES = {
   REPLY_UNKNOWN: 'A script answered with a word that this version does not know: two versions share one namespace.',
   VALUE_UNWRITABLE: 'A value holds something that cannot be stored and read back; `path` says where.',
   VALUE_UNREADABLE: 'Stored bytes are not of a form that this version can read.',
+  KEY_UNSTABLE: 'An argument holds something that no stable key can be made of; `path` says where.',
+  LOAD_TIMEOUT:
+    'A loader took longer than `loader.hardTimeout` allows. What it brings later is still kept, if nothing changed.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
   CHANGE_REFUSED:
@@ -153,14 +156,33 @@ export class ServerError extends HoldfastError {
   }
 }
 
-/** A value that cannot be stored and read back, or stored bytes that cannot be read. */
+/** A loader took longer than it may. No timeout of Redis: nothing is said of whether that answers. */
+export class LoadTimeoutError extends HoldfastError {
+  static override readonly kind = 'LoadTimeoutError'
+
+  readonly cache: string
+  readonly timeoutMs: number
+
+  constructor(cache: string, timeoutMs: number) {
+    super('LOAD_TIMEOUT', `cache '${cache}': its loader gave no answer within ${timeoutMs} ms`, { retryable: true })
+    this.cache = cache
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** A value that cannot be stored and read back, stored bytes that cannot be read, or what no key can be made of. */
 export class ValueError extends HoldfastError {
   static override readonly kind = 'ValueError'
 
   /** Where in the value, such as `$.items[3].run`. */
   readonly path: string
 
-  constructor(code: 'VALUE_UNWRITABLE' | 'VALUE_UNREADABLE', path: string, why: string, cause?: unknown) {
+  constructor(
+    code: 'VALUE_UNWRITABLE' | 'VALUE_UNREADABLE' | 'KEY_UNSTABLE',
+    path: string,
+    why: string,
+    cause?: unknown,
+  ) {
     super(code, `${path}: ${why}`, { cause })
     this.path = path
   }
