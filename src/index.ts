@@ -18,10 +18,11 @@ export type {
   Load,
   LoadContext,
   LoadMany,
+  LoadManyContext,
   SetOptions,
   SureLoad,
 } from './cache/index.ts'
-export { connect, type Holdfast } from './holdfast.ts'
+export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type { Durability } from './redis/durable.ts'
 export type { PoolFigures } from './redis/node-pool.ts'
 export type { OwnConnection } from './redis/own-connection.ts'

@@ -9,6 +9,7 @@ import { decodeFrame } from './frame.ts'
 import type { CacheStats } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
+import type { LoadPlan } from './load-plan.ts'
 import { MemoryTier } from './memory.ts'
 import {
   checkCallOptions,
@@ -20,9 +21,11 @@ import {
   type SetOptions,
   type SureLoad,
 } from './options.ts'
+import { Party } from './party.ts'
+import { type Request, RequestLayer, type Requests } from './per-request.ts'
 import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
 import { Reader } from './reader.ts'
-import { type LoadPlan, Refill } from './refill.ts'
+import { Refill } from './refill.ts'
 import { cacheRights } from './rights.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
@@ -60,12 +63,14 @@ export class Cache<T, Got = T | undefined> {
   readonly #reader: Reader
   readonly #refill: Refill
   readonly #memory: MemoryTier | undefined
+  readonly #layer: RequestLayer
   readonly #closing = new AbortController()
   #vetted = false
 
   /** @internal Made by `hf.cache`. */
-  constructor(redis: Redis, name: string, options: ResolvedCacheOptions) {
+  constructor(redis: Redis, name: string, options: ResolvedCacheOptions, requests: Requests) {
     this.name = name
+    this.#layer = new RequestLayer(requests)
     this.#redis = redis
     this.#options = options
     this.#keys = new CacheKeys(redis.keyspace, name)
@@ -77,6 +82,7 @@ export class Cache<T, Got = T | undefined> {
       options.memory === undefined ? undefined : new MemoryTier(options.memory, redis.listeners, this.#keys)
     this.#keeper = new LeaseKeeper(redis, LEASE_MS, 'cache.renew')
     const room: ReadThroughRoom = {
+      name,
       redis,
       keys: this.#keys,
       options,
@@ -85,11 +91,13 @@ export class Cache<T, Got = T | undefined> {
       bell: new FillBell(redis, this.#keys),
       keeper: this.#keeper,
       signal: this.#closing.signal,
+      requests,
       enter: () => this.#enter(),
-      usable: async (id, frame) => {
+      present: async (id, frame) => {
         const entry = decodeFrame(frame)
         const found = entry === undefined ? undefined : await this.#reader.judge(id, entry)
-        return found === undefined || found.stale ? undefined : found
+        if (entry === undefined || found === undefined) return undefined
+        return { value: found.value, stale: found.stale, staleAtMs: entry.staleAtMs, tags: entry.tags }
       },
     }
     this.#reader = new Reader(redis, options, this.#entries, this.#tags, this.#memory)
@@ -130,12 +138,30 @@ export class Cache<T, Got = T | undefined> {
     } catch (error) {
       return Promise.reject(error)
     }
-    const work = observedGet.heard
+    const request = this.#layer.current
+    if (request !== undefined || options?.signal !== undefined)
+      return observedGet.run({ cache: this.name, id }, (operation) =>
+        this.#getAs(request, options?.signal, id, plan, (how) => (operation.outcome = how)),
+      )
+    return observedGet.heard
       ? observedGet.run({ cache: this.name, id }, (operation) =>
           this.#reads.one(id, plan, (how) => (operation.outcome = how)),
         )
       : this.#reads.one(id, plan)
-    return options?.signal === undefined ? work : unlessAborted(work, options.signal)
+  }
+
+  /** For a caller who may leave, or who is part of a request. */
+  #getAs(
+    request: Request | undefined,
+    signal: AbortSignal | undefined,
+    id: string,
+    plan: LoadPlan | undefined,
+    say: (how: string) => void,
+  ): Promise<unknown> {
+    const read = (party: Party) => this.#reads.one(id, plan, say, undefined, party)
+    if (request !== undefined) return this.#layer.one(request, id, plan !== undefined, signal, read, say)
+    const party = new Party()
+    return party.wait(() => read(party), signal)
   }
 
   /**
@@ -157,10 +183,16 @@ export class Cache<T, Got = T | undefined> {
     const options = typeof second === 'function' ? third : second
     checkCallOptions(options)
     options?.signal?.throwIfAborted()
-    const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) =>
-      this.#reads.many(wanted, loadMany, options, (how) => (operation.outcome = how)),
-    )
-    return unlessAborted(work, options?.signal) as Promise<Map<string, T | undefined>>
+    const request = this.#layer.current
+    const loads = loadMany !== undefined || this.#options.load !== undefined
+    const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) => {
+      const read = (ids: readonly string[], party: Party) =>
+        this.#reads.many(ids, loadMany, options, (how) => (operation.outcome = how), party)
+      if (request !== undefined) return this.#layer.many(request, wanted, loads, options?.signal, read)
+      const party = new Party()
+      return party.wait(() => read(wanted, party), options?.signal)
+    })
+    return work as Promise<Map<string, T | undefined>>
   }
 
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */
@@ -168,13 +200,19 @@ export class Cache<T, Got = T | undefined> {
     checkId(id)
     checkCallOptions(options)
     this.#enter()
-    const look = observedPeek.run({ cache: this.name, id }, async (operation) => {
-      const found = await this.#reader.look(id, true)
-      operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
-      return found
+    options?.signal?.throwIfAborted()
+    const request = this.#layer.current
+    const look = observedPeek.run({ cache: this.name, id }, (operation) => {
+      const read = async () => {
+        const found = await this.#reader.look(id, true)
+        operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
+        return found?.value
+      }
+      if (request === undefined) return read()
+      return this.#layer.one(request, id, false, undefined, read, (how) => (operation.outcome = how))
     })
     try {
-      return (await unlessAborted(look, options?.signal))?.value as T | undefined
+      return (await unlessAborted(look, options?.signal)) as T | undefined
     } catch (error) {
       if (this.#options.whenDown === 'throw' || !isOutage(error)) throw error
       return undefined
@@ -236,8 +274,10 @@ export class Cache<T, Got = T | undefined> {
     const tags = checkTags('tag', typeof tag === 'string' ? [tag] : tag)
     if (tags.length === 0) return
     await this.#invalidate('invalidateTag', { tags }, options, async () => {
+      this.#layer.forgetAll()
       await this.#tags.invalidate(tags)
       this.#memory?.forgetTags(tags)
+      this.#layer.forgetAll()
     })
   }
 
@@ -265,6 +305,7 @@ export class Cache<T, Got = T | undefined> {
     const forget = () => {
       this.#memory?.forgetWhere(matches)
       this.#refill.detachWhere(matches)
+      this.#layer.forgetAll()
     }
     forget()
     const removed = await removeMatching(this.#redis, this.#keys, pattern, 'cache.invalidatePattern')
@@ -287,19 +328,21 @@ export class Cache<T, Got = T | undefined> {
   #forget(id: string): void {
     this.#memory?.forget(id)
     this.#refill.detach(id)
+    this.#layer.forget(id)
   }
 
   get stats(): CacheStats {
-    const { loads, failures, voided, waited, found } = this.#refill.counts
+    const { loads, failures, timeouts, voided, waited, found } = this.#refill.counts
     const { misses, joined, withoutRedis } = this.#reads.counts
     return {
-      hits: { ...this.#reader.hits },
+      hits: { ...this.#reader.hits, request: this.#layer.hits },
       misses: misses - found,
       joined,
       withoutRedis,
       waited,
       loads,
       loadFailures: failures,
+      loadTimeouts: timeouts,
       voided,
       memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
     }

@@ -1,11 +1,11 @@
 export { Cache } from './cache.ts'
 export type { CacheStats } from './inspect.ts'
+export type { LoadContext, LoadManyContext } from './load-context.ts'
 export type {
   CacheOptions,
   ExpiryOptions,
   GetOptions,
   Load,
-  LoadContext,
   LoaderOptions,
   LoadMany,
   MemoryOptions,

@@ -1,6 +1,12 @@
 /** What a cache did in this process since it was made. */
 export interface CacheStats {
-  readonly hits: { readonly memory: number; readonly redis: number; readonly stale: number }
+  readonly hits: {
+    readonly memory: number
+    readonly redis: number
+    readonly stale: number
+    /** Answered within `hf.perRequest` by what that request had read before. */
+    readonly request: number
+  }
   readonly misses: number
   /** Answered by a load that another caller of this process had begun. */
   readonly joined: number
@@ -8,6 +14,8 @@ export interface CacheStats {
   readonly waited: number
   readonly loads: number
   readonly loadFailures: number
+  /** Took longer than `loader.hardTimeout`. */
+  readonly loadTimeouts: number
   /** Loaded and not kept, because the entry was invalidated or written meanwhile. */
   readonly voided: number
   /** Answered without Redis, because it could not be asked. */

@@ -30,12 +30,12 @@ export type InvalidateTagsReply = readonly ['invalidated']
 /** for each entry, its value if there is one by now, else the right to load it, granted or another's. */
 export const leaseScript = defineScript<{ readonly pairs: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
   name: 'cache/lease',
-  sha: '1bb16ea9d624305f7305344b881bc527a3b5fe86',
+  sha: '3e9436f1cc51b035451023a2b7afc34a6d99ed34',
   flags: [],
   keys: ["pairs…"],
   args: ["token","leaseMs","read","waits"],
   replies: {"granted":[],"mixed":["bytes…"]},
-  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 2 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])\n  if type(value) == 'string' then\n    word, payload = 'value', value\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22)\n    end\n  end\n  if word ~= 'granted' and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 2 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
+  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 2 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] ~= 'none' and redis.pcall('GET', KEYS[i])\n  if ARGV[3] == 'instead' and type(value) == 'string' then\n    word, payload = 'value', value\n  else\n    payload = type(value) == 'string' and value or ''\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22) .. payload\n    end\n  end\n  if (word ~= 'granted' or payload ~= '') and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 2 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
 })
 export type LeaseReply = readonly ['granted'] | readonly [word: 'mixed', ...answers: readonly Buffer[]]
 
