@@ -21,6 +21,8 @@ export type {
   LoadManyContext,
   SetOptions,
   SureLoad,
+  WrapOptions,
+  Wrapped,
 } from './cache/index.ts'
 export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type { Durability } from './redis/durable.ts'

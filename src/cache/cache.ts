@@ -29,9 +29,12 @@ import { Refill } from './refill.ts'
 import { cacheRights } from './rights.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
+import { type WithoutContext, type WrapOptions, type Wrapped, Wraps } from './wrap.ts'
 import { writeThrough } from './writing.ts'
 
 const LONGEST_ID = 4096
+
+type Answer<T> = T | undefined | PromiseLike<T | undefined>
 
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
@@ -64,6 +67,7 @@ export class Cache<T, Got = T | undefined> {
   readonly #refill: Refill
   readonly #memory: MemoryTier | undefined
   readonly #layer: RequestLayer
+  #wraps: Wraps | undefined
   readonly #closing = new AbortController()
   #vetted = false
 
@@ -257,6 +261,32 @@ export class Cache<T, Got = T | undefined> {
         await this.#entries.remove(id, 'cache.set').catch(() => {})
       throw error
     }
+  }
+
+  /**
+   * A function whose answers are cached here, under its name and its arguments: `cache.wrap(runQuery)`. Callers of the same share one call.
+   *
+   * options  `key`: what of the arguments counts, default all; `name`, `ttl`, `tags`; `withContext`: pass the loader's context last
+   * returns  the function, with its parameters and `key`, `peek`, `delete` and `with`; it is called without a `this`
+   * throws   ConfigError for a name that another function has in this cache, or where there is none; KEY_UNSTABLE, when called, with the
+   *          path of an argument that no key can be made of
+   */
+  wrap<F extends (...args: never) => Answer<T>>(
+    fn: F,
+    options: WrapOptions<WithoutContext<F>> & { readonly withContext: true },
+  ): Wrapped<WithoutContext<F>, Awaited<ReturnType<F>>>
+  wrap<F extends (...args: never) => Answer<T>>(
+    fn: F,
+    options?: WrapOptions<Parameters<F>>,
+  ): Wrapped<Parameters<F>, Awaited<ReturnType<F>>>
+  wrap(fn: (...args: never) => unknown, options?: object): unknown {
+    this.#wraps ??= new Wraps({
+      get: (id, load, given) => this.get(id, load as Load<T>, given),
+      peek: (id) => this.peek(id),
+      delete: (id) => this.delete(id),
+      expectTags: () => this.#refill.expectTags(),
+    })
+    return this.#wraps.wrap(fn, options)
   }
 
   /** Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. */

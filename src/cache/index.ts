@@ -13,3 +13,4 @@ export type {
   SureLoad,
   WriteOptions,
 } from './options.ts'
+export type { WrapOptions, Wrapped } from './wrap.ts'
