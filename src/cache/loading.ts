@@ -35,6 +35,7 @@ export class Loading {
   #ended = false
   #controller: AbortController | undefined
   #timer: NodeJS.Timeout | undefined
+  #reject: (error: LoadTimeoutError) => void = () => {}
   #said: Map<string, Said> | undefined
   /** Called once it is over. */
   onOver = () => {}
@@ -63,17 +64,23 @@ export class Loading {
 
   /** `work`, for as long as callers may wait for it. */
   within<T>(work: Promise<T>): Promise<T> {
-    const { hardMs, cache } = this.#room
-    if (hardMs === undefined || this.#ended) return work
+    if (this.#room.hardMs === undefined) return work
     return new Promise((resolve, reject) => {
-      this.#timer = setTimeout(() => {
-        const error = new LoadTimeoutError(cache, hardMs)
-        this.#room.timedOut()
-        this.end(error)
-        reject(error)
-      }, hardMs)
+      this.#reject = reject
       work.then(resolve, reject).finally(() => clearTimeout(this.#timer))
     })
+  }
+
+  /** A loader begins, be it another process's: from the first on the time counts. What Redis takes has a bound of its own. */
+  startClock(): void {
+    const { hardMs, cache } = this.#room
+    if (hardMs === undefined || this.#timer !== undefined || this.#ended) return
+    this.#timer = setTimeout(() => {
+      const error = new LoadTimeoutError(cache, hardMs)
+      this.#room.timedOut()
+      this.end(error)
+      this.#reject(error)
+    }, hardMs)
   }
 
   /** Nobody waits any more, for this reason. */

@@ -180,6 +180,7 @@ export class Refill {
           return { value: undefined, goodBefore: 0 }
         }
         this.counts.waited++
+        load.startClock()
         await ring?.rung
         read = 'instead'
       } else {
@@ -321,6 +322,7 @@ export class Refill {
   /** Runs the loader of `ids`, under the bound on loads at work if there is one, and outside of any request. */
   async runLoader<R>(ids: readonly string[], work: () => R, load: Loading): Promise<Awaited<R>> {
     const { requests } = this.#room
+    load.startClock()
     try {
       return await this.#loaders.run(ids, () => {
         load.throwIfOver()
