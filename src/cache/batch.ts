@@ -232,7 +232,7 @@ async function settle(
           const count = await releaseLeases(redis, leases, token, channel, 'cache.release')
           // Nothing to store, and nothing was invalidated meanwhile: as good as stored.
           if (stamps !== undefined && count === empty.length)
-            for (const id of empty) if (!unexpected.has(id)) stood.add(id)
+            for (const id of empty) if (loaded.get(id) === undefined) stood.add(id)
         }
       }),
     )

@@ -6,7 +6,7 @@ import { isOutage, type Redis } from '../redis/redis.ts'
 import { aclRule, type Rights } from '../redis/rights.ts'
 import { Entries, LEASE_MS } from './entries.ts'
 import { decodeFrame } from './frame.ts'
-import type { CacheStats } from './inspect.ts'
+import { type CacheStats, cacheStats } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import { CacheKeys } from './keys.ts'
 import type { LoadPlan } from './load-plan.ts'
@@ -21,8 +21,8 @@ import {
   type SetOptions,
   type SureLoad,
 } from './options.ts'
-import { Party } from './party.ts'
-import { type Request, RequestLayer, type Requests } from './per-request.ts'
+import type { Party } from './party.ts'
+import { RequestLayer, type Requests } from './per-request.ts'
 import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
 import { Reader } from './reader.ts'
 import { Refill } from './refill.ts'
@@ -143,29 +143,15 @@ export class Cache<T, Got = T | undefined> {
       return Promise.reject(error)
     }
     const request = this.#layer.current
-    if (request !== undefined || options?.signal !== undefined)
-      return observedGet.run({ cache: this.name, id }, (operation) =>
-        this.#getAs(request, options?.signal, id, plan, (how) => (operation.outcome = how)),
-      )
-    return observedGet.heard
-      ? observedGet.run({ cache: this.name, id }, (operation) =>
-          this.#reads.one(id, plan, (how) => (operation.outcome = how)),
-        )
-      : this.#reads.one(id, plan)
-  }
-
-  /** For a caller who may leave, or who is part of a request. */
-  #getAs(
-    request: Request | undefined,
-    signal: AbortSignal | undefined,
-    id: string,
-    plan: LoadPlan | undefined,
-    say: (how: string) => void,
-  ): Promise<unknown> {
-    const read = (party: Party) => this.#reads.one(id, plan, say, undefined, party)
-    if (request !== undefined) return this.#layer.one(request, id, plan !== undefined, signal, read, say)
-    const party = new Party()
-    return party.wait(() => read(party), signal)
+    const signal = options?.signal
+    if (request === undefined && signal === undefined && !observedGet.heard) return this.#reads.one(id, plan)
+    return observedGet.run({ cache: this.name, id }, (operation) => {
+      const say = (how: string) => {
+        operation.outcome = how
+      }
+      const read = (party?: Party) => this.#reads.one(id, plan, say, undefined, party)
+      return this.#layer.one(request, id, plan !== undefined, signal, read, say)
+    })
   }
 
   /**
@@ -190,11 +176,9 @@ export class Cache<T, Got = T | undefined> {
     const request = this.#layer.current
     const loads = loadMany !== undefined || this.#options.load !== undefined
     const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) => {
-      const read = (ids: readonly string[], party: Party) =>
+      const read = (ids: readonly string[], party?: Party) =>
         this.#reads.many(ids, loadMany, options, (how) => (operation.outcome = how), party)
-      if (request !== undefined) return this.#layer.many(request, wanted, loads, options?.signal, read)
-      const party = new Party()
-      return party.wait(() => read(wanted, party), options?.signal)
+      return this.#layer.many(request, wanted, loads, options?.signal, read)
     })
     return work as Promise<Map<string, T | undefined>>
   }
@@ -212,7 +196,6 @@ export class Cache<T, Got = T | undefined> {
         operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
         return found?.value
       }
-      if (request === undefined) return read()
       return this.#layer.one(request, id, false, undefined, read, (how) => (operation.outcome = how))
     })
     try {
@@ -362,20 +345,7 @@ export class Cache<T, Got = T | undefined> {
   }
 
   get stats(): CacheStats {
-    const { loads, failures, timeouts, voided, waited, found } = this.#refill.counts
-    const { misses, joined, withoutRedis } = this.#reads.counts
-    return {
-      hits: { ...this.#reader.hits, request: this.#layer.hits },
-      misses: misses - found,
-      joined,
-      withoutRedis,
-      waited,
-      loads,
-      loadFailures: failures,
-      loadTimeouts: timeouts,
-      voided,
-      memory: { entries: this.#memory?.size ?? 0, bytes: this.#memory?.bytes ?? 0 },
-    }
+    return cacheStats(this.#reader.hits, this.#reads.counts, this.#refill.counts, this.#layer.hits, this.#memory)
   }
 
   #vet(): void {

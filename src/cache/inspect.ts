@@ -1,3 +1,5 @@
+import type { RefillCounts } from './refill.ts'
+
 /** What a cache did in this process since it was made. */
 export interface CacheStats {
   readonly hits: {
@@ -21,4 +23,25 @@ export interface CacheStats {
   /** Answered without Redis, because it could not be asked. */
   readonly withoutRedis: number
   readonly memory: { readonly entries: number; readonly bytes: number }
+}
+
+export function cacheStats(
+  hits: Omit<CacheStats['hits'], 'request'>,
+  { misses, joined, withoutRedis }: { readonly misses: number; readonly joined: number; readonly withoutRedis: number },
+  { loads, failures, timeouts, voided, waited, found }: RefillCounts,
+  request: number,
+  memory: { readonly size: number; readonly bytes: number } | undefined,
+): CacheStats {
+  return {
+    hits: { ...hits, request },
+    misses: misses - found,
+    joined,
+    withoutRedis,
+    waited,
+    loads,
+    loadFailures: failures,
+    loadTimeouts: timeouts,
+    voided,
+    memory: { entries: memory?.size ?? 0, bytes: memory?.bytes ?? 0 },
+  }
 }

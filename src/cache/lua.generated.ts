@@ -51,6 +51,18 @@ export const putScript = defineScript<{ readonly value: Key; readonly lease: Key
 })
 export type PutReply = readonly ['written']
 
+/** remove some entries, each together with its lease. */
+export const removeScript = defineScript<{ readonly pairs: readonly (Key)[] }, Record<never, never>, RemoveReply>({
+  name: 'cache/remove',
+  sha: 'e1bab94a9f7322fcf63b6539847307808228d618',
+  flags: ["allow-oom"],
+  keys: ["pairs…"],
+  args: [],
+  replies: {"removed":["int"]},
+  lua: "#!lua flags=allow-oom\nlocal count = 0\nfor i = 1, #KEYS, 2 do\n  count = count + redis.call('UNLINK', KEYS[i])\n  redis.call('UNLINK', KEYS[i + 1])\nend\nreturn {'removed', count}\n",
+})
+export type RemoveReply = readonly [word: 'removed', count: number]
+
 /** the epochs of some tags, made where they are missing; or 'changed' when one moved since a load began. */
 export const touchTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly since: string; readonly nonce: string; readonly lifeMs: number }, TouchTagsReply>({
   name: 'cache/touch-tags',

@@ -95,13 +95,24 @@ export class RequestLayer {
     this.#changed.clear()
   }
 
-  /** The answer for `id`, from what the request knows or by `read`. `loads`: `read` loads what is missing. */
-  async one(
+  /** The answer for `id`, from what the request knows, if there is one, or by `read`. `loads`: `read` loads what is missing. */
+  one(
+    request: Request | undefined,
+    id: string,
+    loads: boolean,
+    signal: AbortSignal | undefined,
+    read: (party?: Party) => Promise<unknown>,
+    say?: (how: string) => void,
+  ): Promise<unknown> {
+    return request === undefined ? alone(signal, read) : this.#one(request, id, loads, signal, read, say)
+  }
+
+  async #one(
     request: Request,
     id: string,
     loads: boolean,
     signal: AbortSignal | undefined,
-    read: (party: Party) => Promise<unknown>,
+    read: (party?: Party) => Promise<unknown>,
     say?: (how: string) => void,
   ): Promise<unknown> {
     const known = this.#known(request, id)
@@ -122,12 +133,24 @@ export class RequestLayer {
   }
 
   /** The answers for many ids; `read` is asked for those that the request does not know. */
-  async many(
+  many(
+    request: Request | undefined,
+    ids: readonly string[],
+    loads: boolean,
+    signal: AbortSignal | undefined,
+    read: (missing: readonly string[], party?: Party) => Promise<Map<string, unknown>>,
+  ): Promise<Map<string, unknown>> {
+    return request === undefined
+      ? alone(signal, (party) => read(ids, party))
+      : this.#many(request, ids, loads, signal, read)
+  }
+
+  async #many(
     request: Request,
     ids: readonly string[],
     loads: boolean,
     signal: AbortSignal | undefined,
-    read: (missing: readonly string[], party: Party) => Promise<Map<string, unknown>>,
+    read: (missing: readonly string[], party?: Party) => Promise<Map<string, unknown>>,
   ): Promise<Map<string, unknown>> {
     const answers = new Map<string, unknown>(ids.map((id) => [id, undefined]))
     const missing: string[] = []
@@ -192,4 +215,11 @@ export class RequestLayer {
       () => ids.forEach(drop),
     )
   }
+}
+
+/** A read outside of any request, by a caller who may leave or not. */
+function alone<T>(signal: AbortSignal | undefined, read: (party?: Party) => Promise<T>): Promise<T> {
+  if (signal === undefined) return read()
+  const party = new Party()
+  return party.wait(() => read(party), signal)
 }

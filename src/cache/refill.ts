@@ -235,7 +235,12 @@ export class Refill {
     const { entries } = this.#room
     const ttlMs = said.ttlMs ?? plan.ttlMs
     try {
-      if (value === undefined || said.skipped) return await this.#release(id, token)
+      if (value === undefined) return await this.#release(id, token)
+      if (said.skipped) {
+        await this.#release(id, token)
+        // Its tags were not looked at again: good for those alone who came before the load.
+        return 'unknown'
+      }
       const given = joined(plan.tags, said.tags, said.unchanged ? present?.tags.map(({ tag }) => tag) : undefined)
       if (moment === undefined && given.length > 0) {
         this.#loadersTag = true
