@@ -1,4 +1,5 @@
 import { checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
+import { LONGEST_TIMER_MS } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, describe } from '../base/errors.ts'
 import type { LoadContext, LoadManyContext } from './load-context.ts'
@@ -83,7 +84,7 @@ export interface LoaderOptions {
   readonly softTimeout?: Duration
   /**
    * The longest that callers wait for a load, be it another process's: then they are told LOAD_TIMEOUT, and the loader's signal fires.
-   * What it brings later is kept all the same while its lease stands, at least for 2 s unless it is invalidated. Default: no bound.
+   * What it brings later is kept all the same while its lease stands: for 1 to 3 s, unless it is invalidated. Default: no bound.
    */
   readonly hardTimeout?: Duration
   /** Most loads at work at once in this process; others wait their turn, but for loads begun by a load. Default: no bound. */
@@ -156,8 +157,11 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
     nullTtlMs: toMs(expiry.nullTtl ?? Math.min(ttlMs, LONGEST_NULL_MS), 'expiry.nullTtl'),
     jitter: checkFraction('expiry.jitter', expiry.jitter ?? 0),
     early: resolveEarly(expiry.early ?? false),
-    softMs: toMs(loader.softTimeout ?? 0, 'loader.softTimeout', { min: 0 }),
-    hardMs: loader.hardTimeout === undefined ? undefined : toMs(loader.hardTimeout, 'loader.hardTimeout'),
+    softMs: Math.min(LONGEST_TIMER_MS, toMs(loader.softTimeout ?? 0, 'loader.softTimeout', { min: 0 })),
+    hardMs:
+      loader.hardTimeout === undefined
+        ? undefined
+        : Math.min(LONGEST_TIMER_MS, toMs(loader.hardTimeout, 'loader.hardTimeout')),
     load: checkFunction('load', options.load as Load<unknown> | undefined) ?? loadOneOf(options.loadMany),
     loadMany: checkFunction('loadMany', options.loadMany as LoadMany<unknown> | undefined),
     staticTags: typeof tags === 'function' || tags === undefined ? [] : checkTags('tags', tags),

@@ -186,6 +186,28 @@ it("waits no longer than hardTimeout for another process's load", async () => {
   expect(await b.get('k', () => 'never')).toBe('v')
 })
 
+it('timeouts, lives and stale times of years are none of milliseconds', async () => {
+  const cache = await make<string>({
+    ttl: '3000d',
+    expiry: { stale: '3000d', nullTtl: '3000d', early: true },
+    loader: { softTimeout: '3000d', hardTimeout: '3000d' },
+  })
+  const slow = gate<string>()
+  const got = cache.get('k', slow.load)
+  await slow.began
+  await cache.peek('k')
+  slow.answer('v')
+  expect(await got).toBe('v')
+  await cache.set('stale', 'old', { ttl: 1 })
+  await turnsStale()
+  const soft = gate<string>()
+  const fresh = cache.get('stale', soft.load)
+  await soft.began
+  await cache.peek('k')
+  soft.answer('new')
+  expect(await fresh).toBe('new')
+})
+
 describe.each(stampedes)('softTimeout, with one loader per %s,', (stampede) => {
   const soft = (softTimeout: number) => make<string>({ ...STALE, stampede, loader: { softTimeout } })
 

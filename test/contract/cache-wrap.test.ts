@@ -109,6 +109,20 @@ describe('a wrapped function', () => {
     expect(await cached.peek(sql, [1])).toEqual([{ n: sql.length + 1 }])
   })
 
+  it('keeps no error and no undefined, but null', async () => {
+    const answers: unknown[] = [new Error('no'), undefined, null, 'never']
+    const cached = cache.wrap(
+      async () => {
+        const answer = answers.shift()
+        if (answer instanceof Error) throw answer
+        return answer
+      },
+      { name: 'q' },
+    )
+    await expect(cached()).rejects.toThrow('no')
+    expect([await cached(), await cached(), await cached()]).toEqual([undefined, null, null])
+  })
+
   it('takes a text as its key as it is, so that a pattern can match it', async () => {
     const cached = cache.wrap(async (id: number) => id, { name: 'user', key: (id) => `team:7:${id}` })
     await cached(1)
