@@ -12,11 +12,12 @@ export default defineConfig({
     // Tests run on the sources: 'holdfast' is what a user imports, without a build in between.
     alias: [
       { find: /^holdfast$/, replacement: src('index.ts') },
+      { find: /^holdfast\/(express|fastify|hono|fetch)$/, replacement: src('http/$1.ts') },
       { find: /^holdfast\/(\w+)$/, replacement: src('$1/index.ts') },
     ],
   },
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     // Real kills and freezes on a shared machine: there, a test that failed once is asked once more, and the report says so.
     retry: process.env.CI ? 1 : 0,
     hookTimeout: 60_000,

@@ -35,6 +35,7 @@ const RETRYABLE = {
   LOAD_TIMEOUT: 'yes',
   CONNECTION_LOST: 'yes',
   SERVER_FULL: 'yes, once there is room',
+  VALUE_CONFLICT: 'yes',
   SERVER_ERROR: 'when the server said "not now" (`BUSY`, `LOADING`, …)',
 }
 

@@ -11,7 +11,9 @@ import { ROOT, tool } from './setup/paths.mjs'
 import { run } from './setup/process.mjs'
 import { main, SetupError, say, step } from './setup/progress.mjs'
 
-const { name, exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const { name, exports, bin, peerDependencies, devDependencies } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+)
 const entries = Object.keys(exports)
   .filter((path) => !path.endsWith('.json'))
   .map((path) => name + path.slice(1))
@@ -35,6 +37,11 @@ async function check(folder) {
   await must('installs into an empty project', 'npm', install, project)
   await must('can be imported', process.execPath, ['import.mjs'], project)
   await must('can be required', process.execPath, ['require.cjs'], project)
+  // Only now: what goes before shows that no entry needs a framework to run. The types of one are those of its users.
+  const frameworks = [...Object.keys(peerDependencies), '@types/express'].map(
+    (peer) => `${peer}@${devDependencies[peer]}`,
+  )
+  await must('takes the frameworks beside it', 'npm', [...install.slice(0, -1), ...frameworks], project)
   await must('its types compile', tool('tsc'), ['-p', project], project)
   for (const program of Object.keys(bin))
     await must(`the program ${program} runs`, join(project, 'node_modules/.bin', program), ['--help'], project)

@@ -1,6 +1,8 @@
 /**
  * `npm run soak [-- --minutes N --cluster]`: steady load without a fault. Exits non-zero when an operation failed, an answer was wrong, a
  * sale is missing in the end, or the heap has grown.
+ *
+ * `npm run soak -- --keys N`: N keys through a cache's memory tier. Exits non-zero when the heap has grown.
  */
 import { join } from 'node:path'
 import { ensureDependencies } from './setup/dependencies.mjs'
@@ -17,7 +19,7 @@ await main(async () => {
     '--expose-gc',
     '--import',
     loader,
-    join(ROOT, 'test/chaos/soak.ts'),
+    join(ROOT, process.argv.includes('--keys') ? 'test/chaos/memory-keys.ts' : 'test/chaos/soak.ts'),
     ...process.argv.slice(2),
   ])
 })

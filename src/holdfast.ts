@@ -4,12 +4,17 @@ import { ConfigError, ConnectionError } from './base/errors.ts'
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
 import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
 import { Requests } from './cache/per-request.ts'
-import type { Pool } from './redis/pool.ts'
+import { Limiter, type LimiterOptions } from './limit/index.ts'
+import { type ResolvedLimiterOptions, resolveLimiterOptions } from './limit/options.ts'
+import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
 import { resolveSettings } from './redis/settings.ts'
 import { Events } from './seats/events.ts'
 import { Seats, type SeatsOptions } from './seats/index.ts'
+import { Sessions, type SessionsOptions } from './session/index.ts'
+import { Value, type ValueOptions } from './value/index.ts'
+import { ValueStore } from './value/store.ts'
 
 export interface PerRequestOptions {
   /** How old an answer may grow before Redis is asked again. Default: until the request ends. */
@@ -25,11 +30,18 @@ export class Holdfast implements AsyncDisposable {
   #closed = false
   readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
   readonly #requests = new Requests()
+  readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
   #events: Events | undefined
+  #values: ValueStore | undefined
 
   /** @internal */
   constructor(redis: Redis) {
     this.#redis = redis
+  }
+
+  /** @internal The way to Redis, for what is built on an instance beside its own parts. */
+  static redisOf(hf: Holdfast): Redis {
+    return hf.#redis
   }
 
   /**
@@ -83,6 +95,48 @@ export class Holdfast implements AsyncDisposable {
   seats(id: string, options?: SeatsOptions): Seats {
     this.#events ??= new Events(this.#redis)
     return new Seats(this.#events, id, options)
+  }
+
+  /**
+   * Sessions of users: fields of data behind ids that cannot be guessed, listed and revoked by user.
+   *
+   * options  `idle` '30m' and `absolute` '7d' by default; see SessionsOptions for all
+   * throws   ConfigError for wrong options
+   */
+  sessions<T extends object = Record<string, unknown>>(options?: SessionsOptions): Sessions<T> {
+    return new Sessions<T>(this.#redis, options)
+  }
+
+  /**
+   * How much each id may, by one or many rules, for the whole fleet. The same name with the same options is the same instance.
+   *
+   * name     any string of at most 512 bytes
+   * options  `rules` is required; see LimiterOptions for all
+   * throws   ConfigError for wrong options, or when the name is in use with others
+   */
+  limiter(name: string, options: LimiterOptions): Limiter {
+    checkName('name', name)
+    const resolved = resolveLimiterOptions(options)
+    const known = this.#limiters.get(name)
+    if (known !== undefined) {
+      if (!sameOptions(known.options, resolved))
+        throw new ConfigError('options', `the options with which the limiter '${name}' was made first`, options)
+      return known.limiter
+    }
+    const limiter = new Limiter(this.#redis, name, resolved)
+    this.#limiters.set(name, { limiter, options: resolved })
+    return limiter
+  }
+
+  /**
+   * One value that many processes change: `get`, `set`, `delete`, and `update`, which compares and sets.
+   *
+   * name     any string of at most 512 bytes; `Entry` is what its log holds
+   * options  see ValueOptions
+   */
+  value<T, Entry = unknown>(name: string, options?: ValueOptions): Value<T, Entry> {
+    this.#values ??= new ValueStore(this.#redis)
+    return new Value<T, Entry>(this.#values, name, options)
   }
 
   /** Connections of one's own, for WATCH, MULTI and EXEC, and for commands that block: `hf.pool.use(fn)`. */

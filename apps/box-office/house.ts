@@ -10,6 +10,7 @@ import { createTables } from './catalogue/schema.ts'
 import { seedHouse } from './catalogue/seed.ts'
 import type { Database } from './database/database.ts'
 import { openPglite } from './database/pglite.ts'
+import { openPostgres } from './database/postgres.ts'
 import { preparedDatabase } from './database/prepared.ts'
 import { Figures } from './figures/figures.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
@@ -83,6 +84,10 @@ export interface HouseOptions {
   readonly layout?: Layout
   /** Where SQL is kept. Left out: in memory. */
   readonly dataDir: string | undefined
+  /** A Postgres server instead, by its URL. `kept`: the schema outlives this run. */
+  readonly postgres?: { readonly url: string; readonly kept: boolean } | undefined
+  /** False: an empty house stays empty, for events of one's own. Default true: it gets the invented nights. */
+  readonly invented?: boolean
   readonly onFault: OnFault
   /** Deadline of one request to Redis. Default 3 s, and 10 s where a failover must fit in. */
   readonly timeout?: Duration
@@ -90,11 +95,11 @@ export interface HouseOptions {
 }
 
 export async function openHouse(options: HouseOptions): Promise<House> {
-  const { redis, layout = 'server', dataDir, onFault, onStep } = options
+  const { redis, layout = 'server', dataDir, postgres, onFault, onStep } = options
   const ground = await openGround(redis, layout)
   const { address, words, group } = ground
   // Orders in memory are gone with this process, and so must be the seats that they sold: a namespace of this run.
-  const passing = dataDir === undefined
+  const passing = dataDir === undefined && postgres?.kept !== true
   const namespace = passing ? `box-office-${randomBytes(4).toString('hex')}` : 'box-office'
   const closers: (() => Promise<unknown>)[] = [() => ground.stop()]
   try {
@@ -102,10 +107,13 @@ export async function openHouse(options: HouseOptions): Promise<House> {
     const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, ...map })
     closers.push(() => hf.close())
     if (!ground.isOurs && passing) closers.push(() => removeNamespace(address, namespace))
-    const pglite = openPglite(dataDir === undefined ? {} : { dataDir })
-    const db = preparedDatabase(pglite, async (fresh) => {
+    const sql =
+      postgres === undefined
+        ? openPglite(dataDir === undefined ? {} : { dataDir })
+        : await openPostgres({ ...postgres, schema: namespace.replaceAll('-', '_') })
+    const db = preparedDatabase(sql, async (fresh) => {
       await createTables(fresh)
-      await seedHouse(fresh, new Date())
+      if (options.invented ?? true) await seedHouse(fresh, new Date())
     })
     closers.push(() => db.close())
     const trade = openTrade({ hf, address, db, onFault, ...(onStep === undefined ? {} : { onStep }) })
@@ -120,7 +128,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       namespace,
       server: words,
       group,
-      secret: secretOf(dataDir),
+      secret: postgres?.kept ? await secretIn(db) : secretOf(dataDir),
       close: () => closeAll(closers),
     }
   } catch (error) {
@@ -147,4 +155,12 @@ function secretOf(dataDir: string | undefined): string {
   mkdirSync(dataDir, { recursive: true })
   if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
   return readFileSync(path, 'utf8')
+}
+
+async function secretIn(db: Database): Promise<string> {
+  const fresh = randomBytes(32).toString('hex')
+  const put = "insert into house (key, value) values ('secret', $1) on conflict (key) do nothing"
+  await db.query(put, [fresh])
+  const [row] = await db.query<{ value: string }>("select value from house where key = 'secret'")
+  return row?.value ?? fresh
 }

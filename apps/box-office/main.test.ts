@@ -16,7 +16,7 @@ afterEach(() => {
 
 /** The program as a person runs it, from the sources. */
 function run(args: readonly string[]) {
-  const { REDIS_URL: _, ...env } = process.env
+  const { REDIS_URL: _, DATABASE_URL: __, ...env } = process.env
   const child = spawn(process.execPath, ['--import', LOADER, fileOf('main.ts'), ...args], { env })
   children.push(child)
   const said = { out: '', err: '' }

@@ -2,20 +2,37 @@
 
 import { once } from 'node:events'
 import { HoldfastError } from 'holdfast'
+import { NoDatabaseError } from './database/database.ts'
+import type { House } from './house.ts'
 import { HELP, type Options, readOptions, UsageError } from './options.ts'
+import { UnreadableFileError } from './own-events/read.ts'
+import { takeEvents } from './own-events/report.ts'
 import { runOnce } from './sale/once.ts'
 import { printSummary } from './sale/summary.ts'
 import { runWorker, WORKER_ARGUMENT } from './sale/worker.ts'
 import { openShop } from './shop.ts'
 
-async function serve(options: Options): Promise<void> {
+/** Answers the exit code. */
+async function serve(options: Options): Promise<number> {
   const closing = askedToClose()
+  let refused = 0
   const shop = await openShop({
     port: options.port,
     crowd: options.crowd,
     redis: options.redis,
     layout: options.layout,
     dataDir: options.dataDir,
+    databaseUrl: options.databaseUrl,
+    ...(options.events === undefined
+      ? {}
+      : {
+          fill: async (house: House) => {
+            const loaded = await takeEvents(options.events as string, house.db, closing)
+            if (loaded.added + loaded.repeated === 0) throw new UnreadableFileError('No line of the file can be sold.')
+            refused = loaded.refused
+            await house.catalogue.allChanged()
+          },
+        }),
     onFault: quietly(),
     ...(options.storm ? { onStorm: (what: string) => console.log(`  ${what}`) } : {}),
   })
@@ -23,7 +40,7 @@ async function serve(options: Options): Promise<void> {
   The box office is open:  ${shop.url}
 
   Seats in       ${shop.house.server}
-  Orders in      ${shop.house.db.lasting ? `PGlite, kept in ${options.dataDir}` : 'PGlite, in memory (--keep keeps them)'}
+  Orders in      ${ordersIn(options)}
   The crowd      ${options.crowd === 0 ? 'nobody (--crowd N)' : `${options.crowd} simulated buyers (--no-crowd for none)`}
 
   Try            open one event in two windows and watch seats turn
@@ -37,6 +54,12 @@ async function serve(options: Options): Promise<void> {
   if (!closing.aborted) await once(closing, 'abort')
   console.log('Closing.')
   await shop.stop()
+  return refused > 0 ? 1 : 0
+}
+
+function ordersIn({ databaseUrl, dataDir }: Options): string {
+  if (databaseUrl !== undefined) return 'the Postgres server of DATABASE_URL, schema box_office'
+  return dataDir === undefined ? 'PGlite, in memory (--keep keeps them)' : `PGlite, kept in ${dataDir}`
 }
 
 /** The first signal asks to close; a second one does not wait. */
@@ -76,13 +99,15 @@ async function main(): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  if (options.once === undefined) {
-    await serve(options)
-    return 0
+  if (options.check && options.events !== undefined) {
+    const { refused, added } = await takeEvents(options.events, undefined, askedToClose())
+    return refused > 0 || added === 0 ? 1 : 0
   }
+  if (options.once === undefined) return serve(options)
   const summary = await runOnce({
     ...options.once,
     redis: options.redis,
+    databaseUrl: options.databaseUrl,
     layout: options.layout,
     ...(options.storm ? { onStorm: (what: string) => console.error(`· ${what}`) } : {}),
     onFault: quietly(),
@@ -110,6 +135,8 @@ main().then(
     }
     if (error instanceof UsageError) console.error(`${error.message}\n\n${HELP}`)
     else if (error instanceof HoldfastError) console.error(`box office: ${error.message}${fromEnvironment()}`)
+    else if (error instanceof NoDatabaseError || error instanceof UnreadableFileError)
+      console.error(`box office: ${error.message}`)
     else console.error(error)
     process.exitCode = error instanceof UsageError ? 2 : 1
   },

@@ -23,6 +23,14 @@ it('treats an empty REDIS_URL as none', () => {
   expect(readOptions([], { REDIS_URL: '' }).redis).toBeUndefined()
 })
 
+it('takes a Postgres server of DATABASE_URL, and never repeats what is none', () => {
+  const DATABASE_URL = 'postgres://me:secret@127.0.0.1:5432/shop'
+  expect(readOptions([], { DATABASE_URL }).databaseUrl).toBe(DATABASE_URL)
+  expect(readOptions(['--once'], { DATABASE_URL: '' }).databaseUrl).toBeUndefined()
+  expect(() => readOptions(['--keep'], { DATABASE_URL })).toThrow(/--keep and --data/)
+  expect(() => readOptions([], { DATABASE_URL: 'mysql://me:secret@h/d' })).toThrow(/^((?!secret)[\s\S])*$/)
+})
+
 it('takes any address of REDIS_URL, and a map of announced ones', () => {
   const REDIS_URL = 'redis+cluster://10.0.0.1:7001,10.0.0.2:7001'
   expect(readOptions([], { REDIS_URL }).redis).toEqual({ url: REDIS_URL })

@@ -11,6 +11,8 @@ export interface Options {
   readonly crowd: number
   /** Where SQL is kept; undefined is in memory. */
   readonly dataDir: string | undefined
+  /** A Postgres server for SQL; undefined is PGlite. */
+  readonly databaseUrl: string | undefined
   /** Servers of the user's; undefined is private ones. */
   readonly redis: RedisAddress | undefined
   /** Which private ones. */
@@ -18,6 +20,10 @@ export interface Options {
   /** Break them meanwhile. */
   readonly storm: boolean
   readonly once: OnceOptions | undefined
+  /** A CSV file of own events, instead of the invented nights. */
+  readonly events: string | undefined
+  /** Look at that file, and open nothing. */
+  readonly check: boolean
   readonly json: boolean
   readonly help: boolean
 }
@@ -39,6 +45,9 @@ export const HELP = `The box office: a ticket shop on Holdfast.
 
   --port N        the first port to try (4600)
   --crowd N       simulated buyers at once (24); --no-crowd for none
+  --events FILE   sell the events of a CSV file instead of the invented nights; what is wrong is told line by line,
+                  and the good lines are sold. Columns: apps/box-office/own-events/README.md
+    --check       only look at the file; exit code 1 when a line is wrong
   --keep          keep orders in ${KEPT_IN}; --data DIR for another place
   --once          sell one night and verify it
     --buyers N    how many buyers (2000)
@@ -54,6 +63,8 @@ export const HELP = `The box office: a ticket shop on Holdfast.
   REDIS_URL       use this server, Sentinel group, Cluster or shards, in a namespace of our own; else private
                   servers are started. Forms: redis://host, redis+sentinel://host,host/name,
                   redis+cluster://host,host, redis+shards://name=host,name=host
+  DATABASE_URL    keep orders on this Postgres server, in a schema of our own (box_office; one that is removed at the end
+                  with --once): postgres://user:password@host:port/database
   REDIS_ADDRESS_MAP
                   where to reach servers that announce another address: announced=reached,announced=reached,
                   each a host or host:port
@@ -67,6 +78,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   const whole = (name: keyof typeof values & string, fallback: number, min: number, max: number) =>
     number(name, values[name] as string | undefined, fallback, min, max)
   const redis = addressIn(env)
+  const databaseUrl = databaseIn(env, values)
   const layout = layoutOf(values, redis)
   const once: OnceOptions = {
     buyers: whole('buyers', 2_000, 1, 100_000),
@@ -78,10 +90,13 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     port: whole('port', 4_600, 0, 65_000),
     crowd: values['no-crowd'] ? 0 : whole('crowd', 24, 0, 500),
     dataDir: values.data ?? (values.keep ? resolve(KEPT_IN) : undefined),
+    databaseUrl,
     redis,
     layout,
     storm: stormOn(layout, values.storm ?? false),
     once: values.once ? once : undefined,
+    events: eventsIn(values),
+    check: values.check ?? false,
     json: values.json ?? false,
     help: values.help ?? false,
   }
@@ -96,6 +111,37 @@ function addressIn(env: NodeJS.ProcessEnv): RedisAddress | undefined {
   if (pairs.some((pair) => pair.length !== 2 || pair.some((side) => !/^[^\s/]+$/.test(side))))
     throw new UsageError(`REDIS_ADDRESS_MAP: expected announced=reached, separated by commas, received '${map}'`)
   return { url, addressMap: Object.fromEntries(pairs) }
+}
+
+function eventsIn({
+  events,
+  check,
+  once,
+}: {
+  readonly events?: string
+  readonly check?: boolean
+  readonly once?: boolean
+}): string | undefined {
+  if (check && events === undefined) throw new UsageError('--check looks at the file of --events FILE')
+  if (events === '') throw new UsageError("--events: expected a file, received ''")
+  if (once && events !== undefined)
+    throw new UsageError('--once sells a night of its own, and --events opens the shop: one of them')
+  return events
+}
+
+function databaseIn(
+  { DATABASE_URL: url }: NodeJS.ProcessEnv,
+  { keep, data }: { readonly keep?: boolean; readonly data?: string },
+): string | undefined {
+  if (!url) return undefined
+  // What came is not repeated: it may hold a password.
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url))
+    throw new UsageError('DATABASE_URL: expected postgres://user:password@host:port/database')
+  if (keep || data !== undefined)
+    throw new UsageError(
+      '--keep and --data keep orders here, and DATABASE_URL on a server: unset it, or leave them out',
+    )
+  return url
 }
 
 function layoutOf(
@@ -135,6 +181,8 @@ function parse(args: readonly string[]) {
         cluster: { type: 'boolean' },
         sentinel: { type: 'boolean' },
         storm: { type: 'boolean' },
+        events: { type: 'string' },
+        check: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

@@ -20,3 +20,6 @@ const home = findHome()
 export function fileOf(path: string): string {
   return join(home, path)
 }
+
+/** What may be thrown away: the checkout's folder for that. */
+export const SCRATCH = join(home, '..', '..', '.build')

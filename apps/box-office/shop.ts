@@ -21,8 +21,12 @@ export interface ShopOptions {
   /** What is started where no server is given. Default one server. */
   readonly layout?: Layout
   readonly dataDir: string | undefined
+  /** A Postgres server for SQL, which keeps it; the URL. */
+  readonly databaseUrl?: string | undefined
   /** Told of each fault of a storm; left out, there is none. Only over a group of our own. */
   readonly onStorm?: (what: string) => void
+  /** Fills the house, before anybody is let in, instead of the invented nights. */
+  readonly fill?: (house: House) => Promise<unknown>
   readonly onFault: OnFault
 }
 
@@ -36,8 +40,9 @@ export interface OpenShop {
 const CALM_MS = [4_000, 10_000] as const
 
 export async function openShop(options: ShopOptions): Promise<OpenShop> {
-  const { port, crowd: size, redis, layout = 'server', dataDir, onFault } = options
-  const house = await openHouse({ redis, layout, dataDir, onFault })
+  const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, fill, onFault } = options
+  const postgres = databaseUrl === undefined ? undefined : { url: databaseUrl, kept: true }
+  const house = await openHouse({ redis, layout, dataDir, postgres, invented: fill === undefined, onFault })
   const ending = new AbortController()
   // One for each open stream, as many as the server lets in.
   setMaxListeners(0, ending.signal)
@@ -50,7 +55,11 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
       hub,
       crowd: () => crowd?.size() ?? 0,
       server: house.server,
-      database: house.db.lasting ? 'PGlite, kept on disk' : 'PGlite, in memory',
+      database: postgres
+        ? 'the Postgres server of DATABASE_URL'
+        : dataDir
+          ? 'PGlite, kept on disk'
+          : 'PGlite, in memory',
     })
   const app = createApp(
     {
@@ -64,6 +73,7 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
     onFault,
   )
   try {
+    await fill?.(house)
     const server = await listen(app, port)
     house.settler.start()
     if (size > 0) crowd = startCrowd(size, house, hub, onFault)

@@ -26,15 +26,29 @@ const QUICK_DEPTH = 40
 
 export function encode(value: unknown): Encoded {
   if (isPlain(value, 0)) return { json: JSON.stringify(value), types: '' }
-  const types: TypeEntry[] = []
-  const tree = toTree(value, [], types, [])
-  return { json: JSON.stringify(tree), types: types.length === 0 ? '' : JSON.stringify(types) }
+  const { tree, types } = walkTree(value, false)
+  return { json: JSON.stringify(tree), types }
+}
+
+/** The same for a codec that has words for all that JSON has, and for bytes: what it must be given, and the list beside it. */
+export function encodeTree(value: unknown): { readonly tree: unknown; readonly types: string } {
+  return isPlain(value, 0) ? { tree: value, types: '' } : walkTree(value, true)
+}
+
+/** The value of what `encodeTree` gave. */
+export function decodeTree(tree: unknown, types: string): unknown {
+  return types === '' ? tree : restore(tree, JSON.parse(types) as readonly TypeEntry[])
+}
+
+function walkTree(value: unknown, raw: boolean): { readonly tree: unknown; readonly types: string } {
+  const walk: Walk = { types: [], holders: [], raw }
+  const tree = toTree(value, [], walk)
+  return { tree, types: walk.types.length === 0 ? '' : JSON.stringify(walk.types) }
 }
 
 export function decode(json: string, types: string): unknown {
   try {
-    const tree = JSON.parse(json)
-    return types === '' ? tree : restore(tree, JSON.parse(types) as readonly TypeEntry[])
+    return decodeTree(JSON.parse(json), types)
   } catch (error) {
     throw error instanceof ValueError
       ? error
@@ -75,8 +89,17 @@ function isPlainHolder(holder: object, depth: number): boolean {
 
 type Path = (string | number)[]
 
-function toTree(value: unknown, path: Path, types: TypeEntry[], holders: object[]): unknown {
-  const mark = (type: string) => types.push([path.slice(), type])
+/** What a careful walk finds and where it is. */
+interface Walk {
+  readonly types: TypeEntry[]
+  readonly holders: object[]
+  /** Bytes stay bytes, for a codec that can hold them; as base64 otherwise. */
+  readonly raw: boolean
+}
+
+function toTree(value: unknown, path: Path, walk: Walk): unknown {
+  const { holders } = walk
+  const mark = (type: string) => walk.types.push([path.slice(), type])
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -102,21 +125,15 @@ function toTree(value: unknown, path: Path, types: TypeEntry[], holders: object[
   if (holders.length > DEEPEST)
     throw new ValueError('VALUE_UNWRITABLE', spell(path.slice(0, 8)), `it is nested deeper than ${DEEPEST}`)
   holders.push(object)
-  const tree = objectToTree(object, path, types, holders, mark)
+  const tree = objectToTree(object, path, walk, mark)
   holders.pop()
   return tree
 }
 
-function objectToTree(
-  object: object,
-  path: Path,
-  types: TypeEntry[],
-  holders: object[],
-  mark: (type: string) => void,
-): unknown {
+function objectToTree(object: object, path: Path, walk: Walk, mark: (type: string) => void): unknown {
   const inside = (item: unknown, key: string | number) => {
     path.push(key)
-    const tree = toTree(item, path, types, holders)
+    const tree = toTree(item, path, walk)
     path.pop()
     return tree
   }
@@ -145,14 +162,14 @@ function objectToTree(
       ? Buffer.from(object.buffer, object.byteOffset, object.byteLength)
       : Buffer.from(object)
     mark(bytesType(object, path))
-    return bytes.toString('base64')
+    return walk.raw ? bytes : bytes.toString('base64')
   }
   if (typeof (object as { toJSON?: unknown }).toJSON === 'function') {
     const said = (object as { toJSON(): unknown }).toJSON()
-    if (said !== object) return toTree(said, path, types, holders)
+    if (said !== object) return toTree(said, path, walk)
   }
   if (Array.isArray(object)) return Array.from(object, inside)
-  if (is.isBoxedPrimitive(object)) return toTree(object.valueOf(), path, types, holders)
+  if (is.isBoxedPrimitive(object)) return toTree(object.valueOf(), path, walk)
   if (is.isPromise(object) || is.isRegExp(object) || is.isNativeError(object) || isOpaque(object))
     throw new ValueError('VALUE_UNWRITABLE', spell(path), `a ${object.constructor.name} cannot be stored`)
   const tree: Record<string, unknown> = {}
@@ -228,18 +245,25 @@ function revive(item: unknown, type: string, path: readonly (string | number)[])
     case 'set':
       return new Set(item as unknown[])
     case 'Buffer':
-      return Buffer.from(item as string, 'base64')
+      return bytesOf(item)
     case 'ArrayBuffer':
-      return copyBytes(item as string)
+      return copyBytes(item)
   }
   const View = Object.hasOwn(VIEWS, type) ? VIEWS[type] : undefined
   if (View === undefined) throw new ValueError('VALUE_UNREADABLE', spell(path), `this version knows no type '${type}'`)
-  return new View(copyBytes(item as string))
+  return new View(copyBytes(item))
+}
+
+function bytesOf(item: unknown): Buffer {
+  if (typeof item === 'string') return Buffer.from(item, 'base64')
+  // A copy: bytes that came with a frame would keep all of it.
+  if (is.isUint8Array(item)) return Buffer.from(item)
+  throw new ValueError('VALUE_UNREADABLE', '$', 'what should be bytes is none')
 }
 
 /** Bytes in a buffer of their own: typed arrays need their alignment, and a pooled one would be shared. */
-function copyBytes(base64: string): ArrayBuffer {
-  const bytes = Buffer.from(base64, 'base64')
+function copyBytes(item: unknown): ArrayBuffer {
+  const bytes = bytesOf(item)
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
 }
 

@@ -24,12 +24,17 @@ export const ERROR_CODES = {
   SERVER_ERROR: 'The server answered with an error of its own; `reply` is its first word.',
   REPLY_UNKNOWN: 'A script answered with a word that this version does not know: two versions share one namespace.',
   VALUE_UNWRITABLE: 'A value holds something that cannot be stored and read back; `path` says where.',
+  VALUE_INVALID: 'A value that was loaded or is to be set does not fit the schema of its cache; `path` says where.',
   VALUE_UNREADABLE: 'Stored bytes are not of a form that this version can read.',
   KEY_UNSTABLE: 'An argument holds something that no stable key can be made of; `path` says where.',
   LOAD_TIMEOUT:
     'A loader took longer than `loader.hardTimeout` allows. What it brings later is still kept, if nothing changed.',
+  VALUE_CONFLICT: 'Others changed the value at each try, and the retries are out. Nothing was written.',
+  MUTATION_UNCONFIRMED:
+    'A change by `mutate` was made, and nobody can say that no older value is cached: `answer` is that of the change. Delete the entries.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
+  SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
   CHANGE_REFUSED:
     'A change of servers would lose data or service, or cannot be made as they are now. Nothing was changed.',
   CHANGE_UNFINISHED: 'A change of servers stopped between two of its steps. The message says what goes on from there.',
@@ -171,6 +176,7 @@ export class LoadTimeoutError extends HoldfastError {
 }
 
 /** A value that cannot be stored and read back, stored bytes that cannot be read, or what no key can be made of. */
+/** A value that cannot be stored and read back or does not fit its schema, or stored bytes that cannot be read. */
 export class ValueError extends HoldfastError {
   static override readonly kind = 'ValueError'
 
@@ -178,13 +184,30 @@ export class ValueError extends HoldfastError {
   readonly path: string
 
   constructor(
-    code: 'VALUE_UNWRITABLE' | 'VALUE_UNREADABLE' | 'KEY_UNSTABLE',
+    code: 'VALUE_UNWRITABLE' | 'VALUE_INVALID' | 'VALUE_UNREADABLE' | 'KEY_UNSTABLE',
     path: string,
     why: string,
     cause?: unknown,
   ) {
     super(code, `${path}: ${why}`, { cause })
     this.path = path
+  }
+}
+
+/** What `mutate` ran has ended well, and that no older value is cached could not be confirmed. */
+export class MutationError extends HoldfastError {
+  static override readonly kind = 'MutationError'
+
+  /** What the change answered. */
+  readonly answer: unknown
+
+  constructor(ids: readonly string[], answer: unknown, cause: unknown) {
+    const named = ids.slice(0, 3).map(describe).join(', ')
+    const which = ids.length > 3 ? `${named} and ${ids.length - 3} more` : named
+    super('MUTATION_UNCONFIRMED', `cache.mutate: the change was made; an older value of ${which} may be cached`, {
+      cause,
+    })
+    this.answer = answer
   }
 }
 

@@ -120,9 +120,11 @@ async function fly(
   }
   const landings = new Map<string, Landing | Promise<Landing>>()
   const byToken = new Map<string, string[]>()
+  const fenced: string[] = []
   ids.forEach((id, i) => {
     const answer = answers[i] as LeaseAnswer
-    if (answer.state === 'held' && room.options.fleet) {
+    if (answer.state === 'fenced') fenced.push(id)
+    else if (answer.state === 'held' && room.options.fleet) {
       // Another process loads this one: wait for it as a single caller would.
       const own = refill.newLoad()
       take(own, plan.party)
@@ -135,7 +137,9 @@ async function fly(
       else others.push(id)
     }
   })
-  if (byToken.size > 0) await flyUnder(room, refill, byToken, { token, askedMs, moment }, plan, loading, landings)
+  refill.counts.fenced += fenced.length
+  if (byToken.size + fenced.length > 0)
+    await flyUnder(room, refill, byToken, fenced, { token, askedMs, moment }, plan, loading, landings)
   return landings
 }
 
@@ -154,6 +158,8 @@ async function flyUnder(
   room: RefillRoom,
   refill: Refill,
   byToken: ReadonlyMap<string, readonly string[]>,
+  /** Those of which nothing may be stored. */
+  fenced: readonly string[],
   lease: { readonly token: string; readonly askedMs: number; readonly moment: TagMoment | undefined },
   plan: BatchPlan,
   loading: Loading,
@@ -161,7 +167,8 @@ async function flyUnder(
 ): Promise<void> {
   const { redis, keys, options } = room
   const { token, askedMs, moment } = lease
-  const ids = [...byToken.values()].flat()
+  const leased = [...byToken.values()].flat()
+  const ids = [...leased, ...fenced]
   const own = (byToken.get(token) ?? []).map((id) => keys.lease(id))
   const held = own.length === 0 ? undefined : room.keeper.hold(own, token, askedMs)
   if (held !== undefined) loading.onOver = () => room.keeper.letGo(held)
@@ -173,7 +180,8 @@ async function flyUnder(
     const loaded = new Map(ids.map((id, i) => [id, values[i]]))
     const fillMoment = markMoment()
     const filled = await settle(room, refill, byToken, loaded, plan, moment, loading, costMs)
-    if (filled !== undefined) refill.counts.voided += ids.length - filled.size
+    const skipped = leased.filter((id) => loading.said(id).skipped).length
+    if (filled !== undefined) refill.counts.voided += leased.length - skipped - filled.size
     for (const [id, value] of loaded) landings.set(id, { value, goodBefore: filled?.has(id) ? fillMoment : loadMoment })
   } catch (error) {
     if (options.fleet) releaseLeases(redis, own, token, keys.channel, 'cache.release').catch(() => {})

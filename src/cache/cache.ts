@@ -1,46 +1,57 @@
+import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
-import { ConfigError, ConnectionError, ServerError } from '../base/errors.ts'
+import { toMs } from '../base/duration.ts'
+import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
-import { LeaseKeeper } from '../lease/lease.ts'
+import type { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
-import { aclRule, type Rights } from '../redis/rights.ts'
-import { Entries, LEASE_MS } from './entries.ts'
-import { decodeFrame } from './frame.ts'
-import { type CacheStats, cacheStats } from './inspect.ts'
+import type { Rights } from '../redis/rights.ts'
+import type { Entries } from './entries.ts'
+import { type CacheStats, type Explanation, explain, type Staleness, staleness, statsOf } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
-import { CacheKeys } from './keys.ts'
+import type { CacheKeys } from './keys.ts'
+import type { LoadContext } from './load-context.ts'
 import type { LoadPlan } from './load-plan.ts'
-import { MemoryTier } from './memory.ts'
+import type { MemoryTier } from './memory.ts'
+import { mutate } from './mutating.ts'
 import {
   checkCallOptions,
+  checkId,
   checkTags,
+  checkWarmOptions,
   type GetOptions,
   type Load,
   type LoadMany,
+  type MutateOptions,
+  type RefreshOptions,
   type ResolvedCacheOptions,
   type SetOptions,
   type SureLoad,
+  type WarmOptions,
+  type WarmResult,
 } from './options.ts'
+import { makeParts } from './parts.ts'
 import type { Party } from './party.ts'
 import { RequestLayer, type Requests } from './per-request.ts'
-import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
-import { Reader } from './reader.ts'
-import { Refill } from './refill.ts'
-import { cacheRights } from './rights.ts'
-import { TagTable } from './tags.ts'
-import { FillBell } from './waiting.ts'
+import type { ReadThrough } from './read-through.ts'
+import type { Reader } from './reader.ts'
+import type { Refill } from './refill.ts'
+import { validate } from './schema.ts'
+import type { TagTable } from './tags.ts'
+import { Warming } from './warming.ts'
 import { type WithoutContext, type WrapOptions, type Wrapped, Wraps } from './wrap.ts'
-import { writeThrough } from './writing.ts'
-
-const LONGEST_ID = 4096
+import { storeValue, writeThrough } from './writing.ts'
 
 type Answer<T> = T | undefined | PromiseLike<T | undefined>
 
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
 const observedSet = new Observed('cache.set')
+const observedMutate = new Observed('cache.mutate')
+const observedWarm = new Observed('cache.warm')
 const observedPeek = new Observed('cache.peek')
 const observed = {
+  refresh: new Observed('cache.refresh'),
   delete: new Observed('cache.delete'),
   invalidateTag: new Observed('cache.invalidateTag'),
   invalidatePattern: new Observed('cache.invalidatePattern'),
@@ -77,36 +88,16 @@ export class Cache<T, Got = T | undefined> {
     this.#layer = new RequestLayer(requests)
     this.#redis = redis
     this.#options = options
-    this.#keys = new CacheKeys(redis.keyspace, name)
-    this.#rights = cacheRights(this.#keys, options.fleet || options.memory !== undefined)
-    this.#entries = new Entries(redis, this.#keys, options.fleet, aclRule(this.#rights))
-    // Twice the longest entry, so that an epoch outlives every entry that may carry it, also between two renewals.
-    this.#tags = new TagTable(redis, this.#keys, 2 * Math.max(options.ttlMs + options.staleMs, 86_400_000))
-    this.#memory =
-      options.memory === undefined ? undefined : new MemoryTier(options.memory, redis.listeners, this.#keys)
-    this.#keeper = new LeaseKeeper(redis, LEASE_MS, 'cache.renew')
-    const room: ReadThroughRoom = {
-      name,
-      redis,
-      keys: this.#keys,
-      options,
-      entries: this.#entries,
-      tags: this.#tags,
-      bell: new FillBell(redis, this.#keys),
-      keeper: this.#keeper,
-      signal: this.#closing.signal,
-      requests,
-      enter: () => this.#enter(),
-      present: async (id, frame) => {
-        const entry = decodeFrame(frame)
-        const found = entry === undefined ? undefined : await this.#reader.judge(id, entry)
-        if (entry === undefined || found === undefined) return undefined
-        return { value: found.value, stale: found.stale, staleAtMs: entry.staleAtMs, tags: entry.tags }
-      },
-    }
-    this.#reader = new Reader(redis, options, this.#entries, this.#tags, this.#memory)
-    this.#refill = new Refill(room)
-    this.#reads = new ReadThrough(room, this.#reader, this.#refill)
+    const parts = makeParts(redis, name, options, requests, this.#closing.signal, () => this.#enter())
+    this.#keys = parts.keys
+    this.#rights = parts.rights
+    this.#entries = parts.entries
+    this.#tags = parts.tags
+    this.#memory = parts.memory
+    this.#keeper = parts.keeper
+    this.#reader = parts.reader
+    this.#refill = parts.refill
+    this.#reads = parts.reads
   }
 
   /**
@@ -121,7 +112,7 @@ export class Cache<T, Got = T | undefined> {
   get(id: string, load: Load<T>, options?: SetOptions): Promise<T | undefined>
   get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
     if (this.#memory !== undefined && !observedGet.heard) {
-      const kept = this.#memory.get(id)
+      const kept = this.#memory.good(id)
       if (kept !== undefined) {
         this.#reader.hits.memory++
         return Promise.resolve(kept.value)
@@ -183,6 +174,30 @@ export class Cache<T, Got = T | undefined> {
     return work as Promise<Map<string, T | undefined>>
   }
 
+  /**
+   * Loads `id` anew and replaces its value, which others are served meanwhile.
+   *
+   * returns  what was loaded; where the loader gave `undefined`, the old value stays. With `stampede: 'fleet'` who finds another process
+   *          loading waits for it, and takes its value if `unless` says that it will do
+   * throws   the loader's own error, and then the old value stays; `signal.reason`
+   */
+  async refresh(id: string, load?: Load<T>, options: RefreshOptions<T> = {}): Promise<T | undefined> {
+    const { unless = () => false, ...rest } = options
+    checkId(id)
+    checkFunction('unless', unless)
+    checkCallOptions(rest)
+    rest.signal?.throwIfAborted()
+    const how = load ?? this.#options.load
+    if (how === undefined) throw new ConfigError('load', 'a loader, of the cache or of this call', load)
+    const work = observed.refresh.run({ cache: this.name, id }, async () => {
+      const plan = this.#reads.plan(id, how as Load<unknown>, rest)
+      const value = await this.#reads.renew(id, plan, unless as (value: unknown) => boolean)
+      this.#memory?.forget(id)
+      return value as T | undefined
+    })
+    return unlessAborted(work, rest.signal)
+  }
+
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */
   async peek(id: string, options?: GetOptions): Promise<T | undefined> {
     checkId(id)
@@ -194,9 +209,13 @@ export class Cache<T, Got = T | undefined> {
       const read = async () => {
         const found = await this.#reader.look(id, true)
         operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
+        if (found === undefined) this.#reads.counts.misses++
         return found?.value
       }
-      return this.#layer.one(request, id, false, undefined, read, (how) => (operation.outcome = how))
+      const say = (how: string) => {
+        operation.outcome = how
+      }
+      return this.#layer.one(request, id, false, undefined, read, say)
     })
     try {
       return (await unlessAborted(look, options?.signal)) as T | undefined
@@ -219,31 +238,15 @@ export class Cache<T, Got = T | undefined> {
     if (value === undefined) throw new ConfigError('value', 'anything but undefined, which means "not there"', value)
     const plan = this.#reads.plan(id, async () => value, options)
     const work = observedSet.run({ cache: this.name, id }, async () => {
-      const { write } = this.#options
+      const { write, encoding } = this.#options
+      const checked = encoding.schema === undefined ? value : await validate(encoding.schema, id, value)
       this.#forget(id)
-      const store = (token?: string) => this.#store(id, value, plan, token)
+      const store = (token?: string) => storeValue(this.#entries, this.#tags, this.#refill, id, checked, plan, token)
       if (write === undefined) await store()
-      else await writeThrough(this.#entries, this.#keeper, write, id, value, options.signal, store)
+      else await writeThrough(this.#entries, this.#keeper, write, id, checked, options.signal, store)
       this.#forget(id)
     })
     await unlessAborted(work, options.signal)
-  }
-
-  /** Writes an entry; with a token, only while its lease stands. */
-  async #store(id: string, value: unknown, plan: LoadPlan, token?: string): Promise<boolean> {
-    try {
-      const tags = this.#refill.tagsOf(id, value, plan.tags)
-      const stamps = tags.length === 0 ? [] : (await this.#tags.begin(tags, plan.ttlMs)).stamps
-      const { lifeMs, frame } = this.#refill.frame(value, plan.ttlMs, stamps)
-      if (token !== undefined) return await this.#entries.fillOne(token, id, lifeMs, frame)
-      await this.#entries.put(id, lifeMs, frame)
-      return true
-    } catch (error) {
-      // A full server takes no new value, but lets go of the old one, which the caller knows to be out of date.
-      if (error instanceof ServerError && error.code === 'SERVER_FULL')
-        await this.#entries.remove(id, 'cache.set').catch(() => {})
-      throw error
-    }
   }
 
   /**
@@ -313,6 +316,58 @@ export class Cache<T, Got = T | undefined> {
     })
   }
 
+  /**
+   * Writes many rows, such as those of a batch job, in batches; the source is asked for more as they are taken. Each is as one `set`, but
+   * is never persisted by `write`. One that cannot be written is reported with its id, and does not stop the others.
+   *
+   * rows     pairs of an id and a value, at any pace
+   * returns  how many were written, how many not, and why
+   * throws   the error of the source or of a callback, as it is; TIMEOUT, CONNECTION_LOST when Redis cannot be asked for the tags at
+   *          the beginning; `signal.reason`; in all of these what was written stays
+   */
+  async warm(
+    rows: Iterable<readonly [string, T]> | AsyncIterable<readonly [string, T]>,
+    options: WarmOptions = {},
+  ): Promise<WarmResult> {
+    checkWarmOptions(options)
+    options.signal?.throwIfAborted()
+    this.#enter()
+    const plan = this.#reads.plan('', async () => undefined, options)
+    const [entries, tags, refill] = [this.#entries, this.#tags, this.#refill]
+    const room = { options: this.#options, entries, tags, refill, forget: (id: string) => this.#forget(id) }
+    return observedWarm.run({ cache: this.name }, () => new Warming(room, plan, options).run(rows))
+  }
+
+  /**
+   * Runs `fn`, which changes the system of record, and has no older value served once that is done. The entries are removed first and
+   * stay closed meanwhile: readers load, and nothing is stored. They are removed again when `fn` has ended, however it ended.
+   *
+   * ids      the entries that the change concerns, of any number and in any places
+   * returns  what `fn` returns
+   * throws   the error of `fn`, as it is; before `fn` is called, TIMEOUT, CONNECTION_LOST when Redis cannot be asked; after it,
+   *          MUTATION_UNCONFIRMED when Redis was away for so long that nobody can say what is cached; `signal.reason`
+   * costs    two round trips beside `fn`
+   */
+  async mutate<R>(
+    ids: string | readonly string[],
+    fn: (context: Pick<LoadContext, 'signal'>) => Promise<R> | R,
+    options?: MutateOptions,
+  ): Promise<R> {
+    const wanted = typeof ids === 'string' ? [ids] : [...new Set(ids)]
+    for (const id of wanted) checkId(id)
+    if (typeof fn !== 'function') throw new ConfigError('fn', 'a function that makes the change', fn)
+    checkCallOptions(options, ['signal', 'fence'])
+    options?.signal?.throwIfAborted()
+    this.#enter()
+    const fenceMs = toMs(options?.fence ?? '10s', 'fence', { min: 1_000 })
+    const work = observedMutate.run({ cache: this.name, count: wanted.length }, () => {
+      const closed = this.#closing.signal
+      const signal = options?.signal === undefined ? closed : AbortSignal.any([closed, options.signal])
+      return mutate(this.#entries, wanted, fn, fenceMs, signal, () => wanted.forEach(this.#forget, this))
+    })
+    return unlessAborted(work, options?.signal)
+  }
+
   async #removeMatching(pattern: string): Promise<number> {
     const { matches } = this.#keys.glob(pattern)
     const forget = () => {
@@ -327,7 +382,7 @@ export class Cache<T, Got = T | undefined> {
   }
 
   #invalidate<R>(
-    verb: keyof typeof observed,
+    verb: Exclude<keyof typeof observed, 'refresh'>,
     fields: Operation,
     options: GetOptions | undefined,
     work: () => Promise<R>,
@@ -344,8 +399,22 @@ export class Cache<T, Got = T | undefined> {
     this.#layer.forget(id)
   }
 
+  /** How it stands with one entry, and why a read of it would miss. Changes nothing; two round trips, for people. */
+  async explain(id: string, options?: GetOptions): Promise<Explanation> {
+    checkId(id)
+    checkCallOptions(options)
+    this.#enter()
+    const [redis, keys, tags, memory, keeper] = [this.#redis, this.#keys, this.#tags, this.#memory, this.#keeper]
+    return unlessAborted(explain({ redis, keys, options: this.#options, tags, memory, keeper }, id), options?.signal)
+  }
+
+  /** How far what this process answers may now be behind an invalidation that was acknowledged elsewhere, and why. */
+  staleness(): Staleness {
+    return staleness(this.#memory, this.#options.memory?.ttlMs ?? 0)
+  }
+
   get stats(): CacheStats {
-    return cacheStats(this.#reader.hits, this.#reads.counts, this.#refill.counts, this.#layer.hits, this.#memory)
+    return statsOf(this.#reader, this.#reads.counts, this.#refill.counts, this.#memory, this.#layer.hits)
   }
 
   #vet(): void {
@@ -366,9 +435,4 @@ export class Cache<T, Got = T | undefined> {
     this.#keeper.stop()
     this.#memory?.close()
   }
-}
-
-function checkId(id: unknown): void {
-  if (typeof id !== 'string' || id.length > LONGEST_ID)
-    throw new ConfigError('id', `a string of at most ${LONGEST_ID} letters`, id)
 }

@@ -5,7 +5,15 @@ import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import type { Reply } from '../redis/wire.ts'
 import type { CacheKeys } from './keys.ts'
-import { fillScript, type LeaseReply, leaseScript, putScript } from './lua.generated.ts'
+import {
+  fenceScript,
+  fillScript,
+  type LeaseReply,
+  leaseScript,
+  liftScript,
+  putManyScript,
+  putScript,
+} from './lua.generated.ts'
 
 /** How long a load's lease lasts unless renewed: a killed holder keeps the others waiting for no longer. */
 export const LEASE_MS = 3_000
@@ -16,6 +24,8 @@ const MOST_PER_SCRIPT = 128
 export type LeaseAnswer =
   | { readonly state: 'value'; readonly frame: Buffer }
   | { readonly state: 'granted' | 'held'; readonly token: string; readonly frame?: Buffer }
+  /** Somebody is changing it: load it if need be, and store nothing. */
+  | { readonly state: 'fenced' }
 
 /** What a lease request reads: nothing, a value instead of the lease, or one beside it. */
 export type LeaseRead = 'none' | 'instead' | 'beside'
@@ -23,7 +33,7 @@ export type LeaseRead = 'none' | 'instead' | 'beside'
 export interface FilledEntry {
   readonly id: string
   readonly lifeMs: number
-  readonly frame: string
+  readonly frame: string | Buffer
 }
 
 /** The entries of one cache on the wire: each verb is one round trip, for one entry or many. */
@@ -72,7 +82,7 @@ export class Entries {
     const entry = this.#keys.entry(id)
     const reply = await leaseScript.run(
       this.#redis,
-      { pairs: [entry, this.#keys.leaseOf(entry)] },
+      { entries: [entry, this.#keys.leaseOf(entry), this.#keys.fenceOf(entry)] },
       { token, leaseMs: LEASE_MS, read, waits: alone ? '1' : '0' },
       this.#leaseOptions,
     )
@@ -80,7 +90,7 @@ export class Entries {
   }
 
   /** Writes what was loaded for one entry under `token`. False when its lease stands no more. */
-  async fillOne(token: string, id: string, lifeMs: number, frame: string): Promise<boolean> {
+  async fillOne(token: string, id: string, lifeMs: number, frame: string | Buffer): Promise<boolean> {
     const entry = this.#keys.entry(id)
     const [word] = await fillScript.run(
       this.#redis,
@@ -98,7 +108,7 @@ export class Entries {
       lots.map((lot) =>
         leaseScript.run(
           this.#redis,
-          { pairs: this.#pairs(lot) },
+          { entries: this.#triples(lot) },
           { token, leaseMs: LEASE_MS, read: 'none', waits: this.#fleet ? '1' : '0' },
           this.#leaseOptions,
         ),
@@ -136,12 +146,35 @@ export class Entries {
     return filled
   }
 
-  async put(id: string, lifeMs: number, frame: string): Promise<void> {
+  async put(id: string, lifeMs: number, frame: string | Buffer): Promise<void> {
     await putScript.run(
       this.#redis,
       { value: this.#keys.entry(id), lease: this.#keys.lease(id) },
       { frame, lifeMs, channel: this.#channel },
       this.#writeOptions('cache.set'),
+    )
+  }
+
+  /** Writes many entries, and says of each how that ended. A lot that failed does not stop the others. */
+  async putMany(
+    entries: readonly FilledEntry[],
+    onOutcome: (entry: FilledEntry, outcome: 'written' | 'fenced' | { readonly error: unknown }) => void,
+  ): Promise<void> {
+    const lots = this.#redis.groupByPlace(entries, ({ id }) => this.#keys.entry(id), MOST_PER_SCRIPT)
+    const options = this.#writeOptions('cache.warm')
+    const write = async (lot: readonly FilledEntry[]) => {
+      const frames = lot.flatMap(({ lifeMs, frame }) => [String(lifeMs), frame])
+      const keys = { entries: this.#triples(lot.map(({ id }) => id)) }
+      return putManyScript.run(this.#redis, keys, { channel: this.#channel, frames }, options)
+    }
+    await Promise.all(
+      lots.map(async (lot) => {
+        const reply = await write(lot).catch((error: unknown) => ({ error }))
+        lot.forEach((entry, i) => {
+          if ('error' in reply) onOutcome(entry, reply)
+          else onOutcome(entry, reply[0] === 'mixed' && reply[i + 1] === 'fenced' ? 'fenced' : 'written')
+        })
+      }),
     )
   }
 
@@ -156,6 +189,35 @@ export class Entries {
   async remove(id: string, operation: string): Promise<void> {
     const key = this.#keys.entry(id)
     await this.#redis.call(key, 'UNLINK', [key, this.#keys.lease(id)], this.#writeOptions(operation))
+  }
+
+  /** Removes entries, voids their loads, and lets nothing be loaded into them for `fenceMs`, or until `lift`. */
+  async fence(ids: readonly string[], token: string, fenceMs: number, timeoutMs?: number): Promise<void> {
+    const args = { token, fenceMs, channel: this.#channel }
+    const options = { ...this.#writeOptions('cache.mutate'), ...(timeoutMs !== undefined && { timeoutMs }) }
+    await Promise.all(
+      this.#lots(ids).map((lot) => fenceScript.run(this.#redis, { entries: this.#triples(lot) }, args, options)),
+    )
+  }
+
+  /** Removes entries once more, and lifts the fence of that token. */
+  async lift(ids: readonly string[], token: string): Promise<void> {
+    const args = { token, channel: this.#channel }
+    const options = this.#writeOptions('cache.mutate')
+    await Promise.all(
+      this.#lots(ids).map((lot) => liftScript.run(this.#redis, { entries: this.#triples(lot) }, args, options)),
+    )
+  }
+
+  #lots(ids: readonly string[]): readonly (readonly string[])[] {
+    return this.#redis.groupByPlace(ids, (id) => this.#keys.entry(id), MOST_PER_SCRIPT)
+  }
+
+  #triples(ids: readonly string[]): readonly Key[] {
+    return ids.flatMap((id) => {
+      const entry = this.#keys.entry(id)
+      return [entry, this.#keys.leaseOf(entry), this.#keys.fenceOf(entry)]
+    })
   }
 
   #pairs(ids: readonly string[]): readonly Key[] {
@@ -177,6 +239,7 @@ function readAnswer(state: Reply | undefined, payload: Reply | undefined, own: s
   const word = String(state) as LeaseAnswer['state']
   const bytes = payload as Buffer
   if (word === 'value') return { state: word, frame: bytes }
+  if (word === 'fenced') return { state: word }
   const held = word === 'held'
   const token = held ? bytes.toString('latin1', 0, TOKEN_LENGTH) : own
   const frame = held ? bytes.subarray(TOKEN_LENGTH) : bytes

@@ -1,19 +1,24 @@
 import { decode, encode } from '../base/codec.ts'
 import { ValueError } from '../base/errors.ts'
+import { type Encoding, PLAIN, readDescriptor, type Unread } from './encoding.ts'
 
 /**
- * What is stored for an entry: one string, readable in redis-cli.
+ * What is stored for an entry: one string, as JSON readable in redis-cli.
  *
  *   hf1            what it is, and the version of the frame
- *   @ … G          flags, as the letter 64 + flags
+ *   @ … DEL        flags, as the letter 64 + flags
  *   13 digits      when it turns stale, in ms of the server's clock
  *   with a cost    4 letters: ms that its load took, in base 36
  *   with tags      4 letters: bytes of a JSON list [tag, epoch, tag, epoch, …], then that list
- *   with types     6 letters: bytes of the list of what is not JSON (base/codec.ts), then that list
- *   the JSON       of a number with a space behind it, since a number that was cut short would be another number
+ *   with encoding  2 letters: bytes of its descriptor, `codec;compression;shape` (cache/encoding.ts), then that, then
+ *                  6 letters: bytes of all that follows
+ *   with types     6 letters: bytes of the list of what the codec has no word for (base/codec.ts), then that list
+ *   the payload    JSON: of a number with a space behind it, since a number that was cut short would be another number;
+ *                  with encoding whatever that says
  *
- * Bytes that do not begin like this are no error but a miss: another version of the application, or another library, wrote them.
- * A text and not bytes, because a text joins the command that carries it without a copy: 1.4 µs less for each KiB.
+ * Bytes that do not begin like this are no error but a miss: another version of the application, or another library, wrote them. So is
+ * a flag that this version does not know. A text where it can be, because a text joins the command that carries it without a copy:
+ * 1.4 µs less for each KiB; bytes where the payload is bytes.
  */
 const MARK = 'hf1'
 const HEADER_BYTES = 17
@@ -21,13 +26,17 @@ const COST_LENGTH = 4
 const LONGEST_COST_MS = 36 ** COST_LENGTH - 1
 const TAG_LENGTH = 4
 const TYPE_LENGTH = 6
+const DESCRIPTOR_LENGTH = 2
+const REST_LENGTH = 6
 
 const TAGGED = 1
 const TYPED = 2
 /** All of it is ASCII: read without looking for longer letters. */
 const ASCII = 4
+/** Not the plain JSON of a cache that says nothing of its encoding. */
+const ENCODED = 16
 const COSTED = 32
-const KNOWN_FLAGS = TAGGED | TYPED | ASCII | COSTED
+const KNOWN_FLAGS = TAGGED | TYPED | ASCII | ENCODED | COSTED
 const FLAGS_BASE = 64
 
 /** A tag with the epoch it had when the entry's load began. */
@@ -43,6 +52,7 @@ export interface Entry {
   readonly tags: readonly TagStamp[]
   /** How long its load took; 0 where nobody wants to know. */
   readonly costMs: number
+  /** Of the frame as it would be without compression: what its value weighs in memory, roughly. */
   readonly bytes: number
 }
 
@@ -54,8 +64,14 @@ export function encodeFrame(
   staleAtMs: number,
   tags: readonly TagStamp[] = NO_TAGS,
   costMs = 0,
-): string {
+  encoding: Encoding = PLAIN,
+): string | Buffer {
+  if (!encoding.isPlain) return encodeOtherwise(value, staleAtMs, tags, costMs, encoding)
   const { json, types } = encode(value)
+  return plainFrame(json, types, staleAtMs, tags, costMs)
+}
+
+function plainFrame(json: string, types: string, staleAtMs: number, tags: readonly TagStamp[], costMs: number): string {
   let rest = isDigit(json.charCodeAt(json.length - 1)) ? `${json} ` : json
   let flags = 0
   if (types !== '') {
@@ -64,28 +80,75 @@ export function encodeFrame(
   }
   if (tags.length > 0) {
     flags |= TAGGED
-    rest = withLength(JSON.stringify(tags.flatMap(({ tag, epoch }) => [tag, epoch])), TAG_LENGTH) + rest
+    rest = tagSection(tags) + rest
   }
   if (costMs > 0) {
     flags |= COSTED
-    rest = Math.min(LONGEST_COST_MS, Math.ceil(costMs)).toString(36).padStart(COST_LENGTH, '0') + rest
+    rest = costSection(costMs) + rest
   }
   if (Buffer.byteLength(rest) === rest.length) flags |= ASCII
-  return MARK + String.fromCharCode(FLAGS_BASE + flags) + String(Math.round(staleAtMs)).padStart(13, '0') + rest
+  return header(flags, staleAtMs) + rest
 }
+
+function encodeOtherwise(
+  value: unknown,
+  staleAtMs: number,
+  tags: readonly TagStamp[],
+  costMs: number,
+  encoding: Encoding,
+): string | Buffer {
+  const { descriptor, types, payload, ascii } = encoding.pack(value)
+  if (descriptor === '') return plainFrame(payload as string, types, staleAtMs, tags, costMs)
+  const typed = types === '' ? '' : withLength(types, TYPE_LENGTH)
+  let flags = ENCODED
+  if (types !== '') flags |= TYPED
+  if (tags.length > 0) flags |= TAGGED
+  if (costMs > 0) flags |= COSTED
+  if (ascii) flags |= ASCII
+  const head = [
+    header(flags, staleAtMs),
+    costMs > 0 ? costSection(costMs) : '',
+    tags.length > 0 ? tagSection(tags) : '',
+    withLength(descriptor, DESCRIPTOR_LENGTH),
+    (Buffer.byteLength(typed) + Buffer.byteLength(payload)).toString(36).padStart(REST_LENGTH, '0'),
+    typed,
+  ].join('')
+  return typeof payload === 'string' ? head + payload : Buffer.concat([Buffer.from(head), payload])
+}
+
+const costSection = (costMs: number): string =>
+  Math.min(LONGEST_COST_MS, Math.ceil(costMs)).toString(36).padStart(COST_LENGTH, '0')
+
+const header = (flags: number, staleAtMs: number): string =>
+  MARK + String.fromCharCode(FLAGS_BASE + flags) + String(Math.round(staleAtMs)).padStart(13, '0')
+
+const tagSection = (tags: readonly TagStamp[]): string =>
+  withLength(JSON.stringify(tags.flatMap(({ tag, epoch }) => [tag, epoch])), TAG_LENGTH)
 
 function withLength(text: string, letters: number): string {
   return Buffer.byteLength(text).toString(36).padStart(letters, '0') + text
 }
 
-/** The entry in a frame, or undefined for bytes that this version cannot read. */
-export function decodeFrame(frame: Buffer): Entry | undefined {
+/** The entry in a frame, or undefined for bytes that a cache of this encoding cannot read: then `onUnread` is told why. */
+export function decodeFrame(
+  frame: Buffer,
+  encoding: Encoding = PLAIN,
+  onUnread?: (why: Unread) => void,
+): Entry | undefined {
+  const entry = readFrame(frame, encoding)
+  if (typeof entry === 'object') return entry
+  onUnread?.(entry)
+  return undefined
+}
+
+function readFrame(frame: Buffer, encoding: Encoding): Entry | Unread {
   // 'hf1'
-  if (frame.length < HEADER_BYTES || frame[0] !== 104 || frame[1] !== 102 || frame[2] !== 49) return undefined
+  if (frame.length < HEADER_BYTES || frame[0] !== 104 || frame[1] !== 102 || frame[2] !== 49) return 'foreign'
   const flags = (frame[3] as number) - FLAGS_BASE
   const staleAtMs = readDigits(frame, 4, HEADER_BYTES)
-  if (flags < 0 || (flags | KNOWN_FLAGS) !== KNOWN_FLAGS || Number.isNaN(staleAtMs)) return undefined
-  if (isDigit(frame[frame.length - 1] as number)) return undefined
+  if (flags < 0 || (flags | KNOWN_FLAGS) !== KNOWN_FLAGS || Number.isNaN(staleAtMs)) return 'foreign'
+  const isEncoded = (flags & ENCODED) !== 0
+  if (!isEncoded && isDigit(frame[frame.length - 1] as number)) return 'undecodable'
   let at = HEADER_BYTES
   try {
     let costMs = 0
@@ -99,6 +162,8 @@ export function decodeFrame(frame: Buffer): Entry | undefined {
       at = start + readLength(frame, at, start)
       tags = readTags(frame.toString('utf8', start, at))
     }
+    if (isEncoded) return readOtherwise(frame, at, flags, { staleAtMs, costMs, tags }, encoding)
+    if (encoding.shape !== '') return 'schema'
     let types = ''
     if (flags & TYPED) {
       const start = at + TYPE_LENGTH
@@ -108,8 +173,68 @@ export function decodeFrame(frame: Buffer): Entry | undefined {
     const json = frame.toString(flags & ASCII ? 'latin1' : 'utf8', at)
     return { value: decode(json, types), staleAtMs, tags, costMs, bytes: frame.length }
   } catch (error) {
-    if (error instanceof ValueError || error instanceof SyntaxError) return undefined
+    if (error instanceof ValueError || error instanceof SyntaxError) return 'undecodable'
     throw error
+  }
+}
+
+/** What stands before a frame's payload, whoever can read that; undefined for bytes that are no frame. */
+export function readHeader(frame: Buffer):
+  | {
+      readonly staleAtMs: number
+      readonly tags: readonly TagStamp[]
+      readonly codec: string
+      readonly compressed: boolean
+      readonly shape: string
+    }
+  | undefined {
+  if (readFrame(frame, PLAIN) === 'foreign') return undefined
+  const flags = (frame[3] as number) - FLAGS_BASE
+  const staleAtMs = readDigits(frame, 4, HEADER_BYTES)
+  let at = HEADER_BYTES
+  try {
+    let tags = NO_TAGS
+    if (flags & TAGGED) {
+      const start = at + TAG_LENGTH
+      at = start + readLength(frame, at, start)
+      tags = readTags(frame.toString('utf8', start, at))
+    }
+    const start = at + DESCRIPTOR_LENGTH
+    const text = flags & ENCODED ? frame.toString('latin1', start, start + readLength(frame, at, start)) : 'json;;'
+    const described = readDescriptor(text)
+    return described && { staleAtMs, tags, ...described }
+  } catch {
+    return undefined
+  }
+}
+
+function readOtherwise(
+  frame: Buffer,
+  from: number,
+  flags: number,
+  head: Omit<Entry, 'value' | 'bytes'>,
+  encoding: Encoding,
+): Entry | Unread {
+  const start = from + DESCRIPTOR_LENGTH
+  const end = start + readLength(frame, from, start)
+  const described = readDescriptor(frame.toString('latin1', start, end))
+  let at = end + REST_LENGTH
+  if (described === undefined || at + readLength(frame, end, at) !== frame.length) return 'undecodable'
+  const refused = encoding.refuses(described)
+  if (refused !== undefined) return refused
+  let types = ''
+  if (flags & TYPED) {
+    const typesStart = at + TYPE_LENGTH
+    at = typesStart + readLength(frame, at, typesStart)
+    types = frame.toString('utf8', typesStart, at)
+  }
+  try {
+    const payload = encoding.expand(described, frame.subarray(at))
+    const value = encoding.unpack(described, types, payload, (flags & ASCII) !== 0)
+    return { ...head, value, bytes: at + payload.length }
+  } catch {
+    // Of zlib, a library or the user's codec: whatever it is, these bytes are of no use here.
+    return 'undecodable'
   }
 }
 

@@ -1,6 +1,8 @@
 export { Cache } from './cache.ts'
-export type { CacheStats } from './inspect.ts'
+export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
+export type { CacheStats, Explanation, MissReasons, Staleness, StoredEntry } from './inspect.ts'
 export type { LoadContext, LoadManyContext } from './load-context.ts'
+export type { MemoryMisses } from './memory.ts'
 export type {
   CacheOptions,
   ExpiryOptions,
@@ -9,8 +11,15 @@ export type {
   LoaderOptions,
   LoadMany,
   MemoryOptions,
+  MutateOptions,
+  RefreshOptions,
   SetOptions,
   SureLoad,
+  WarmFailure,
+  WarmOptions,
+  WarmProgress,
+  WarmResult,
   WriteOptions,
 } from './options.ts'
+export type { StandardSchema } from './schema.ts'
 export type { WrapOptions, Wrapped } from './wrap.ts'

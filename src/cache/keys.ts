@@ -5,11 +5,12 @@ import { compileGlob, escapeLast, escapePart, type Key, type Keyspace, unescapeN
  *
  *   {shop:cache:product:42}               string  the entry's frame          expires: ttl + stale
  *   lease:{shop:cache:product:42}         string  the right to load it       expires: seconds, renewed while the load runs
+ *   fence:{shop:cache:product:42}         sorted  who changes it by `mutate`      expires: seconds, renewed while that runs
  *   {shop:cache:product}:generation       string  last invalidation of a tag expires: a day or more after it
  *   {shop:cache:product}:tag:team:7       string  the epoch of a tag         expires: twice the longest entry
  *   shop:cache:product:filled             channel keys whose load has ended, for processes that wait
  *
- * An entry and its lease share a slot, and so do all tags of a cache. The lease stands outside the prefix
+ * An entry, its lease and its fence share a slot, and so do all tags of a cache. Lease and fence stand outside the prefix
  * that the memory tier listens to: loads would otherwise wake every process.
  */
 export class CacheKeys {
@@ -28,7 +29,7 @@ export class CacheKeys {
     this.tagPrefix = `${tag}:tag:`
     this.generation = `${tag}:generation` as Key
     this.channel = keyspace.channel('cache', name, 'filled')
-    this.patterns = [`${this.entryPrefix}*`, `lease:${this.entryPrefix}*`, `${tag}:*`]
+    this.patterns = [`${this.entryPrefix}*`, `lease:${this.entryPrefix}*`, `fence:${this.entryPrefix}*`, `${tag}:*`]
   }
 
   entry(id: string): Key {
@@ -42,6 +43,11 @@ export class CacheKeys {
   /** The lease of an entry's key. */
   leaseOf(entry: Key): Key {
     return `lease:${entry}` as Key
+  }
+
+  /** The fences of an entry's key. */
+  fenceOf(entry: Key): Key {
+    return `fence:${entry}` as Key
   }
 
   tag(tag: string): Key {

@@ -23,6 +23,8 @@ export interface FlightPlan {
   readonly early?: boolean
   /** Somebody waits for a fresh value though there is a stale one. */
   readonly awaited?: boolean
+  /** What is there is to be replaced, unless this says that it will do. */
+  readonly accept?: (value: unknown) => boolean
 }
 
 /** An entry that may be served, and what is to be kept of it when it is renewed. */

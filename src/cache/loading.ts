@@ -163,6 +163,10 @@ class OneContext extends Context {
     this.#stale = stale
   }
 
+  static isUnchanged(context: object): boolean {
+    return #id in context && context.loading.said(context.#id).unchanged === true
+  }
+
   get stale(): unknown {
     return this.#stale
   }
@@ -202,3 +206,6 @@ class ManyContext extends Context {
     return (id: string) => this.loading.say(id, { skipped: true })
   }
 }
+
+/** True once the loader that was given this context has called notModified(). */
+export const isUnchanged = (context: LoadContext): boolean => OneContext.isUnchanged(context)

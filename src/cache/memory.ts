@@ -18,10 +18,23 @@ interface Kept {
   older: Kept | undefined
 }
 
-/** What an entry costs beside its bytes, roughly: the node, the id, the map's slot. */
-const OVERHEAD_BYTES = 200
+/** What an entry costs beside its value, roughly: the node, the id, the map's slot. */
+const OVERHEAD_BYTES = 300
 /** How many invalidated tags are remembered one by one; beyond it, everything is forgotten once instead. */
 const MOST_TAGS = 10_000
+
+/** Why the tier had no answer, so often. */
+export interface MemoryMisses {
+  /** Not kept: never read, invalidated or evicted. */
+  readonly absent: number
+  readonly expired: number
+  /** One of its tags was invalidated. */
+  readonly tag: number
+  /** The invalidation stream was in doubt: nothing was kept, or what was kept was not to be trusted. */
+  readonly off: number
+}
+
+export const NO_MEMORY_MISSES: MemoryMisses = { absent: 0, expired: 0, tag: 0, off: 0 }
 
 export interface MemoryLimits {
   readonly maxEntries: number
@@ -39,6 +52,8 @@ export interface MemoryLimits {
  * source  Zhang et al., SIEVE is Simpler than LRU, NSDI 2024
  */
 export class MemoryTier {
+  /** Why it had no answer, so far. */
+  readonly misses: { -readonly [Reason in keyof MemoryMisses]: number } = { ...NO_MEMORY_MISSES }
   readonly #limits: MemoryLimits
   readonly #listeners: Listeners
   readonly #keys: CacheKeys
@@ -72,21 +87,47 @@ export class MemoryTier {
     return this.#bytes
   }
 
-  /** The kept entry for `id`, if it may be served now. */
+  /** The kept entry for `id`, if it may be served now; counts as a look that was in vain if not. */
   get(id: string): { readonly value: unknown } | undefined {
+    const good = this.good(id)
+    if (good !== undefined) return good
     const kept = this.#kept.get(id)
-    if (kept === undefined) return undefined
-    const nowMs = monotonicMs()
-    if (!kept.stream.trusted(nowMs) || (kept.tags.length > 0 && !this.#tagStream().trusted(nowMs))) {
-      this.#drop(kept)
+    if (kept === undefined) {
+      this.misses.absent++
       return undefined
     }
-    if (kept.expiresMs <= nowMs || (kept.tags.length > 0 && this.#tagMoved(kept))) {
-      this.#drop(kept)
-      return undefined
-    }
+    this.misses[this.#faultOf(kept, monotonicMs()) ?? 'expired']++
+    this.#drop(kept)
+    return undefined
+  }
+
+  /** The kept entry for `id`, if it may be served now. */
+  good(id: string): { readonly value: unknown } | undefined {
+    const kept = this.#kept.get(id)
+    if (kept === undefined || this.#faultOf(kept, monotonicMs()) !== undefined) return undefined
     kept.visited = true
     return kept
+  }
+
+  /** How it stands with `id`, without changing that: kept and good, or why it would not be served. */
+  stateOf(id: string): 'kept' | keyof MemoryMisses {
+    const kept = this.#kept.get(id)
+    const nowMs = monotonicMs()
+    if (kept !== undefined) return this.#faultOf(kept, nowMs) ?? 'kept'
+    return this.#listeners.streamOf(this.#keys.entry(id)).trusted(nowMs) ? 'absent' : 'off'
+  }
+
+  /** True when the news of some keys can be trusted. */
+  isOn(nowMs: number): boolean {
+    return this.#listeners.hears(nowMs)
+  }
+
+  #faultOf(kept: Kept, nowMs: number): Exclude<keyof MemoryMisses, 'absent'> | undefined {
+    if (!kept.stream.trusted(nowMs)) return 'off'
+    if (kept.expiresMs <= nowMs) return 'expired'
+    if (kept.tags.length === 0) return undefined
+    if (!this.#tagStream().trusted(nowMs)) return 'off'
+    return this.#tagMoved(kept) ? 'tag' : undefined
   }
 
   #tagStream(): KeyStream {
@@ -115,7 +156,10 @@ export class MemoryTier {
       if (--reading.readers === 0 && this.#reading.get(id) === reading) this.#reading.delete(id)
       if (found === undefined || reading.changed || epoch !== this.#epoch) return
       const stream = this.#listeners.streamOf(this.#keys.entry(id))
-      if (stream.trusted(monotonicMs())) this.#keep(id, found, stream, sequence)
+      if (stream.trusted(monotonicMs())) return this.#keep(id, found, stream, sequence)
+      // Why it was not there, and is not kept now either.
+      this.misses.off++
+      this.misses.absent = Math.max(0, this.misses.absent - 1)
     }
   }
 
@@ -126,12 +170,13 @@ export class MemoryTier {
     sequence: number,
   ): void {
     const lifeMs = Math.min(this.#limits.ttlMs, found.freshMs)
-    const bytes = found.bytes + OVERHEAD_BYTES
+    // Neither less than what is stored of it: of a long text beyond ASCII that is nearer.
+    const bytes = Math.max(found.bytes, freezeAndWeigh(found.value)) + OVERHEAD_BYTES
     if (lifeMs <= 0 || bytes > this.#limits.maxBytes) return
     this.forget(id)
     const kept: Kept = {
       id,
-      value: freezeDeep(found.value),
+      value: found.value,
       bytes,
       expiresMs: monotonicMs() + lifeMs,
       tags: found.tags,
@@ -222,16 +267,43 @@ export class MemoryTier {
   }
 }
 
-/** Freezes data through and through, Maps, Sets and Dates too. Bytes cannot be frozen: treat them as read-only. */
-function freezeDeep(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value
-  if (value instanceof Map) for (const pair of value) pair.forEach(freezeDeep)
-  else if (value instanceof Set) value.forEach(freezeDeep)
-  else if (!(value instanceof Date))
-    for (const key of Object.keys(value)) freezeDeep((value as Record<string, unknown>)[key])
+/**
+ * Freezes data through and through, Maps, Sets and Dates too; bytes cannot be frozen: treat them as read-only. Answers what it weighs in
+ * the heap, about: what V8 lays out for each kind, beside the 8 bytes in whatever holds it.
+ */
+function freezeAndWeigh(value: unknown): number {
+  switch (typeof value) {
+    case 'string':
+      return 24 + value.length
+    case 'number':
+      // Small whole numbers need no place of their own.
+      return (value | 0) === value ? 0 : 12
+    case 'bigint':
+      return 24
+    case 'object':
+      return value === null ? 0 : freezeAndWeighObject(value)
+    default:
+      return 0
+  }
+}
+
+function freezeAndWeighObject(value: object): number {
+  if (ArrayBuffer.isView(value)) return 200 + value.byteLength
+  if (Object.isFrozen(value)) return 0
+  let weight = 32
+  if (value instanceof Map) {
+    weight = 150
+    for (const [key, item] of value) weight += 26 + freezeAndWeigh(key) + freezeAndWeigh(item)
+  } else if (value instanceof Set) {
+    weight = 150
+    for (const item of value) weight += 18 + freezeAndWeigh(item)
+  } else if (value instanceof Date) weight = 180
+  else if (Array.isArray(value)) for (const item of value) weight += 8 + freezeAndWeigh(item)
+  else for (const key of Object.keys(value)) weight += 8 + freezeAndWeigh((value as Record<string, unknown>)[key])
   if (value instanceof Map || value instanceof Set) Object.defineProperties(value, REFUSING_COLLECTION)
   else if (value instanceof Date) Object.defineProperties(value, REFUSING_DATE)
-  return Object.freeze(value)
+  Object.freeze(value)
+  return weight
 }
 
 const refuse = () => {

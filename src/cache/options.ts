@@ -1,7 +1,16 @@
-import { checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
+import {
+  checkBoolean,
+  checkFraction,
+  checkFunction,
+  checkInteger,
+  checkKnown,
+  checkName,
+  checkOneOf,
+} from '../base/check.ts'
 import { LONGEST_TIMER_MS } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, describe } from '../base/errors.ts'
+import { Encoding, type EncodingOptions, PLAIN } from './encoding.ts'
 import type { LoadContext, LoadManyContext } from './load-context.ts'
 
 /** Gives the value of one id; `undefined` means "not there" and is not cached. */
@@ -34,6 +43,8 @@ export interface CacheOptions<T> {
   readonly readFrom?: 'primary' | 'replica'
   readonly expiry?: ExpiryOptions
   readonly loader?: LoaderOptions
+  /** How values are written, and what they must be. Default: as JSON, and anything. */
+  readonly encoding?: EncodingOptions<T>
   /** While Redis cannot be asked: answer from the loader (default), or throw. Writes and invalidations always throw. */
   readonly whenDown?: 'load' | 'throw'
   /** Make `set` write to the system of record too. */
@@ -52,10 +63,58 @@ export interface SetOptions extends GetOptions {
   readonly tags?: readonly string[]
 }
 
+export interface RefreshOptions<T> extends SetOptions {
+  /** Asked of a value that another process has put there meanwhile: will it do? Default: no. */
+  readonly unless?: (value: T) => boolean
+}
+
+export interface MutateOptions extends GetOptions {
+  /**
+   * How long the entries stay closed when this process dies: longer than what a dead one has begun may still take to become visible
+   * in the system of record. Renewed while the change runs, however long that takes. Default `'10s'`.
+   */
+  readonly fence?: Duration
+}
+
+export interface WarmOptions extends SetOptions {
+  /** Most batches of up to 128 rows under way at once. Default 4. */
+  readonly concurrency?: number
+  /** Begin no more batches after the first row that could not be written. Default false. */
+  readonly stopOnFailure?: boolean
+  /** Called after each batch. */
+  readonly onProgress?: (so: WarmProgress) => void
+  /** Called for each row that could not be written. */
+  readonly onFailure?: (failure: WarmFailure) => void
+}
+
+export interface WarmProgress {
+  /** Rows taken from the source. */
+  readonly read: number
+  readonly written: number
+  readonly failed: number
+  /** Of what was written, as it is stored. */
+  readonly bytes: number
+}
+
+export interface WarmFailure {
+  /** What came as the id. */
+  readonly id: string
+  /** `'fenced'`: `mutate` is changing it. `'invalidated'`: one of its tags was, since the warming began. */
+  readonly reason: 'error' | 'fenced' | 'invalidated'
+  readonly error?: unknown
+}
+
+export interface WarmResult extends WarmProgress {
+  /** The first 1,000 rows that could not be written. */
+  readonly failures: readonly WarmFailure[]
+  /** True when the source was read to its end. */
+  readonly complete: boolean
+}
+
 export interface MemoryOptions {
   /** Most values kept. Default 10,000. */
   readonly maxEntries?: number
-  /** Most bytes kept, as they are stored. Default 64 MiB. */
+  /** Most bytes that what is kept takes of the process, about. Default 64 MiB. */
   readonly maxBytes?: number
   /** Longest time a value is kept here. Default: the value's own ttl. */
   readonly ttl?: Duration
@@ -125,6 +184,7 @@ export interface ResolvedCacheOptions {
   /** Undefined: what `connect` says. */
   readonly readFrom: 'primary' | 'replica' | undefined
   readonly concurrency: number | undefined
+  readonly encoding: Encoding
   readonly whenDown: 'load' | 'throw'
   readonly write:
     | {
@@ -138,7 +198,7 @@ export interface ResolvedCacheOptions {
 
 const KNOWN = [
   ...['ttl', 'load', 'loadMany', 'tags', 'memory', 'stampede', 'expiry', 'loader', 'whenDown', 'write'],
-  'readFrom',
+  ...['readFrom', 'encoding'],
 ]
 const LONGEST_NULL_MS = 30_000
 
@@ -173,6 +233,7 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
       loader.concurrency === undefined
         ? undefined
         : checkInteger('loader.concurrency', loader.concurrency, 1, 1_000_000),
+    encoding: options.encoding === undefined ? PLAIN : new Encoding(options.encoding as EncodingOptions),
     whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
     write: resolveWrite(options.write),
   }
@@ -211,10 +272,26 @@ export function inOrder(ids: readonly string[], loaded: unknown): readonly unkno
 }
 
 /** Refuses options of one call that do not exist. */
-export function checkCallOptions(options: unknown): void {
-  if (options !== undefined) checkKnown('options', options, CALL_OPTIONS)
+export function checkCallOptions(options: unknown, known: readonly string[] = CALL_OPTIONS): void {
+  if (options !== undefined) checkKnown('options', options, known)
 }
 const CALL_OPTIONS = ['signal', 'ttl', 'tags']
+
+const LONGEST_ID = 4096
+
+export function checkId(id: unknown): void {
+  if (typeof id !== 'string' || id.length > LONGEST_ID)
+    throw new ConfigError('id', `a string of at most ${LONGEST_ID} letters`, id)
+}
+
+/** Checks the options of `warm`. */
+export function checkWarmOptions(options: WarmOptions): void {
+  checkCallOptions(options, [...CALL_OPTIONS, 'concurrency', 'stopOnFailure', 'onProgress', 'onFailure'])
+  if (options.concurrency !== undefined) checkInteger('concurrency', options.concurrency, 1, 1_000)
+  if (options.stopOnFailure !== undefined) checkBoolean('stopOnFailure', options.stopOnFailure)
+  checkFunction('onProgress', options.onProgress)
+  checkFunction('onFailure', options.onFailure)
+}
 
 /** Distinct tags: each a string of at most 512 bytes, at most 64 of them. */
 export function checkTags(option: string, tags: unknown): readonly string[] {

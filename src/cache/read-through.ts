@@ -13,6 +13,7 @@ import {
 import type { Party } from './party.ts'
 import type { Due, Found, Reader } from './reader.ts'
 import { mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import { validLoad, validLoadMany } from './validation.ts'
 
 export interface ReadThroughRoom extends RefillRoom {
   /** Throws when the cache was closed. */
@@ -40,8 +41,9 @@ export class ReadThrough {
   /** How a call's load is to be made: its loader, its time, its tags and the cache's own. */
   plan(id: string, load: Load<unknown>, options: SetOptions | undefined): LoadPlan {
     const { ttl, tags } = options ?? {}
+    const { schema } = this.#options.encoding
     return {
-      load: (context) => load(id, context),
+      load: schema === undefined ? (context) => load(id, context) : validLoad(schema, id, load),
       loader: load,
       ttlMs: ttl === undefined ? undefined : toMs(ttl, 'ttl'),
       tags: tags === undefined ? this.#options.staticTags : this.#withStatic(checkTags('tags', tags)),
@@ -108,6 +110,19 @@ export class ReadThrough {
       if (landed === undefined) continue
       say?.('miss')
       return landed.value
+    }
+  }
+
+  /** Loads `id` anew, though there may be a value, which others are served meanwhile. `accept`: another process's value that will do. */
+  async renew(id: string, plan: LoadPlan, accept: (value: unknown) => boolean): Promise<unknown> {
+    const came = momentNow()
+    for (;;) {
+      this.#room.enter()
+      const flying = this.#refill.flying(id)
+      const landed = await (flying === undefined
+        ? this.#refill.begin(id, plan, { behind: true, look: false, accept }).landing
+        : this.#refill.board(id, flying, came))
+      if (landed !== undefined) return landed.value
     }
   }
 
@@ -271,6 +286,8 @@ export class ReadThrough {
     party?: Party,
   ): Promise<void> {
     const { ttlMs, tags } = this.plan('', async () => undefined, options)
+    const { schema } = this.#options.encoding
+    if (schema !== undefined) loadMany = validLoadMany(schema, loadMany)
     const again = (id: string, plan: LoadPlan) => this.one(id, plan, undefined, came, party)
     const batch = { loadMany, ttlMs, tags, reachable, behind, came, party }
     return loadBatch(this.#room, this.#refill, ids, batch, take, again)

@@ -1,6 +1,7 @@
 import { ServerError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import { drawEarlyMs, isDueEarly } from './early.ts'
+import type { Unread } from './encoding.ts'
 import type { Entries } from './entries.ts'
 import { decodeFrame, type Entry } from './frame.ts'
 import type { MemoryTier } from './memory.ts'
@@ -24,6 +25,8 @@ export interface Due {
 /** Looks for values where they may be, and judges whether what is there may be served. Never loads. */
 export class Reader {
   readonly hits = { memory: 0, redis: 0, stale: 0 }
+  /** Looks that found something and could not serve it, by the reason. */
+  readonly refused: Record<Unread | 'tag', number> = { tag: 0, schema: 0, undecodable: 0, foreign: 0 }
   readonly #redis: Redis
   readonly #options: ResolvedCacheOptions
   readonly #entries: Entries
@@ -63,7 +66,7 @@ export class Reader {
     const keep = this.#memory?.beginRead(id)
     try {
       const frame = await this.#entries.read(id, only && this.#byReplica)
-      const entry = frame === null ? undefined : decodeFrame(frame)
+      const entry = frame === null ? undefined : this.read(frame)
       let found: Found | undefined
       // Most entries have no tags and nothing to wait for.
       if (entry !== undefined && reading === undefined && entry.tags.length === 0) found = this.#inTime(entry)
@@ -74,15 +77,27 @@ export class Reader {
       if (found !== undefined) {
         if (found.stale) this.hits.stale++
         else this.hits.redis++
-      }
+      } else if (entry !== undefined) this.refused.tag++
       keep?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
       return found
     } catch (error) {
       keep?.(undefined)
       // Not a text: somebody else's, and a miss like any other bytes that are not ours. The fill replaces it.
-      if (error instanceof ServerError && error.reply === 'WRONGTYPE') return undefined
+      if (error instanceof ServerError && error.reply === 'WRONGTYPE') {
+        this.refused.foreign++
+        return undefined
+      }
       throw error
     }
+  }
+
+  /** The entry in a frame, if this cache can read it; if not, that counts. */
+  read(frame: Buffer): Entry | undefined {
+    return decodeFrame(frame, this.#options.encoding, this.#onUnread)
+  }
+
+  readonly #onUnread = (why: Unread): void => {
+    this.refused[why]++
   }
 
   #inTime(entry: Entry): Found {
@@ -149,8 +164,9 @@ export class Reader {
     const judged: Promise<void>[] = []
     for (const [i, frame] of frames.entries()) {
       const id = asked[i] as string
-      const entry = frame === null ? undefined : decodeFrame(frame)
+      const entry = frame === null ? undefined : this.read(frame)
       const take = (found: Found | undefined) => {
+        if (found === undefined && entry !== undefined) this.refused.tag++
         keeps?.[i]?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
         if (found === undefined) return void missing.push(id)
         if (found.stale) stale.push(id)

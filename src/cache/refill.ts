@@ -27,8 +27,8 @@ export interface RefillRoom {
   readonly keeper: LeaseKeeper
   readonly signal: AbortSignal
   readonly requests: Requests
-  /** The entry in a frame, if it may be served: it can be read, and its tags stand. */
-  present(id: string, frame: Buffer): Promise<Present | undefined>
+  /** The entry in a frame, if it may be served: it can be read, and its tags stand. `counts`: why not, for nobody has looked before. */
+  present(id: string, frame: Buffer, counts: boolean): Promise<Present | undefined>
 }
 
 /** What loads and fills so far: for figures, not for decisions. */
@@ -43,6 +43,8 @@ export interface RefillCounts {
   waited: number
   /** Nobody had looked, and the value was there when the lease was asked for: a hit. */
   found: number
+  /** Begun while `mutate` was changing its entry, and so not kept. */
+  fenced: number
 }
 
 /**
@@ -50,7 +52,7 @@ export interface RefillCounts {
  * that what was loaded before an invalidation is never stored after it.
  */
 export class Refill {
-  readonly counts: RefillCounts = { loads: 0, failures: 0, timeouts: 0, voided: 0, waited: 0, found: 0 }
+  readonly counts: RefillCounts = { loads: 0, failures: 0, timeouts: 0, voided: 0, waited: 0, found: 0, fenced: 0 }
   readonly #room: RefillRoom
   readonly #loaders: Loaders
   readonly #flights = new Map<string, Flight>()
@@ -130,6 +132,7 @@ export class Refill {
     return this.#loadUnleased(id, plan, load)
   }
 
+  /** Loads what cannot or must not be stored: nobody who comes after the loader began may have it. */
   async #loadUnleased(id: string, plan: LoadPlan, load: Loading): Promise<Landing> {
     const goodBefore = markMoment()
     return { value: await this.runLoader([id], () => plan.load(load.contextOfOne(id, undefined)), load), goodBefore }
@@ -138,8 +141,9 @@ export class Refill {
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
   async fly(id: string, plan: LoadPlan, how: FlightPlan, load: Loading): Promise<Landing> {
     const { entries, tags, bell, options } = this.#room
-    const { due } = how
-    let read: LeaseRead = due !== undefined ? 'beside' : options.fleet || how.look ? 'instead' : 'none'
+    const { due, accept } = how
+    const renews = due !== undefined || accept !== undefined
+    let read: LeaseRead = renews ? 'beside' : options.fleet || how.look ? 'instead' : 'none'
     if (options.fleet) void bell.listen()
     for (;;) {
       load.throwIfOver()
@@ -154,11 +158,18 @@ export class Refill {
         const asked = entries.leaseOne(id, token, read, how.early || options.fleet)
         if (this.tagged(plan)) [moment] = await Promise.all([tags.begin(plan.tags, plan.ttlMs), asked])
         answer = await asked
-        if (answer.frame !== undefined) present = await this.#room.present(id, answer.frame)
+        const frame = answer.state === 'fenced' ? undefined : answer.frame
+        if (frame !== undefined) present = await this.#room.present(id, frame, how.look && answer.state === 'value')
         // Its own tags are to live on with it, if it does.
-        if (present !== undefined && present.tags.length > 0 && moment === undefined && answer.state !== 'value') {
+        if (
+          frame !== undefined &&
+          present !== undefined &&
+          present.tags.length > 0 &&
+          moment === undefined &&
+          answer.state !== 'value'
+        ) {
           moment = await tags.begin(plan.tags, plan.ttlMs)
-          present = await this.#room.present(id, answer.frame as Buffer)
+          present = await this.#room.present(id, frame, false)
         }
       } catch (error) {
         ring?.cancel()
@@ -168,14 +179,24 @@ export class Refill {
         ring?.cancel()
         const fresh = present?.stale === false
         this.noteLook(fresh)
-        if (fresh && (due === undefined || (present as Present).staleAtMs > due)) {
+        if (
+          fresh &&
+          (due === undefined || (present as Present).staleAtMs > due) &&
+          accept?.(present?.value) !== false
+        ) {
           if (how.look) this.counts.found++
           return { value: present?.value, goodBefore: readMoment }
         }
-        read = due === undefined ? 'none' : 'beside'
+        read = renews ? 'beside' : 'none'
+      } else if (answer.state === 'fenced') {
+        ring?.cancel()
+        this.counts.fenced++
+        // Of a stale value that serves nobody any more.
+        if (how.behind && accept === undefined) return { value: undefined, goodBefore: 0 }
+        return await this.#loadUnleased(id, plan, load)
       } else if (answer.state === 'held' && (options.fleet || how.early)) {
         // Somebody else refreshes it, and until then what is there serves.
-        if (how.behind && !how.awaited) {
+        if (how.behind && !how.awaited && accept === undefined) {
           ring?.cancel()
           return { value: undefined, goodBefore: 0 }
         }
@@ -301,7 +322,7 @@ export class Refill {
     stamps: readonly TagStamp[],
     nullToo = false,
     costMs = 0,
-  ): { lifeMs: number; frame: string } {
+  ): { lifeMs: number; frame: string | Buffer } {
     const { options, redis } = this.#room
     const fullMs = value === null && !nullToo ? options.nullTtlMs : (ttlMs ?? options.ttlMs)
     const freshMs = Math.max(
@@ -309,7 +330,8 @@ export class Refill {
       Math.round(options.jitter === 0 ? fullMs : fullMs * (1 - Math.random() * options.jitter)),
     )
     const lifeMs = freshMs + (value === null ? 0 : options.staleMs)
-    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps, options.early > 0 ? costMs : 0) }
+    const cost = options.early > 0 ? costMs : 0
+    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps, cost, options.encoding) }
   }
 
   async #release(id: string, token: string): Promise<boolean> {

@@ -10,6 +10,7 @@ export function cacheRights(keys: CacheKeys, listens: boolean): Rights {
   return {
     commands: [
       ...['GET', 'MGET', 'SET', 'DEL', 'UNLINK', 'PTTL', 'PEXPIRE', 'SCAN', 'TIME', 'EVAL', 'EVALSHA', 'PUBLISH'],
+      ...['EXISTS', 'PEXPIREAT', 'ZADD', 'ZRANGE', 'ZREM', 'ZREMRANGEBYSCORE'],
       ...(listens ? listening : []),
     ],
     keys: keys.patterns,

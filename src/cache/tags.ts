@@ -88,6 +88,14 @@ export class TagTable {
     return true
   }
 
+  /** Each tag of an entry, and whether it still has its epoch. */
+  async compare(stamps: readonly TagStamp[]): Promise<readonly { readonly tag: string; readonly stands: boolean }[]> {
+    if (stamps.length === 0) return []
+    const { places, epochs } = this.read(stamps)
+    const now = await epochs
+    return stamps.map(({ tag, epoch }) => ({ tag, stands: now[places.get(tag) as number] === epoch }))
+  }
+
   /** The state at the beginning of a load, for tags that are known before it. */
   async begin(tags: readonly string[], ttlMs?: number): Promise<TagMoment> {
     const reply = await this.#touch(tags, '', ttlMs)

@@ -4,7 +4,35 @@ import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { type LeaseKeeper, TOKEN_LENGTH } from '../lease/lease.ts'
 import type { Entries } from './entries.ts'
+import type { LoadPlan } from './load-plan.ts'
 import type { ResolvedCacheOptions } from './options.ts'
+import type { Refill } from './refill.ts'
+import type { TagTable } from './tags.ts'
+
+/** Writes an entry; with a token, only while its lease stands. False when it stands no more. */
+export async function storeValue(
+  entries: Entries,
+  tags: TagTable,
+  refill: Refill,
+  id: string,
+  value: unknown,
+  plan: LoadPlan,
+  token: string | undefined,
+): Promise<boolean> {
+  try {
+    const all = refill.tagsOf(id, value, plan.tags)
+    const stamps = all.length === 0 ? [] : (await tags.begin(all, plan.ttlMs)).stamps
+    const { lifeMs, frame } = refill.frame(value, plan.ttlMs, stamps)
+    if (token !== undefined) return await entries.fillOne(token, id, lifeMs, frame)
+    await entries.put(id, lifeMs, frame)
+    return true
+  } catch (error) {
+    // A full server takes no new value, but lets go of the old one, which the caller knows to be out of date.
+    if (error instanceof ServerError && error.code === 'SERVER_FULL')
+      await entries.remove(id, 'cache.set').catch(() => {})
+    throw error
+  }
+}
 
 /**
  * Persists a value and then caches it, under the entry's lease.

@@ -41,6 +41,12 @@ export class LeaseKeeper {
     return held
   }
 
+  /** True while work of that token runs in this process. */
+  holds(token: string): boolean {
+    for (const held of this.#held) if (held.token === token) return true
+    return false
+  }
+
   /** Stops renewing; the leases themselves are ended by whoever settles the work, or by `releaseLeases`. */
   letGo(held: HeldLeases): void {
     this.#held.delete(held)

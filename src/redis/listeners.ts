@@ -82,6 +82,12 @@ export class Listeners {
     return (key) => this.#topology.nodeOf(key as Key) === node
   }
 
+  /** True when the news of at least one server can be trusted. */
+  hears(nowMs: number): boolean {
+    for (const { subscriber } of this.#ears.values()) if (subscriber.trusted(nowMs)) return true
+    return false
+  }
+
   /** The stream that tells of `key` now. */
   streamOf(key: Key): KeyStream {
     const node = this.#topology.nodeOf(key)

@@ -3,13 +3,13 @@ import { ConnectionError, type HoldfastError, ServerError, TimeoutError } from '
 import type { CallOptions } from './call.ts'
 import { type CallStats, Calls } from './calls.ts'
 import type { ConnectionSettings } from './connection.ts'
-import { type Durability, Durable, type DurableReply } from './durable.ts'
+import { type Durability, Durable, type DurableReply } from './durable/durable.ts'
 import { isLasting, isRefusal, linkError, replyError } from './faults.ts'
 import { openIoredisWire } from './ioredis.ts'
 import { type Key, Keyspace } from './keyspace.ts'
 import { Listeners } from './listeners.ts'
 import { Node } from './node.ts'
-import { Pool } from './pool.ts'
+import { Pool } from './pool/pool.ts'
 import { aclRule, missingRights, type Rights } from './rights.ts'
 import { parseInfo, readClockOffset, readFacts, type ServerFacts, unfitness } from './server.ts'
 import type { Settings } from './settings.ts'
@@ -157,20 +157,31 @@ export class Redis {
 
   /** The value of several keys, in their order; one command for each place involved. */
   async getAll(keys: readonly Key[], options: CallOptions): Promise<readonly Reply[]> {
-    const [first] = keys
-    if (first === undefined) return []
+    if (keys.length === 0) return []
     const lots = this.groupByPlace(keys, (key) => key, keys.length)
-    if (lots.length === 1) return (await this.call(first, 'MGET', keys, options)) as readonly Reply[]
+    if (lots.length === 1) return this.#getLot(keys, options)
     const found = new Map<Key, Reply>()
     await Promise.all(
       lots.map(async (lot) => {
-        const [key] = lot as [Key]
-        if (lot.length === 1) return void found.set(key, await this.call(key, 'GET', lot, options))
-        const values = (await this.call(key, 'MGET', lot, options)) as readonly Reply[]
-        lot.forEach((name, i) => void found.set(name, values[i] as Reply))
+        const values = await this.#getLot(lot, options)
+        lot.forEach((key, i) => void found.set(key, values[i] as Reply))
       }),
     )
     return keys.map((key) => found.get(key) as Reply)
+  }
+
+  async #getLot(lot: readonly Key[], options: CallOptions): Promise<readonly Reply[]> {
+    const [key] = lot as [Key]
+    if (lot.length === 1) return [await this.call(key, 'GET', lot, options)]
+    const startMs = monotonicMs()
+    try {
+      return (await this.call(key, 'MGET', lot, options)) as readonly Reply[]
+    } catch (error) {
+      // Keys that had one place when they were put together may have two by now.
+      const leftMs = (options.timeoutMs ?? this.timeoutMs) - (monotonicMs() - startMs)
+      if (leftMs <= 0 || this.groupByPlace(lot, (name) => name, lot.length).length === 1) throw error
+      return this.getAll(lot, { ...options, timeoutMs: leftMs })
+    }
   }
 
   /** `items` in lots whose keys may stand in one command: those of one slot on a Cluster, of one server elsewhere. */

@@ -1,6 +1,6 @@
 import { ServerError } from '../base/errors.ts'
 import type { CallOptions } from './call.ts'
-import type { Durability } from './durable.ts'
+import type { Durability } from './durable/durable.ts'
 import type { Key } from './keyspace.ts'
 import type { Redis } from './redis.ts'
 import type { Arg, Reply } from './wire.ts'

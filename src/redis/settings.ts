@@ -5,7 +5,7 @@ import { ConfigError } from '../base/errors.ts'
 import { type AddressMap, type MapAddress, resolveAddressMap, showAddress } from './address.ts'
 import { readClient } from './client.ts'
 import type { ConnectionSettings } from './connection.ts'
-import { type PoolOptions, type PoolSettings, resolvePoolOptions } from './pool-options.ts'
+import { type PoolOptions, type PoolSettings, resolvePoolOptions } from './pool/options.ts'
 import { type PlaceSettings, parseUrl, type Target } from './url.ts'
 
 export interface ConnectOptions {

@@ -2,7 +2,7 @@ import { checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.t
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
-import type { Durability } from '../redis/durable.ts'
+import type { Durability } from '../redis/durable/durable.ts'
 import { Layout } from './layout.ts'
 import type { Section } from './outcomes.ts'
 

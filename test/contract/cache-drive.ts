@@ -14,6 +14,7 @@ export interface Subject {
   invalidateTag?(tag: string): Promise<void>
   invalidatePattern?(pattern: string): Promise<unknown>
   clear?(): Promise<void>
+  mutate?(ids: readonly string[], change: () => Promise<void>): Promise<void>
 }
 
 export const SEED = Number(process.env.HOLDFAST_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -73,11 +74,22 @@ export async function drive({ subjects, rounds, seed, boundMs = 0, disturb }: Dr
     const subject = pick(subjects)
     const id = pick(IDS)
     const group = pick(GROUPS)
-    history.write(id, group)
     const kind = random()
+    const isMutation = kind < 0.7 && kind >= 0.53 && subject.mutate !== undefined
+    if (!isMutation) history.write(id, group)
     // What could not be confirmed was not acknowledged, and promises nothing.
     try {
-      if (kind < 0.2 && subject.set !== undefined) {
+      if (isMutation) {
+        const ids = [...new Set([id, pick(IDS)])]
+        let acknowledge = () => {}
+        await subject.mutate?.(ids, async () => {
+          await yields(10)
+          for (const one of ids) history.write(one, group)
+          acknowledge = history.beginKeys(ids)
+          await yields(10)
+        })
+        acknowledge()
+      } else if (kind < 0.2 && subject.set !== undefined) {
         const { row, acknowledge } = history.beginSet(id)
         await subject.set(id, row)
         acknowledge()

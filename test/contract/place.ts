@@ -3,12 +3,18 @@ import { testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeEach, expect, inject } from 'vitest'
 import { CacheKeys } from '../../src/cache/keys.ts'
 import { cacheRights } from '../../src/cache/rights.ts'
+import { LimitKeys } from '../../src/limit/keys.ts'
+import { limitRights } from '../../src/limit/rights.ts'
+import type { Algorithm } from '../../src/limit/rules.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
 import { slotOf } from '../../src/redis/slots.ts'
 import { seatsRights } from '../../src/seats/rights.ts'
+import { SessionKeys } from '../../src/session/keys.ts'
+import { sessionRights } from '../../src/session/rights.ts'
 import type { CommandArg, Reply } from '../../src/testing/resp.ts'
+import { valueRights } from '../../src/value/rights.ts'
 import { placeOf } from './setup.ts'
 import { type Running, SHARDS } from './topologies.ts'
 import type { Variant } from './variants.ts'
@@ -20,6 +26,12 @@ export interface PlaceUse {
   readonly caches?: readonly string[]
   /** Default false. */
   readonly seats?: boolean
+  /** The names of its sets of sessions. Default none. */
+  readonly sessions?: readonly string[]
+  /** Default false. */
+  readonly values?: boolean
+  /** Its limiters by name, with the algorithms of each. Default none. */
+  readonly limiters?: Readonly<Record<string, readonly Algorithm[]>>
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -106,12 +118,20 @@ export class Place {
 
   /** All that the file needs in a namespace, on the servers that hold data. */
   rightsIn(namespace: string): Rights {
-    const { caches = ['it'], seats = false } = this.#use
+    const { caches = ['it'], seats = false, sessions = [], values = false, limiters = {} } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
       ...caches.map((name) => cacheRights(new CacheKeys(space, name), true)),
       ...(seats ? [seatsRights(space)] : []),
+      ...sessions.map((name) => sessionRights(new SessionKeys(space, name))),
+      ...(values ? [valueRights(space)] : []),
+      ...Object.entries(limiters).map(([name, algorithms]) =>
+        limitRights(
+          new LimitKeys(space, name),
+          algorithms.map((algorithm) => ({ algorithm })),
+        ),
+      ),
     )
   }
 

@@ -7,7 +7,7 @@ import { Keyspace } from '../../src/redis/keyspace.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
 import { Place } from './place.ts'
 
-const place = new Place({ seats: true })
+const place = new Place({ seats: true, sessions: ['default'] })
 const open: Holdfast[] = []
 const EVENT = { currency: 'EUR', sections: [{ name: 'A', rows: 1, seatsPerRow: 5, price: 1 }] }
 
@@ -49,6 +49,8 @@ describe('a user without one right', () => {
     ['SCAN', (hf: Holdfast) => cacheOf(hf).clear()],
     ['HSET', (hf: Holdfast) => hf.seats('night').create(EVENT)],
     ['XADD', (hf: Holdfast) => hf.seats('night').create(EVENT)],
+    ['PEXPIREAT', (hf: Holdfast) => hf.sessions().create({})],
+    ['HRANDFIELD', (hf: Holdfast) => hf.sessions().create({}, { userId: 'USR123' })],
   ] as const)('is told what to grant: %s', async (command, doing) => {
     place.expectDenial()
     // A list of shards that stands already needs less than one that is written now.

@@ -114,7 +114,7 @@ describe('a move under traffic', () => {
 
   it('loses no acknowledged write of processes that stood still while it began, wherever they stood', async () => {
     const group = await start('ab')
-    const ids = group.idsOf('b', 'ab', 4)
+    const ids = group.idsOf('b', 'ab', 2)
     const clients = await Promise.all(
       ids.map((id) => order({ do: 'write', url: group.url('a'), namespace: group.namespace, id })),
     )

@@ -140,7 +140,7 @@ describe('the list of shards', () => {
       const urls = [group.url('ab'), group.url('abc')]
       const [x, y] = await Promise.all(urls.map((url) => one.connectAt(url)))
       const ids = Array.from({ length: 30 }, (_, i) => `id${i}`)
-      const caches = [x, y].map((hf) => hf?.cache<string>('it', { ttl: '1m' }))
+      const caches = [x, y].map((hf) => hf?.cache<string>('it', { ttl: '1m', whenDown: 'throw' }))
       await Promise.all(ids.map((id) => caches[0]?.set(id, id)))
       expect([...((await caches[1]?.getMany(ids)) ?? new Map()).values()]).toEqual(ids)
       await one.stop()

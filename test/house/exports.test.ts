@@ -10,16 +10,31 @@ const run = promisify(execFile)
 const pack = JSON.parse(read('package.json')) as {
   exports: Record<string, string | { types: string; default: string }>
   dependencies: Record<string, string>
+  devDependencies: Record<string, string>
+  peerDependencies: Record<string, string>
+  peerDependenciesMeta: Record<string, { optional: boolean }>
 }
 
 const entries = Object.entries(pack.exports).filter(([name]) => name !== './package.json')
 
+/** Doors of one room, each an entry of its own. */
+const DOORS = ['./express', './fastify', './hono', './fetch']
+
 test('has a source for each entry of the package, and builds types and code from it', () => {
   expect(entries.length).toBeGreaterThan(1)
   for (const [name, target] of entries) {
-    const room = name === '.' ? '' : `${name.slice(2)}/`
-    expect(existsSync(join(ROOT, `src/${room}index.ts`)), name).toBe(true)
-    expect(target).toEqual({ types: `./dist/${room}index.d.ts`, default: `./dist/${room}index.js` })
+    const source = name === '.' ? 'index' : DOORS.includes(name) ? `http/${name.slice(2)}` : `${name.slice(2)}/index`
+    expect(existsSync(join(ROOT, `src/${source}.ts`)), name).toBe(true)
+    expect(target).toEqual({ types: `./dist/${source}.d.ts`, default: `./dist/${source}.js` })
+  }
+})
+
+test('asks for a framework only where it is used, in the versions whose doors are tested', () => {
+  const { peerDependencies, peerDependenciesMeta, devDependencies } = pack
+  expect(Object.keys(peerDependencies).sort()).toEqual(['express', 'fastify', 'hono', 'keyv'])
+  for (const [name, range] of Object.entries(peerDependencies)) {
+    expect(peerDependenciesMeta[name], name).toEqual({ optional: true })
+    expect(`^${devDependencies[name]?.split('.')[0]}.0.0`, name).toBe(range)
   }
 })
 
@@ -30,7 +45,7 @@ test('has an entry for each room that has an index', () => {
   expect(
     entries
       .map(([name]) => name)
-      .filter((name) => name !== '.')
+      .filter((name) => name !== '.' && !DOORS.includes(name))
       .sort(),
   ).toEqual(rooms.sort())
 })

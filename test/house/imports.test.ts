@@ -15,7 +15,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lease', 'stream', 'breaker'],
   CAPABILITIES,
   ['holdfast.ts'],
-  ['http', 'ops'],
+  ['http', 'keyv', 'ops'],
   ['cli', 'console'],
   ['index.ts'],
 ]
@@ -69,12 +69,12 @@ test("shows a capability's inside to the façade alone", () => {
   expect(wrong.map(shown)).toEqual([])
 })
 
-test('lets only the façade, the roots and the command line import an index', () => {
+test('lets only the façade, the roots, the doors of HTTP and the command line import an index', () => {
   const wrong = inside.filter(
     ({ from, to }) =>
       basename(to) === 'index.ts' &&
       !['src/holdfast.ts', 'src/index.ts', 'src/ops/index.ts'].includes(from) &&
-      roomOf(from) !== 'cli',
+      !['cli', 'http'].includes(roomOf(from)),
   )
   expect(wrong.map(shown)).toEqual([])
 })
@@ -97,8 +97,17 @@ test('needs no package but ioredis and tarn, and on the command line what reads 
     const wanted = arrows.filter(({ from, to }) => isWanted(roomOf(from)) && !/^(src\/|node:)/.test(to))
     return [...new Set(wanted.map(({ to }) => to))].sort()
   }
-  expect(packages((room) => room !== 'cli')).toEqual(['ioredis', 'tarn'])
+  expect(packages((room) => room !== 'cli' && room !== 'http')).toEqual(['ioredis', 'tarn'])
   expect(packages((room) => room === 'cli')).toEqual(['@stricli/core'])
+})
+
+test('names the frameworks in their doors alone, and there by types only', () => {
+  const named = arrows.filter(({ from, to }) => roomOf(from) === 'http' && !/^(src\/|node:)/.test(to))
+  for (const { from, to } of named) {
+    expect(basename(from), to).toBe(`${to}.ts`)
+    expect(read(from)).toMatch(new RegExp(`^import type .* from '${to}'$`, 'm'))
+  }
+  expect([...new Set(named.map(({ to }) => to))].sort()).toEqual(['express', 'fastify', 'hono'])
 })
 
 test('imports its own files with their extension, and every one of them is there', () => {

@@ -8,9 +8,12 @@ const CURRENCIES: Record<string, { readonly rate: number; readonly step: number 
   BRL: { rate: 6, step: 5 },
   CAD: { rate: 1.55, step: 1 },
   CHF: { rate: 1, step: 1 },
+  CZK: { rate: 25, step: 10 },
+  DKK: { rate: 7.46, step: 5 },
   EUR: { rate: 1, step: 0.5 },
   GBP: { rate: 0.86, step: 0.5 },
   HKD: { rate: 8.8, step: 10 },
+  HUF: { rate: 400, step: 100 },
   INR: { rate: 95, step: 50 },
   ISK: { rate: 145, step: 100 },
   JPY: { rate: 165, step: 100 },
@@ -18,6 +21,8 @@ const CURRENCIES: Record<string, { readonly rate: number; readonly step: number 
   MXN: { rate: 20, step: 10 },
   NOK: { rate: 11.7, step: 5 },
   NZD: { rate: 1.85, step: 1 },
+  PLN: { rate: 4.3, step: 5 },
+  SEK: { rate: 11.2, step: 5 },
   SGD: { rate: 1.5, step: 1 },
   USD: { rate: 1.1, step: 0.5 },
   VND: { rate: 29_000, step: 10_000 },
@@ -40,6 +45,14 @@ export function pricesFor(currency: string, levels: number, weight: number): rea
   return Array.from({ length: levels }, (_, level) => {
     const euros = FRONT * weight * (STEPS[Math.min(level, STEPS.length - 1)] ?? 1)
     return BigInt(Math.max(1, Math.round((euros * rate) / step)) * Math.round(step * minor))
+  })
+}
+
+/** The same steps below a price of one's own: one price a level, in whole minor units. */
+export function pricesBelow(front: bigint, levels: number): readonly bigint[] {
+  return Array.from({ length: levels }, (_, level) => {
+    const price = (front * BigInt(Math.round((STEPS[Math.min(level, STEPS.length - 1)] ?? 1) * 100))) / 100n
+    return price > 0n ? price : 1n
   })
 }
 

@@ -71,6 +71,8 @@ export function planNights(now: Date): readonly Night[] {
     venues.forEach((venue, index) => {
       const room = roomOf(venue)
       const choice = acts.filter((act) => act.room === room)
+      // Not the one that comes in the round before: a venue would have the same night twice.
+      if (nights.some(({ id }) => id === `${venue.id}-${choice[turn[room] % choice.length]?.id}`)) turn[room] += 1
       const act = choice[turn[room] % choice.length] as Act
       turn[room] += 1
       const place = (index * 17 + round * 29) % (venues.length * NIGHTS_A_VENUE)
@@ -99,25 +101,34 @@ function roomOf(venue: VenueFact): Act['room'] {
 /** hour:minute on the clock of `zone`, `days` after `now`, as a moment. */
 export function eveningOf(now: Date, days: number, zone: string, hour: number, minute: number): Date {
   const noon = new Date(Math.floor(now.getTime() / DAY_MS) * DAY_MS + days * DAY_MS + DAY_MS / 2)
-  const wall = Date.UTC(noon.getUTCFullYear(), noon.getUTCMonth(), noon.getUTCDate(), hour, minute)
+  return momentAt(Date.UTC(noon.getUTCFullYear(), noon.getUTCMonth(), noon.getUTCDate(), hour, minute), zone)
+}
+
+/** A time on the clock of `zone`, as if that were UTC, as a moment. */
+export function momentAt(wall: number, zone: string): Date {
   // The offset that holds at that wall time; asked twice, because the first guess may lie across a clock change.
   let moment = wall - offsetMs(new Date(wall), zone)
   moment = wall - offsetMs(new Date(moment), zone)
   return new Date(moment)
 }
 
+const clocks = new Map<string, Intl.DateTimeFormat>()
+
 function offsetMs(at: Date, zone: string): number {
-  const parts = new Intl.DateTimeFormat('en-US', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  }).formatToParts(at)
+  const parts = clockOf(zone).formatToParts(at)
   const get = (type: string) => Number(parts.find((part) => part.type === type)?.value)
   const wall = Date.UTC(get('year'), get('month') - 1, get('day'), get('hour'), get('minute'), get('second'))
   return wall - Math.floor(at.getTime() / 1000) * 1000
+}
+
+function clockOf(zone: string): Intl.DateTimeFormat {
+  let clock = clocks.get(zone)
+  if (clock === undefined) {
+    const numeric = 'numeric' as const
+    const date = { year: numeric, month: numeric, day: numeric }
+    const time = { hour: numeric, minute: numeric, second: numeric, hourCycle: 'h23' as const }
+    clock = new Intl.DateTimeFormat('en-US', { timeZone: zone, ...date, ...time })
+    clocks.set(zone, clock)
+  }
+  return clock
 }

@@ -1,7 +1,8 @@
 /** Every question that the catalogue asks of SQL. */
 
-import type { Database, Row } from '../database/database.ts'
+import type { Database, Row, SqlValue } from '../database/database.ts'
 import type { Shape } from '../seating/plan.ts'
+import { patternsOf } from './search.ts'
 
 export interface Venue {
   readonly id: string
@@ -52,17 +53,102 @@ export interface EventDetail {
   readonly venue: Venue
 }
 
-const CARD = `
-  select e.id, e.artist, e.title, e.genre, e.starts_at, e.currency, e.seats, e.status, e.prices,
-         v.id as venue_id, v.name as venue, v.city, v.country, v.zone,
-         coalesce(s.sold, 0)::int as sold
-  from events e
-  join venues v on v.id = e.venue_id
-  left join (select event_id, count(*) as sold from sales group by event_id) s on s.event_id = e.id`
+/** What a list of venues shows. */
+export interface VenueCard {
+  readonly id: string
+  readonly name: string
+  readonly city: string
+  readonly country: string
+  readonly capacity: number
+  /** How many nights lie ahead. */
+  readonly nights: number
+}
 
-export async function upcomingEvents(db: Database): Promise<EventCard[]> {
-  const rows = await db.query(`${CARD} where e.starts_at > now() order by e.starts_at, e.id`)
+/** Which events are looked for; an empty text asks for nothing. */
+export interface SearchFilter {
+  readonly query: string
+  readonly city: string
+  /** First and last day, where the venue is: '2027-03-04'. */
+  readonly from: string
+  readonly to: string
+  readonly venueId: string
+}
+
+export const NO_FILTER: SearchFilter = { query: '', city: '', from: '', to: '', venueId: '' }
+
+/** Whoever answers queries: a database, or the cache before it. */
+type Sql = Pick<Database, 'query'>
+
+const DAY = '(e.starts_at at time zone v.zone)::date'
+
+/** The condition of a filter, with its parameters from $1 on. */
+function conditionOf({ query, city, from, to, venueId }: SearchFilter): { where: string; values: SqlValue[] } {
+  const values: SqlValue[] = []
+  const conditions = ['e.starts_at > now()']
+  const add = (value: SqlValue, condition: (place: string) => string) => {
+    values.push(value)
+    conditions.push(condition(`$${values.length}`))
+  }
+  for (const pattern of patternsOf(query)) add(pattern, (place) => `e.words like ${place}`)
+  if (city !== '') add(city, (place) => `v.city = ${place}`)
+  if (from !== '') add(from, (place) => `${DAY} >= ${place}::date`)
+  if (to !== '') add(to, (place) => `${DAY} <= ${place}::date`)
+  if (venueId !== '') add(venueId, (place) => `e.venue_id = ${place}`)
+  return { where: conditions.join(' and '), values }
+}
+
+/** Soonest first. */
+export async function searchEvents(
+  sql: Sql,
+  filter: SearchFilter,
+  limit: number,
+  offset: number,
+): Promise<EventCard[]> {
+  const { where, values } = conditionOf(filter)
+  const rows = await sql.query(
+    `select e.id, e.artist, e.title, e.genre, e.starts_at, e.currency, e.seats, e.status, e.prices,
+            v.id as venue_id, v.name as venue, v.city, v.country, v.zone,
+            (select count(*) from sales s where s.event_id = e.id)::int as sold
+     from events e join venues v on v.id = e.venue_id
+     where ${where} order by e.starts_at, e.id limit ${limit} offset ${offset}`,
+    values,
+  )
   return rows.map(toCard)
+}
+
+export async function countEvents(sql: Sql, filter: SearchFilter): Promise<number> {
+  const { where, values } = conditionOf(filter)
+  const [row] = await sql.query<{ n: number }>(
+    `select count(*)::int as n from events e join venues v on v.id = e.venue_id where ${where}`,
+    values,
+  )
+  return row?.n ?? 0
+}
+
+/** More than anybody looks through; those who look for another can search. */
+const MOST_CITIES = 1_000
+const MOST_VENUES = 1_000
+
+export async function citiesAhead(sql: Sql): Promise<string[]> {
+  const rows = await sql.query<{ city: string }>(
+    `select distinct v.city from venues v
+     where exists (select from events e where e.venue_id = v.id and e.starts_at > now())
+     order by v.city limit ${MOST_CITIES}`,
+  )
+  return rows.map(({ city }) => city)
+}
+
+export async function venuesAhead(sql: Sql): Promise<VenueCard[]> {
+  return sql.query<VenueCard & Row>(
+    `select v.id, v.name, v.city, v.country, v.capacity, count(*)::int as nights
+     from venues v join events e on e.venue_id = v.id and e.starts_at > now()
+     group by v.id order by v.city, v.name, v.id limit ${MOST_VENUES}`,
+  )
+}
+
+export async function venueById(sql: Sql, id: string): Promise<Venue | undefined> {
+  const [row] = await sql.query('select * from venues where id = $1', [id])
+  return row && toVenue(row)
 }
 
 export async function eventById(db: Database, id: string): Promise<EventDetail | null> {
@@ -86,10 +172,6 @@ export async function eventById(db: Database, id: string): Promise<EventDetail |
     status: row.status as EventDetail['status'],
     venue: toVenue({ ...row, id: row.venue_id, about: row.venue_about }),
   }
-}
-
-export async function allVenues(db: Database): Promise<Venue[]> {
-  return (await db.query('select * from venues order by city, name')).map(toVenue)
 }
 
 /** True for the first who asks: the seats of an event are laid out once. */

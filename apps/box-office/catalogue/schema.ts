@@ -37,8 +37,14 @@ const TABLES = [
     seats integer not null check (seats > 0),
     prices bigint[] not null,
     status text not null default 'on-sale' check (status in ('on-sale', 'sold-out')),
-    opened_at timestamptz
+    opened_at timestamptz,
+    words text not null default ''
   )`,
+  // A house that was kept from before there was a search in SQL.
+  `alter table events add column if not exists words text not null default ''`,
+  `update events e set words = lower(concat_ws(' ', artist, title, genre, v.name, v.city, v.country))
+   from venues v where v.id = e.venue_id and e.words = ''`,
+  `create index if not exists events_by_start on events (starts_at, id)`,
   `create index if not exists events_by_venue on events (venue_id, starts_at)`,
   `create table if not exists orders (
     number text primary key,

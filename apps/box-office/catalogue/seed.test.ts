@@ -10,16 +10,16 @@ beforeAll(() => createTables(db))
 afterAll(() => db.close())
 
 it('fills an empty house once', async () => {
-  expect(await seedHouse(db, NOW)).toEqual({ venues: 45, nights: 90 })
+  expect(await seedHouse(db, NOW)).toEqual({ venues: 60, nights: 120 })
   expect(await seedHouse(db, NOW)).toEqual({ venues: 0, nights: 0 })
 })
 
 it('plans a new season when the last night is over, and keeps what was', async () => {
   const later = new Date('2027-08-01T00:00:00Z')
-  expect(await seedHouse(db, later)).toMatchObject({ nights: 90 })
+  expect(await seedHouse(db, later)).toMatchObject({ nights: 120 })
   const [count] = await db.query(
     'select count(*)::int as all, count(*) filter (where starts_at > $1)::int as ahead from events',
     [later],
   )
-  expect(count).toEqual({ all: 180, ahead: 90 })
+  expect(count).toEqual({ all: 240, ahead: 120 })
 })

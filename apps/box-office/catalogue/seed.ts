@@ -5,6 +5,7 @@
 
 import type { Database, Statement } from '../database/database.ts'
 import { planNights, readVenues } from './programme.ts'
+import { searchTextOf } from './search.ts'
 
 export async function seedHouse(db: Database, now: Date): Promise<{ venues: number; nights: number }> {
   const [ahead] = await db.query<{ n: number }>('select count(*)::int as n from events where starts_at > $1', [now])
@@ -36,8 +37,8 @@ export async function seedHouse(db: Database, now: Date): Promise<{ venues: numb
   }))
   for (const night of nights) {
     statements.push({
-      text: `insert into events (id, venue_id, artist, title, genre, about, starts_at, currency, seats, prices)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      text: `insert into events (id, venue_id, artist, title, genre, about, starts_at, currency, seats, prices, words)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
       values: [
         `${night.id}${suffix}`,
         night.venue.id,
@@ -49,6 +50,7 @@ export async function seedHouse(db: Database, now: Date): Promise<{ venues: numb
         night.venue.currency,
         night.seats,
         night.prices,
+        searchTextOf({ ...night.act, venue: night.venue }),
       ],
     })
   }

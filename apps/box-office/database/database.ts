@@ -45,6 +45,9 @@ export class SqlError extends Error {
   }
 }
 
+/** A database that cannot be had at all: a message for the person who starts the program. */
+export class NoDatabaseError extends Error {}
+
 const UNIQUE_VIOLATION = '23505'
 
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {

@@ -1,13 +1,13 @@
 /**
- * PGlite behind `Database`: a real Postgres inside this process, without a server. It takes about
- * three seconds to start, so nothing starts it before the first question, and one promise guards it:
+ * PGlite behind `Database`: a real Postgres inside this process, without a server. It takes a second or,
+ * the first time, several to start, so nothing starts it before the first question, and one promise guards it:
  * PGlite is a single connection, and a second instance on the same directory would ruin it.
  */
 
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { fileOf } from '../place.ts'
+import { fileOf, SCRATCH } from '../place.ts'
 import { type Database, type Row, SqlError, type SqlFailure, type Statement } from './database.ts'
 
 export interface PgliteOptions {
@@ -37,7 +37,7 @@ export function openPglite(options: PgliteOptions = {}): Database {
     const dataDir = options.dataDir
     if (dataDir !== undefined) release = lockDirectory(dataDir)
     const path = dataDir === undefined ? undefined : join(dataDir, 'pgdata')
-    const worker = new Worker(fileOf('database/pglite-thread.mjs'), { workerData: { dataDir: path } })
+    const worker = new Worker(fileOf('database/pglite-thread.mjs'), { workerData: { dataDir: path, scratch: SCRATCH } })
     worker.on('message', ({ id, rows, failure }: Reply) => {
       const call = waiting.get(id)
       waiting.delete(id)

@@ -23,9 +23,13 @@ export const EventPage = ({ event, night, map, holding }: EventPageProps) => {
         <Poster of={event.id} class="event-art" />
         <div>
           <p class="crumb">{event.genre}</p>
-          <h1>{event.artist}</h1>
-          <p class="event-title">{event.title}</p>
-          <p class="lede">{event.about}</p>
+          <h1 dir="auto">{event.artist}</h1>
+          <p class="event-title" dir="auto">
+            {event.title}
+          </p>
+          <p class="lede" dir="auto">
+            {event.about}
+          </p>
           <p class="event-when">
             <strong>
               <time datetime={event.startsAt.toISOString()}>

@@ -39,13 +39,6 @@ export function monthOf(at: Date, zone: string): { readonly key: string; readonl
   }
 }
 
-/** '2026-12-04' there, for comparison with a date that was typed. */
-export function dayKey(at: Date, zone: string): string {
-  const parts = format(zone, 'day-key', { year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(at)
-  const get = (type: string) => parts.find((part) => part.type === type)?.value ?? ''
-  return `${get('year')}-${get('month')}-${get('day')}`
-}
-
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString('en')} ${n === 1 ? one : many}`
 }

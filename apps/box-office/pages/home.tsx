@@ -1,38 +1,43 @@
+import type { Page } from '../catalogue/catalogue.ts'
 import { formatMoney } from '../catalogue/prices.ts'
 import type { EventCard } from '../catalogue/queries.ts'
 import { clock, monthOf, plural, shortDate } from './format.ts'
 import { Layout } from './layout.tsx'
+import { addressOf, Pager } from './pager.tsx'
 import { Poster } from './poster.tsx'
 
 export interface Filter {
   readonly query: string
   readonly city: string
   readonly from: string
+  readonly to: string
 }
 
 export interface HomeProps {
-  readonly events: readonly EventCard[]
-  readonly all: readonly EventCard[]
+  readonly found: Page<EventCard>
+  /** How many nights there are in all, and where. */
+  readonly nights: number
+  readonly cities: readonly string[]
   readonly filter: Filter
 }
 
-export const Home = ({ events, all, filter }: HomeProps) => {
-  const cities = [...new Set(all.map((event) => event.city))].sort()
-  const filtered = filter.query !== '' || filter.city !== '' || filter.from !== ''
+export const Home = ({ found, nights, cities, filter }: HomeProps) => {
+  const filtered = Object.values(filter).some((value) => value !== '')
+  const address = (page: number) => addressOf('/', { q: filter.query, ...filter, query: '', page: `${page}` })
   return (
     <Layout title="Events" here="browse">
       <section class="hero">
         <h1>Find a seat for a good evening.</h1>
         <p class="lede">
-          {plural(all.length, 'night')} in {plural(cities.length, 'city', 'cities')}. Pick your seats on a live map.
+          {plural(nights, 'night')} in {plural(cities.length, 'city', 'cities')}. Pick your seats on a live map.
         </p>
         <search>
-          <form class="search" action="/" method="get">
-            <label class="field grow">
+          <form class="search" action="/" method="get" data-search>
+            <label class="field search-text">
               <span>Search</span>
               <input type="search" name="q" value={filter.query} placeholder="Artist, title or venue" maxlength={80} />
             </label>
-            <label class="field">
+            <label class="field search-city">
               <span>City</span>
               <select name="city">
                 <option value="">All cities</option>
@@ -47,32 +52,49 @@ export const Home = ({ events, all, filter }: HomeProps) => {
               <span>From</span>
               <input type="date" name="from" value={filter.from} />
             </label>
+            <label class="field">
+              <span>To</span>
+              <input type="date" name="to" value={filter.to} />
+            </label>
             <button class="button primary" type="submit">
               Search
             </button>
           </form>
         </search>
       </section>
-      <p class="count" aria-live="polite">
-        {filtered ? `${plural(events.length, 'event')} found.` : ''}
-        {filtered ? <a href="/">Show all</a> : ''}
-      </p>
-      {events.length === 0 ? (
-        <section class="notice">
-          <h2>Nothing fits.</h2>
-          <p>Try another city, or an earlier date.</p>
-        </section>
-      ) : (
-        byMonth(events).map(({ label, events: month }) => (
+      <div data-results>
+        <p class="count" role="status">
+          {filtered ? `${plural(found.total, 'event')} found.` : ''}
+          {filtered ? <a href="/">Show all</a> : ''}
+        </p>
+        {found.total === 0 ? <Nothing filtered={filtered} /> : ''}
+        {byMonth(found.items).map(({ label, events: month }) => (
           <section class="month">
             <h2>{label}</h2>
             <EventList events={month} />
           </section>
-        ))
-      )}
+        ))}
+        <Pager {...found} address={address} />
+      </div>
     </Layout>
   )
 }
+
+const Nothing = ({ filtered }: { filtered: boolean }) => (
+  <section class="notice">
+    <h2>{filtered ? 'Nothing fits.' : 'No nights are planned.'}</h2>
+    <p>{filtered ? 'Try fewer words, another city, or other days.' : 'Come back soon.'}</p>
+    {filtered ? (
+      <p>
+        <a class="button" href="/">
+          See all events
+        </a>
+      </p>
+    ) : (
+      ''
+    )}
+  </section>
+)
 
 export const EventList = ({ events }: { events: readonly EventCard[] }) => (
   <ul class="cards">
@@ -84,8 +106,10 @@ export const EventList = ({ events }: { events: readonly EventCard[] }) => (
             <p class="card-when">
               {shortDate(event.startsAt, event.zone)} · {clock(event.startsAt, event.zone)}
             </p>
-            <h3>{event.artist}</h3>
-            <p class="card-title">{event.title}</p>
+            <h3 dir="auto">{event.artist}</h3>
+            <p class="card-title" dir="auto">
+              {event.title}
+            </p>
             <p class="card-where">
               {event.venue}, {event.city}
             </p>

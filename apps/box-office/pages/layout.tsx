@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 
 export interface LayoutProps {
   readonly title: string
-  readonly here?: 'browse' | 'orders' | 'status'
+  readonly here?: 'browse' | 'venues' | 'orders' | 'status'
   readonly children: Child
 }
 
@@ -16,6 +16,7 @@ export const Layout = ({ title, here, children }: LayoutProps) => (
       <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
       <link rel="stylesheet" href="/assets/style.css" />
       <script type="module" src="/assets/client.js" />
+      <script type="module" src="/assets/search.js" />
     </head>
     <body>
       <a class="skip" href="#main">
@@ -38,6 +39,7 @@ export const Layout = ({ title, here, children }: LayoutProps) => (
           </a>
           <nav aria-label="Main">
             <Tab href="/" label="Events" current={here === 'browse'} />
+            <Tab href="/venues" label="Venues" current={here === 'venues'} />
             <Tab href="/orders" label="My orders" current={here === 'orders'} />
             <Tab href="/status" label="Status" current={here === 'status'} />
           </nav>

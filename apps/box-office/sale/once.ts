@@ -34,6 +34,8 @@ export interface OnceRun {
   /** 1: in this process. More: so many processes of buyers, and this one keeps the books. */
   readonly processes: number
   readonly redis: RedisAddress | undefined
+  /** A Postgres server for SQL, in a schema that is removed at the end; the URL. Left out: PGlite, in memory. */
+  readonly databaseUrl?: string | undefined
   /** What is started where no server is given. Default one server. */
   readonly layout?: Layout
   /** Told of each fault; left out, there is none. Only over a group of our own. */
@@ -67,6 +69,7 @@ export async function runOnce(run: OnceRun): Promise<Summary> {
     redis: run.redis,
     ...(run.layout === undefined ? {} : { layout: run.layout }),
     dataDir: undefined,
+    postgres: run.databaseUrl === undefined ? undefined : { url: run.databaseUrl, kept: false },
     onFault: run.onFault,
     timeout: SALE_TIMEOUT,
   })
@@ -93,13 +96,14 @@ async function runIn(house: House, running: Running, run: OnceRun, started: numb
   const plan = await announce(house, eventId, run.seats)
   for (let i = 0; run.processes > 1 && i < run.processes; i += 1) {
     processes.push(
-      await startBuyers({
+      startBuyers({
         ...house,
         program: run.program ?? (process.argv[1] as string),
         ...(run.execArgv === undefined ? {} : { execArgv: run.execArgv }),
       }),
     )
   }
+  await Promise.all(processes.map(({ ready }) => ready))
   say(`${plan.seats} seats, ${run.buyers} buyers`)
   const opened = performance.now()
   running.storm = stormOver(house, run, eventId)

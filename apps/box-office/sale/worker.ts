@@ -39,6 +39,8 @@ export interface Counted {
 
 export interface BuyerProcess {
   readonly pid: number | undefined
+  /** Connected, and waiting for buyers. */
+  readonly ready: Promise<void>
   sell(share: Share): Promise<ReadonlyMap<number, Ending>>
   /** Ends it; answers what it counted. */
   close(): Promise<Counted>
@@ -54,7 +56,7 @@ export interface BuyerProcessOptions {
   readonly db: Database
 }
 
-export async function startBuyers(options: BuyerProcessOptions): Promise<BuyerProcess> {
+export function startBuyers(options: BuyerProcessOptions): BuyerProcess {
   const { program, execArgv, address, namespace, db } = options
   const child = fork(program, [WORKER_ARGUMENT], {
     serialization: 'advanced',
@@ -71,14 +73,11 @@ export async function startBuyers(options: BuyerProcessOptions): Promise<BuyerPr
     return report as Extract<Report, { kind: K }>
   }
 
-  try {
-    await ask({ kind: 'open', address, namespace }, 'ready')
-  } catch (error) {
-    child.kill('SIGKILL')
-    throw error
-  }
+  const ready = ask({ kind: 'open', address, namespace }, 'ready').then(() => {})
+  ready.catch(() => child.kill('SIGKILL'))
   return {
     pid: child.pid,
+    ready,
     sell: async (share) => (await ask({ kind: 'sell', share }, 'sold')).endings,
     async close() {
       const { figures, traffic } = await ask({ kind: 'close' }, 'figures')

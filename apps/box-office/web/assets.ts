@@ -1,4 +1,4 @@
-/** The one stylesheet and the one script, read when they are asked for, so that an edit shows on the next load. */
+/** The one stylesheet and the scripts, read when they are asked for, so that an edit shows on the next load. */
 
 import { readFile } from 'node:fs/promises'
 import { Hono } from 'hono'
@@ -10,6 +10,7 @@ const SHEETS = ['theme', 'frame', 'words', 'browse', 'seats', 'buy', 'narrow', '
 const FILES: Record<string, { readonly type: string; readonly parts: readonly string[] }> = {
   'style.css': { type: 'text/css; charset=utf-8', parts: SHEETS.map((name) => `assets/style/${name}.css`) },
   'client.js': { type: 'text/javascript; charset=utf-8', parts: ['assets/client.js'] },
+  'search.js': { type: 'text/javascript; charset=utf-8', parts: ['assets/search.js'] },
   'icon.svg': { type: 'image/svg+xml', parts: ['assets/icon.svg'] },
 }
 

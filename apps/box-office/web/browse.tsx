@@ -1,11 +1,10 @@
 /** Looking: events, a venue, one event with its map. Everything is read through the cache. */
 
-import { Hono } from 'hono'
-import type { EventCard } from '../catalogue/queries.ts'
+import { type Context, Hono } from 'hono'
+import { NO_FILTER } from '../catalogue/queries.ts'
 import { EventPage } from '../pages/event.tsx'
-import { dayKey } from '../pages/format.ts'
 import { type Filter, Home } from '../pages/home.tsx'
-import { VenuePage } from '../pages/venue.tsx'
+import { VenuePage, VenuesPage } from '../pages/venue.tsx'
 import { customerOf } from './customer.ts'
 import { Refusal } from './refusal.ts'
 import { claimUrl, eventOr404, page, type Shop } from './route.ts'
@@ -15,20 +14,28 @@ const LONGEST_QUERY = 80
 export function browseRoutes(shop: Shop): Hono {
   const app = new Hono()
 
+  // Pages of these three are the same for everybody, but for `holding`: a cache of responses belongs around them.
   app.get('/', async (c) => {
     const filter: Filter = {
-      query: (c.req.query('q') ?? '').trim().slice(0, LONGEST_QUERY),
-      city: (c.req.query('city') ?? '').slice(0, LONGEST_QUERY),
-      from: /^\d{4}-\d{2}-\d{2}$/.test(c.req.query('from') ?? '') ? (c.req.query('from') as string) : '',
+      query: textOf(c, 'q'),
+      city: textOf(c, 'city'),
+      from: dayOf(c, 'from'),
+      to: dayOf(c, 'to'),
     }
-    const all = await shop.catalogue.upcoming()
-    return page(c, <Home all={all} events={all.filter((event) => fits(event, filter))} filter={filter} />)
+    const [found, all, cities] = await Promise.all([
+      shop.catalogue.search({ ...NO_FILTER, ...filter }, pageNumber(c)),
+      shop.catalogue.search(NO_FILTER, 1),
+      shop.catalogue.cities(),
+    ])
+    return page(c, <Home found={found} nights={all.total} cities={cities} filter={filter} />)
   })
+
+  app.get('/venues', async (c) => page(c, <VenuesPage venues={await shop.catalogue.venues(pageNumber(c))} />))
 
   app.get('/venues/:id', async (c) => {
     const venue = await shop.catalogue.venue(c.req.param('id'))
     if (venue === undefined) throw new Refusal('NOT_FOUND', 'There is no such venue.')
-    const events = (await shop.catalogue.upcoming()).filter((event) => event.venueId === venue.id)
+    const events = await shop.catalogue.search({ ...NO_FILTER, venueId: venue.id }, pageNumber(c))
     return page(c, <VenuePage venue={venue} events={events} />)
   })
 
@@ -49,16 +56,19 @@ export function browseRoutes(shop: Shop): Hono {
   return app
 }
 
-function fits(event: EventCard, { query, city, from }: Filter): boolean {
-  if (city !== '' && event.city !== city) return false
-  if (from !== '' && dayKey(event.startsAt, event.zone) < from) return false
-  const text = plain(`${event.artist} ${event.title} ${event.genre} ${event.venue} ${event.city} ${event.country}`)
-  return plain(query)
-    .split(' ')
-    .every((word) => text.includes(word))
+function textOf(c: Context, name: string): string {
+  // SQL refuses a text with a NUL.
+  return [...(c.req.query(name) ?? '').replaceAll('\0', '').trim()].slice(0, LONGEST_QUERY).join('')
 }
 
-/** Lower case without accents, so that 'colon' finds Teatro Colón. */
-function plain(text: string): string {
-  return text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
+/** '2027-03-04', or '' for what is no day of the calendar. */
+function dayOf(c: Context, name: string): string {
+  const day = c.req.query(name) ?? ''
+  const date = /^\d{4}-\d{2}-\d{2}$/.test(day) ? new Date(`${day}T00:00:00Z`) : undefined
+  return date !== undefined && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day) ? day : ''
+}
+
+function pageNumber(c: Context): number {
+  const number = c.req.query('page') ?? ''
+  return /^[1-9]\d{0,5}$/.test(number) ? Number(number) : 1
 }

@@ -4,6 +4,7 @@ import type { Node } from '../../redis/node.ts'
 import type { Arg } from '../../redis/wire.ts'
 import { type Crew, command, isPrimary, type Member, type Picture } from './crew.ts'
 import { ChangeUnfinishedError } from './errors.ts'
+import { canMigrateSlots, migrateSlots } from './slot-migration.ts'
 
 /** How far a move of slots has come. */
 export interface MoveProgress {
@@ -35,6 +36,8 @@ export interface Move {
  * them: alone, a slot takes 4.5 ms, in lots of 128 a quarter of one.
  */
 const LOT = 128
+/** Slots that a server that can moves whole at a time. */
+const WHOLE_LOT = 512
 /** A MIGRATE stands in the way of everything else on both nodes: so much in one of them, and one key at least. */
 const MOST_BYTES = 4 * 2 ** 20
 const MOST_KEYS = 1_000
@@ -71,21 +74,36 @@ export class Mover {
     const total = moves.reduce((sum, { slots }) => sum + slots.length, 0)
     const witnesses = members.filter((member) => isPrimary(member) && member.view !== undefined)
     let done = 0
-    for (const { from, to, slots } of moves)
-      for (let start = 0; start < slots.length; start += LOT) {
+    for (const { from, to, slots } of moves) {
+      let isWhole = await canMigrateSlots(from, to)
+      for (let start = 0; start < slots.length; ) {
         this.#options.signal?.throwIfAborted()
-        const lot = slots.slice(start, start + LOT)
+        const lot = slots.slice(start, start + (isWhole ? WHOLE_LOT : LOT))
         try {
-          await this.#moveLot(from, to, lot, witnesses)
+          // What the servers will not do is done key by key, from there on.
+          if (!isWhole) await this.#moveLot(from, to, lot, witnesses)
+          else if (!(await this.#moveWhole(from, to, lot))) {
+            isWhole = false
+            continue
+          }
         } catch (error) {
           if (!(error instanceof HoldfastError)) throw error
-          const next = `${error.message}. Up to ${lot.length} slots are open until fix() or the next move closes them`
-          throw new ChangeUnfinishedError(this.#operation, done, total, next, error)
+          const open = isWhole ? '' : `. Up to ${lot.length} slots are open until fix() or the next move closes them`
+          throw new ChangeUnfinishedError(this.#operation, done, total, error.message + open, error)
         }
+        start += lot.length
         done += lot.length
         this.#options.onProgress?.({ done, total, keys: this.#keys, from: from.address, to: to.address })
       }
+    }
     return this.#keys
+  }
+
+  async #moveWhole(from: Member, to: Member, slots: readonly number[]): Promise<boolean> {
+    const counts = await Promise.all(slots.map((slot) => command(from.node, 'CLUSTER', 'COUNTKEYSINSLOT', slot)))
+    if (!(await migrateSlots(from, to, slots))) return false
+    this.#keys += counts.reduce<number>((sum, count) => sum + Number(count), 0)
+    return true
   }
 
   async #moveLot(from: Member, to: Member, slots: readonly number[], witnesses: readonly Member[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { CallOptions } from '../call.ts'
 import type { Keyspace } from '../keyspace.ts'
 import type { Fault, Ground } from '../topology.ts'
 import { type Arg, LinkFault, type Reply, type Wire } from '../wire.ts'
+import { contest } from './contest.ts'
 import {
   areRelated,
   decodeLayout,
@@ -44,6 +45,8 @@ export class Directory {
   readonly #ground: Ground
   readonly #mapAddress: MapAddress
   readonly #given: readonly NamedAddress[]
+  /** Who is asked while there is no list: those given, and those that lists name which are not final yet. */
+  #considered: readonly NamedAddress[]
   readonly #namespace: string
   readonly #listener: DirectoryListener
   readonly #onProof: () => void
@@ -71,6 +74,7 @@ export class Directory {
   ) {
     this.#ground = ground
     this.#given = given
+    this.#considered = given
     this.#mapAddress = mapAddress
     this.keys = new LayoutKeys(keyspace)
     this.#namespace = keyspace.namespace
@@ -85,9 +89,9 @@ export class Directory {
     this.#poll()
   }
 
-  /** Those of the list; before there is one, those that were given. */
+  /** Those of the list; before there is one, those that may be of it. */
   get shards(): readonly Shard[] {
-    const named = this.placement === undefined ? this.#given : shardsOf(this.placement.layout)
+    const named = this.placement === undefined ? this.#considered : shardsOf(this.placement.layout)
     return named.map(({ name }) => this.#shards.get(name)).filter((shard) => shard !== undefined)
   }
 
@@ -185,14 +189,15 @@ export class Directory {
       return this.#doubt(shard, `${this.keys.record} is of a form that this version cannot read`)
     shard.heard = layout
     const known = this.placement?.layout
-    if (known === undefined) this.#adopt(layout)
+    if (known === undefined && layout.version > 0) this.#adopt(layout)
+    else if (known === undefined) this.#consider(layout)
     else if (areRelated(known, layout)) {
       if (isNewer(layout, known)) this.#adopt(layout)
     } else if (layout.version > 0 && known.version === 0) this.#adopt(layout)
-    else if (layout.version > 1 || known.version > 1) {
+    else if (layout.version > 0) {
       const [ours, its] = [showList(known.shards), showList(layout.shards)]
       return this.#doubt(shard, `this shard belongs to the list ${its}, and others to the list ${ours}`)
-    } else if (layout.version === known.version) this.#settle(layout, known)
+    } else if (known.version === 0) this.#settle()
     if (askedMs > shard.provenMs) shard.provenMs = askedMs
     this.#complete()
     this.#correct()
@@ -222,6 +227,14 @@ export class Directory {
     if (before === undefined) warnOfOtherList(this.#namespace, this.#given, layout)
     if (this.#polling !== undefined) this.#poll()
     this.#listener(before, after)
+    if (layout.version === 1) this.#spread()
+  }
+
+  /** A list that has just become final is written at once to those that have it as a guess. */
+  #spread(): void {
+    const options = { ...POLL, timeoutMs: this.#ground.calls.timeoutMs, repeat: true }
+    for (const shard of this.shards)
+      if (shard.heard?.version === 0) this.#raise(shard, (this.placement as Placement).layout, options).catch(() => {})
   }
 
   #retire(shard: Shard): void {
@@ -238,57 +251,67 @@ export class Directory {
     setTimeout(end, GRACE_MS).unref()
   }
 
+  /** A list that may not be whole: nobody may follow it before its other shards have been asked. */
+  #consider({ shards }: Layout): void {
+    const more = shards.filter(({ name }) => !this.#considered.some((one) => one.name === name))
+    this.#considered = [...this.#considered, ...more]
+    for (const one of more) if (!this.#shards.has(one.name)) this.#add(one).node.open()
+    setImmediate(() => this.#decide())
+  }
+
   /**
-   * No shard has a list: the address that was given becomes the first one, once all of its shards have said so. Where some
-   * are away, more than half have to say so, and the list counts as a guess until the others have been asked.
+   * No shard has a final list. If none has any, the address that was given becomes the first one: written everywhere as version 0, which
+   * never replaces another, and final when it is found on all of its shards. Where some are away, more than half have to agree, and
+   * the list counts as a guess until the others have been asked.
    */
   #decide(): void {
-    if (this.placement !== undefined || this.#isCreating || this.#closed) return
-    const all = this.shards
-    const empty = all.filter(({ heard, node }) => heard === null && node.ready)
-    if (empty.length < all.length && !(this.isAsked && empty.length * 2 > all.length)) return
+    if (this.placement !== undefined || this.#isCreating || this.#closed || !this.isAsked) return
+    const isEmpty = ({ heard, node }: Shard) => heard === null && node.ready
+    const lists = this.#firstLists
+    const first = contest(lists, (name) => this.#shards.get(name)?.heard)
+    if (first?.layout.version === 1 || first?.isGuess) return this.#adopt(first.layout)
+    if (first === undefined && lists.length > 0) return
+    const [layout, all] =
+      first === undefined
+        ? [firstLayout(this.#given, 0), this.shards]
+        : [first.layout, this.shards.filter(({ name }) => first.layout.shards.some((one) => one.name === name))]
+    const empty = all.filter(isEmpty)
+    if (first === undefined ? empty.length * 2 <= all.length : empty.length === 0) return
     this.#isCreating = true
-    const first = firstLayout(this.#given, empty.length === all.length ? 1 : 0)
-    void this.#create(first, empty).finally(() => {
+    void this.#create(layout, empty).then((isDone) => {
       this.#isCreating = false
+      if (isDone) this.#decide()
     })
   }
 
-  async #create(first: Layout, empty: readonly Shard[]): Promise<void> {
+  /** Lists that are not final, one of each origin. */
+  get #firstLists(): readonly Layout[] {
+    const heard = [...this.#shards.values()].map((shard) => shard.heard).filter((layout) => layout?.version === 0)
+    return [...new Map(heard.map((layout) => [layout?.origin, layout as Layout])).values()]
+  }
+
+  /** Answers whether all have been written; if not, the next poll tries again. */
+  async #create(first: Layout, empty: readonly Shard[]): Promise<boolean> {
     const options = { ...POLL, timeoutMs: this.#ground.calls.timeoutMs, repeat: true }
-    const askedMs = monotonicMs()
-    const words = empty.map((shard) => this.#raiseWords(shard, first))
-    const replies = await Promise.allSettled(
-      empty.map((shard, i) => runOn(shard.node, RAISE, words[i]?.keys ?? [], words[i]?.args ?? [], options)),
-    )
-    // All answers are known before the first is believed: of two lists that are written at once, one is on all of its shards, or none is.
-    replies.forEach((reply, i) => {
-      const shard = empty[i] as Shard
-      const record = reply.status === 'fulfilled' ? (reply.value as readonly Reply[]) : undefined
-      shard.heard = record === undefined ? undefined : decodeLayout(String(record[0]))
-    })
-    replies.forEach((reply, i) => {
-      if (reply.status === 'fulfilled') this.#hear(empty[i] as Shard, reply.value as readonly Reply[], askedMs)
-    })
+    const written = await Promise.allSettled(empty.map((shard) => this.#raise(shard, first, options)))
+    return written.every(({ status }) => status === 'fulfilled')
   }
 
-  /** Two first lists were written at once: the one that is on all of its shards counts, else the greater text. */
-  #settle(one: Layout, other: Layout): void {
-    const isWhole = (layout: Layout) =>
-      layout.shards.every(({ name }) => this.#shards.get(name)?.heard?.origin === layout.origin)
-    const [first, second] = encodeLayout(one) > encodeLayout(other) ? [one, other] : [other, one]
-    const winner = isWhole(first) || !isWhole(second) ? first : second
-    const origin = `${first.origin}|${second.origin}`
-    this.#adopt({ ...winner, origin, version: winner.version + 1 })
+  /** A shard that was away while a list was guessed has another one. */
+  #settle(): void {
+    const first = contest(this.#firstLists, (name) => this.#shards.get(name)?.heard)
+    if (first?.layout.version === 1) this.#adopt(first.layout)
   }
 
   /** The guess of a first list is one no more when all of its shards have it. */
   #complete(): void {
-    const { placement } = this
-    if (placement === undefined || placement.layout.version > 0) return
-    const { layout } = placement
-    if (layout.shards.every(({ name }) => this.#shards.get(name)?.heard?.version === 0))
-      this.#adopt({ ...layout, version: 1 })
+    const layout = this.placement?.layout
+    if (layout?.version !== 0) return
+    const isHere = ({ name }: NamedAddress) => {
+      const heard = this.#shards.get(name)?.heard
+      return heard?.version === 0 && heard.origin === layout.origin
+    }
+    if (layout.shards.every(isHere)) this.#adopt({ ...layout, version: 1 })
   }
 
   /** A shard that this process was given another address for, and has met there: whoever learns addresses from the record gets that one. */

@@ -1,0 +1,363 @@
+// Each door, with a real server on loopback: what the framework does to a response is part of what is tested.
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
+import { type AddressInfo, connect as connectSocket } from 'node:net'
+import { Readable } from 'node:stream'
+import { serve } from '@hono/node-server'
+import express from 'express'
+import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { Hono } from 'hono'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Cache, connect, type Holdfast } from '../../index.ts'
+import { startServer, type TestServer, testNamespace } from '../../testing/index.ts'
+import { cacheResponse as expressCache } from '../express.ts'
+import { cacheResponse as fastifyCache } from '../fastify.ts'
+import { cacheResponse as honoCache } from '../hono.ts'
+
+interface Answer {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer | Readable
+}
+type Ask = { readonly url: string; readonly method: string; readonly headers: Record<string, string | undefined> }
+type Handler = (ask: Ask) => Answer | Promise<Answer>
+interface Opened {
+  readonly port: number
+  close(): Promise<unknown>
+}
+interface Options {
+  readonly ttl?: '1m'
+  readonly maxBytes?: number
+  readonly stale?: { whileRevalidate: '1h' }
+}
+
+const lower = (headers: IncomingMessage['headers']) => ({ ...headers }) as Record<string, string | undefined>
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+/** The same site behind each door. */
+const DOORS: Record<string, (cache: Cache<unknown>, options: Options, handler: Handler) => Promise<Opened>> = {
+  express: async (cache, options, handler) => {
+    const app = express()
+    app.use((_, res, next) => {
+      res.setHeader('x-before', 'yes')
+      next()
+    })
+    app.use(expressCache(cache, options))
+    app.all('/{*path}', async (req, res) => {
+      const {
+        status = 200,
+        headers = {},
+        body,
+      } = await handler({ url: req.originalUrl, method: req.method, headers: lower(req.headers) })
+      res.status(status).set(headers)
+      if (body instanceof Readable) body.pipe(res)
+      else res.send(body)
+    })
+    const server = createServer(app)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return { port: portOf(server), close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
+  },
+  fastify: async (cache, options, handler) => {
+    const app = fastify({ forceCloseConnections: true })
+    app.addHook('onRequest', async (_, reply) => void reply.header('x-before', 'yes'))
+    await app.register(fastifyCache(cache, options))
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_: FastifyRequest, __: unknown, done: (error: null) => void) => done(null))
+    const route = async (request: FastifyRequest, reply: FastifyReply) => {
+      const {
+        status = 200,
+        headers = {},
+        body,
+      } = await handler({ url: request.originalUrl, method: request.method, headers: lower(request.headers) })
+      return reply.code(status).headers(headers).send(body)
+    }
+    app.all('/*', route)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    return { port: portOf(app.server), close: () => app.close() }
+  },
+  hono: async (cache, options, handler) => {
+    const app = new Hono()
+    app.use(async (c, next) => {
+      c.header('x-before', 'yes')
+      await next()
+    })
+    app.use(honoCache(cache, { ...options, app }))
+    app.all('*', async (c) => {
+      const {
+        status = 200,
+        headers = {},
+        body = null,
+      } = await handler({
+        url: c.req.url.replace(/^https?:\/\/[^/]*/, ''),
+        method: c.req.method,
+        headers: c.req.header(),
+      })
+      const content = body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body
+      return c.body(content as string, status as 200, headers)
+    })
+    const server = await new Promise<Server>((resolve) => {
+      const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made)) as Server
+    })
+    return { port: portOf(server), close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
+  },
+}
+
+let redis: TestServer
+let hf: Holdfast
+let cache: Cache<unknown>
+const open: Opened[] = []
+
+beforeAll(async () => {
+  redis = await startServer()
+})
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2030-01-01T00:00:00Z') })
+  hf = await connect(redis.url, { namespace: testNamespace('doors') })
+  cache = hf.cache('pages', { ttl: '1h' })
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await Promise.all(open.splice(0).map((one) => one.close()))
+  await hf.close()
+})
+afterAll(() => redis.stop())
+
+const settled = async () => {
+  for (let round = 0; round < 8; round++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    await cache.peek('')
+  }
+}
+
+interface Got {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly bytes: Buffer
+  readonly text: string
+}
+
+/** One request, on a connection of its own, with headers as they are given. */
+function get(port: number, path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const asked = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (res) => {
+      const chunks: Buffer[] = []
+      res.on('data', (chunk: Buffer) => chunks.push(chunk))
+      res.on('error', reject)
+      res.on('end', () => {
+        const bytes = Buffer.concat(chunks)
+        resolve({ status: res.statusCode as number, headers: res.headers, bytes, text: String(bytes) })
+      })
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}
+
+describe.each(Object.keys(DOORS))('the door of %s', (name) => {
+  let asked: Ask[]
+  const start = async (handler: Handler, options: Options = {}) => {
+    asked = []
+    const opened = await (DOORS[name] as (typeof DOORS)['express'])(cache, options, (ask) => {
+      asked.push(ask)
+      return handler(ask)
+    })
+    open.push(opened)
+    return (path: string, headers?: Record<string, string>, method?: string) => get(opened.port, path, headers, method)
+  }
+  const statusOf = ({ headers }: Got) => headers['cache-status']
+  const LASTING = { 'cache-control': 'max-age=60', 'content-type': 'text/plain; charset=utf-8' }
+
+  it('answers the second from the first, whole, with headers of middleware before it', async () => {
+    const ask = await start(({ url }) => ({ headers: { ...LASTING, 'x-own': 'a' }, body: `page ${url}` }))
+    const first = await ask('/p?a=1')
+    await settled()
+    const second = await ask('/p?a=1')
+    for (const got of [first, second]) {
+      expect([got.status, got.text, got.headers['x-own'], got.headers['x-before']]).toEqual([
+        200,
+        'page /p?a=1',
+        'a',
+        'yes',
+      ])
+      expect(got.headers['content-length']).toBe('11')
+      expect(got.headers['content-type']).toBe('text/plain; charset=utf-8')
+      expect(got.headers.etag).toBe(first.headers.etag)
+    }
+    expect(first.headers.etag).toBeDefined()
+    expect([statusOf(first), statusOf(second)]).toEqual([
+      'Holdfast; fwd=miss; fwd-status=200; stored',
+      expect.stringMatching(/^Holdfast; hit; ttl=(59|60)$/),
+    ])
+    expect(asked).toHaveLength(1)
+    const head = await ask('/p?a=1', {}, 'HEAD')
+    expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '11'])
+    const known = await ask('/p?a=1', { 'if-none-match': first.headers.etag as string })
+    expect([known.status, known.text, asked.length]).toEqual([304, '', 1])
+  })
+
+  it('asks the handler for the whole when the first has it already, and answers him 304', async () => {
+    const ask = await start(() => ({ headers: { ...LASTING, etag: '"v1"' }, body: 'body' }))
+    const known = await ask('/p', { 'if-none-match': '"v1"' })
+    expect([known.status, known.text]).toEqual([304, ''])
+    expect(asked[0]?.headers['if-none-match']).toBeUndefined()
+    await settled()
+    expect((await ask('/p')).text).toBe('body')
+    expect(asked).toHaveLength(1)
+  })
+
+  it('runs the handler once for many, and for each where its answer is for one', async () => {
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const ask = await start(
+      async ({ url }) => {
+        await released
+        return { headers: url === '/all' ? LASTING : { 'set-cookie': `n=${asked.length}` }, body: 'x' }
+      },
+      { ttl: '1m' },
+    )
+    const all = Array.from({ length: 10 }, () => ask('/all'))
+    const each = Array.from({ length: 10 }, () => ask('/each'))
+    await vi.waitFor(() => expect(asked.map(({ url }) => url).sort()).toEqual(['/all', '/each']))
+    release()
+    expect((await Promise.all([...all, ...each])).map(({ text }) => text)).toEqual(Array(20).fill('x'))
+    expect(asked.filter(({ url }) => url === '/all')).toHaveLength(1)
+    expect(asked.filter(({ url }) => url === '/each')).toHaveLength(10)
+  })
+
+  it('gives bytes and large streams as they are, and stores what is not too large', async () => {
+    const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * 7) % 256))
+    const type = { ...LASTING, 'content-type': 'application/octet-stream' }
+    const ask = await start(
+      ({ url }) => {
+        const body =
+          url === '/stream' ? Readable.from(chunksOf(bytes)) : url === '/small' ? bytes.subarray(0, 5_000) : bytes
+        return { headers: type, body }
+      },
+      { maxBytes: 60_000 },
+    )
+    for (const path of ['/small', '/bytes', '/stream']) {
+      for (let i = 0; i < 2; i++) {
+        const got = await ask(path)
+        expect(got.bytes.equals(path === '/small' ? bytes.subarray(0, 5_000) : bytes)).toBe(true)
+        await settled()
+      }
+      expect(asked.splice(0).length, path).toBe(path === '/small' ? 1 : 2)
+    }
+  })
+
+  it('stores a stream, though its reader is slow or leaves, or serves those who wait themselves', async () => {
+    const source = new Readable({ read() {} })
+    const ask = await start(({ url }) => ({ headers: LASTING, body: asked.length === 1 ? source : `whole ${url}` }))
+    const leaving = connectSocket(portIn(open), '127.0.0.1')
+    leaving.write(`GET /p HTTP/1.1\r\nhost: 127.0.0.1:${portIn(open)}\r\n\r\n`)
+    source.push('first ')
+    await new Promise((resolve) => leaving.once('data', resolve))
+    const waiting = ask('/p')
+    leaving.destroy()
+    await new Promise((resolve) => setImmediate(resolve))
+    source.push('second')
+    source.push(null)
+    expect(['first second', 'whole /p']).toContain((await waiting).text)
+  })
+
+  it('makes anew behind what it serves stale, once', async () => {
+    let turn = 0
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const ask = await start(
+      async () => {
+        if (++turn > 1) await released
+        return { body: `turn ${turn}` }
+      },
+      { ttl: '1m', stale: { whileRevalidate: '1h' } },
+    )
+    await ask('/p')
+    await settled()
+    vi.setSystemTime(Date.now() + 61_000)
+    for (const got of await Promise.all([ask('/p'), ask('/p')])) {
+      expect(got.text).toBe('turn 1')
+      expect(statusOf(got)).toContain('stale-while-revalidate')
+    }
+    release()
+    while ((await ask('/p')).text !== 'turn 2') await settled()
+    expect(turn).toBe(2)
+  })
+
+  it('asks a handler whether what it has still holds', async () => {
+    const ask = await start(({ headers }) =>
+      headers['if-none-match'] === '"v1"'
+        ? { status: 304, headers: { ...LASTING, etag: '"v1"' } }
+        : { headers: { ...LASTING, etag: '"v1"' }, body: 'body' },
+    )
+    await ask('/p')
+    await settled()
+    vi.setSystemTime(Date.now() + 61_000)
+    const got = await ask('/p')
+    expect([got.status, got.text, statusOf(got)]).toEqual([200, 'body', 'Holdfast; fwd=stale; fwd-status=304; stored'])
+    expect(asked).toHaveLength(2)
+  })
+
+  it('serves what is stale when the handler throws, and its failure where nothing is', async () => {
+    let isDown = false
+    const ask = await start(() => {
+      if (isDown) throw Object.assign(new Error('down'), { expose: false })
+      return { headers: { 'cache-control': 'max-age=60, stale-if-error=600' }, body: 'fine' }
+    })
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    await ask('/p')
+    await settled()
+    isDown = true
+    vi.setSystemTime(Date.now() + 61_000)
+    const stale = await ask('/p')
+    expect([stale.status, stale.text]).toEqual([200, 'fine'])
+    expect(statusOf(stale)).toBe('Holdfast; fwd=stale; fwd-status=500; detail=stale-if-error')
+    const failed = await ask('/other')
+    expect(failed.status).toBe(500)
+    expect(statusOf(failed)).toContain('fwd-status=500')
+    isDown = false
+    expect((await ask('/other')).text).toBe('fine')
+  })
+
+  it('leaves Range, other methods and what is for one alone to the handler; a POST invalidates', async () => {
+    const ask = await start(({ method, headers }) => ({
+      headers: method === 'GET' && headers.cookie === undefined ? LASTING : {},
+      body: `${asked.length}`,
+    }))
+    expect((await ask('/p', { range: 'bytes=0-1' })).headers['cache-status']).toBe('Holdfast; fwd=bypass; detail=range')
+    expect((await ask('/p')).text).toBe('2')
+    await settled()
+    expect((await ask('/p', { cookie: 'a=1' })).text).toBe('3')
+    expect((await ask('/p')).text).toBe('2')
+    const posted = await ask('/p', {}, 'POST')
+    expect([posted.text, statusOf(posted)]).toEqual(['4', 'Holdfast; fwd=method'])
+    expect((await ask('/p')).text).toBe('5')
+  })
+
+  it('takes no Host that would spell another URL, and none from a proxy that anybody may play', async () => {
+    const ask = await start(({ headers }) => ({
+      headers: LASTING,
+      body: `host ${headers.host} ${headers['x-forwarded-host']}`,
+    }))
+    const host = `127.0.0.1:${portIn(open)}`
+    await ask('/p', { 'x-forwarded-host': 'evil.test' })
+    await settled()
+    expect((await ask('/p')).text).toBe(`host ${host} evil.test`)
+    for (const odd of [`${host}/p?x=`, `${host}#`, 'a b', 'user@x']) {
+      const got = await ask('/', { host: odd })
+      // Refused by the framework, or left to the handler.
+      if (got.status === 200) expect(statusOf(got)).toMatch(/fwd=bypass; detail=url|fwd=miss/)
+      await settled()
+    }
+    const keys = await redis.command<string[]>('KEYS', '*:cache:*')
+    expect(keys.filter((key) => /evil|user@|x=/.test(key))).toEqual([])
+  })
+})
+
+const portIn = (opened: readonly Opened[]): number => (opened.at(-1) as Opened).port
+
+function* chunksOf(bytes: Buffer): Generator<Buffer> {
+  for (let i = 0; i < bytes.length; i += 10_000) yield bytes.subarray(i, i + 10_000)
+}

@@ -1,0 +1,94 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { randomId } from '../../base/id.ts'
+import { NodeExchange, overlay, sendCaptured } from '../node/send.ts'
+import { type Purge, withPurge } from './door.ts'
+import { ResponseCache } from './engine.ts'
+import type { Exchange, HeaderChanges, Produced } from './exchange.ts'
+import type { CacheResponseOptions } from './options.ts'
+
+export type FastifyCache = ((instance: FastifyInstance, options: object, done: () => void) => void) & Purge
+
+/** Says that a request is the cache's own, by a secret of this process. */
+const BEHIND = 'holdfast-behind'
+
+/**
+ * A plugin for Fastify 5: routes of the instance that it is registered on, and of those below, are answered from a cache. It acts just
+ * before the handler, so whatever refuses requests earlier (onRequest, preValidation, and preHandler hooks added before) is asked first.
+ *
+ * cache    an `hf.cache(name, { ttl })`; its `ttl` is how long anything is kept at most
+ * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
+ */
+export function cacheResponse(cache: object, options?: CacheResponseOptions<FastifyRequest>): FastifyCache {
+  const responses = new ResponseCache(cache, options)
+  const secret = randomId()
+  const plugin = (instance: FastifyInstance, _: object, done: () => void): void => {
+    instance.addHook('preHandler', async (request, reply) => {
+      if (isOwn(request, secret)) return
+      return answer(responses, secret, request, reply)
+    })
+    done()
+  }
+  // Else the hook would be of a scope in which there are no routes.
+  return withPurge(Object.assign(plugin, { [Symbol.for('skip-override')]: true }), responses)
+}
+
+function isOwn(request: FastifyRequest, secret: string): boolean {
+  const said = request.headers[BEHIND]
+  delete request.headers[BEHIND]
+  const [a, b] = [Buffer.from(typeof said === 'string' ? said : ''), Buffer.from(secret)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
+
+/** Resolves with `reply` when it was answered, with nothing when the handler is to run. */
+function answer(responses: ResponseCache, secret: string, request: FastifyRequest, reply: FastifyReply) {
+  return new Promise<FastifyReply | undefined>((resolve, reject) => {
+    const runBehind = (changes: HeaderChanges) => inject(request, secret, changes)
+    const exchange = new NodeExchange(
+      ...([
+        request,
+        request.raw,
+        reply.raw,
+        request.originalUrl,
+        responses.maxBytes,
+        () => resolve(undefined),
+      ] as const),
+      runBehind,
+    )
+    responses.handle(exchange).then(
+      (answered) => {
+        if (exchange.capture !== undefined) return sendCaptured(exchange.capture, answered)
+        if (answered.kind !== 'whole') return
+        const present = reply.getHeader('vary')
+        for (const [name, value] of overlay(present === undefined ? '' : String(present), answered.headers))
+          reply.header(name, value)
+        resolve(reply.code(answered.status).send(answered.body && Buffer.from(answered.body)))
+      },
+      (error) => (exchange.capture === undefined ? reject(error) : undefined),
+    )
+  })
+}
+
+async function inject(request: FastifyRequest, secret: string, changes: HeaderChanges): Promise<Produced> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries({ ...request.headers, ...changes, [BEHIND]: secret }))
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
+  const {
+    statusCode,
+    headers: answered,
+    rawPayload,
+  } = await request.server.inject({
+    ...{ method: 'GET', url: request.originalUrl, headers, remoteAddress: request.ip },
+  })
+  const body = async () => rawPayload
+  return {
+    status: statusCode,
+    // The Date is that of an answer that was never sent.
+    headers: Object.entries({ ...answered, date: undefined }).flatMap(([name, value]) =>
+      [value].flat().flatMap((one) => (one === undefined ? [] : [[name, String(one)] as const])),
+    ),
+    atOnce: body,
+    whole: body,
+    discard: () => {},
+  } satisfies Awaited<ReturnType<Exchange['run']>>
+}

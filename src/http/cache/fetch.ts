@@ -1,0 +1,36 @@
+import { toResponse, WebProduced } from '../web/produced.ts'
+import { changed, viewOf } from '../web/request.ts'
+import { type Purge, withPurge } from './door.ts'
+import { ResponseCache } from './engine.ts'
+import type { Exchange, HeaderChanges } from './exchange.ts'
+import type { CacheResponseOptions } from './options.ts'
+
+export type FetchHandler<Rest extends unknown[] = []> = (
+  request: Request,
+  ...rest: Rest
+) => Response | Promise<Response>
+
+/** Wraps a handler: what it answers is cached, and it is asked only for what is not. */
+export type FetchCache = (<Rest extends unknown[]>(
+  handler: FetchHandler<Rest>,
+) => (request: Request, ...rest: Rest) => Promise<Response>) &
+  Purge
+
+/**
+ * A cache around handlers of the form `(request) => Response`.
+ *
+ * cache    an `hf.cache(name, { ttl })`; its `ttl` is how long anything is kept at most
+ * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
+ */
+export function cacheResponse(cache: object, options?: CacheResponseOptions<Request>): FetchCache {
+  const responses = new ResponseCache(cache, options)
+  const door =
+    <Rest extends unknown[]>(handler: FetchHandler<Rest>) =>
+    async (request: Request, ...rest: Rest): Promise<Response> => {
+      const run = async (changes: HeaderChanges) =>
+        new WebProduced(await handler(changed(request, changes), ...rest), responses.maxBytes)
+      const exchange: Exchange = { request: viewOf(request), native: request, run, runBehind: run }
+      return toResponse(await responses.handle(exchange))
+    }
+  return withPurge(door, responses)
+}

@@ -1,0 +1,266 @@
+import { randomId } from '../../base/id.ts'
+import { type HeaderList, headerOf, lastingHeaders, membersOf, withHeader, without } from '../headers.ts'
+import { CONDITIONS, etagOf, freshenHeaders } from './conditional.ts'
+import { parseDirectives } from './directives.ts'
+import type { Exchange, HeaderChanges, Produced, Reply } from './exchange.ts'
+import { lifetimeOf, mayServeOnError, retentionMs } from './freshness.ts'
+import { type Place, variantPlace } from './keys.ts'
+import type { ResolvedOptions } from './options.ts'
+import { servePassing, serveProduced, serveStored, withDate, withVary } from './serve.ts'
+import { type Handling, withStatus } from './status.ts'
+import { type Candidate, type Credentials, namedFields, openness, whyNotStored } from './storable.ts'
+import type { LoadSays, ResponseStore } from './store.ts'
+import { packBody, type StoredResponse, type VaryRecord } from './stored.ts'
+
+export interface FillRoom {
+  readonly store: ResponseStore
+  readonly options: ResolvedOptions
+  /** Request headers and cookies that every response depends on. */
+  readonly vary: readonly string[]
+}
+
+/** What is asked, and by whom. */
+export interface Ask {
+  readonly exchange: Exchange
+  readonly asked: ReadonlyMap<string, string>
+  readonly credentials: Credentials
+  readonly resource: string
+  /** The answer of the option `key`. */
+  readonly whose: string
+  readonly startMs: number
+}
+
+/** The handler failed, and so nobody can be given its answer; what was stored may still serve. */
+export class HandlerFailed extends Error {}
+
+const FAILURES = new Set([500, 502, 503, 504])
+
+/**
+ * One run of the handler for the cache, under the lease of what it may fill. Its client is answered as soon as that can be; those who
+ * wait for the same are given what may be given to all, or nothing.
+ */
+export class Fill {
+  /** True once the handler runs for this request, and not another's for it. */
+  led = false
+  /** Why it was not stored; undefined if it was, or while it runs. */
+  refusal: string | undefined
+  readonly answer: Promise<Reply>
+  readonly #room: FillRoom
+  readonly #ask: Ask
+  readonly #place: Place
+  readonly #old: StoredResponse | undefined
+  readonly #why: Handling
+  readonly #run: Exchange['run']
+  #over = false
+  #resolve: (reply: Reply) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+
+  /** `old`: what is stored there and may not be served as it is. `why`: the reason to ask the handler. */
+  constructor(
+    room: FillRoom,
+    ask: Ask,
+    place: Place,
+    old: StoredResponse | undefined,
+    why: Handling,
+    run = ask.exchange.run,
+  ) {
+    this.#room = room
+    this.#ask = ask
+    this.#place = place
+    this.#old = old
+    this.#why = why
+    this.#run = run
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.answer.catch(() => {})
+  }
+
+  /** The request is answered by what was found. */
+  close(): void {
+    this.#over = true
+  }
+
+  /** The loader of the cache. */
+  async load(context: LoadSays): Promise<StoredResponse | VaryRecord | undefined> {
+    // A cache that refreshes by itself what it has answered: this request's handler has nobody to answer any more.
+    if (this.#over) throw new HandlerFailed('the request was answered')
+    this.led = true
+    const askedMs = Date.now()
+    let produced: Produced
+    try {
+      produced = await this.#run(this.#changes())
+    } catch (error) {
+      this.#fail(error, undefined)
+      throw new HandlerFailed('the handler threw', { cause: error })
+    }
+    try {
+      return await this.#take(produced, askedMs, context)
+    } catch (error) {
+      this.#reject(error)
+      throw error
+    }
+  }
+
+  /** The handler is asked for the whole, or whether what is stored still holds: never what this one client has. */
+  #changes(): HeaderChanges {
+    const changes: Record<string, string | undefined> = {}
+    const [etag, modified] = CONDITIONS
+    const asks = this.#old?.asks === true ? this.#old.headers : []
+    changes[etag] = headerOf(asks, 'etag')
+    changes[modified] = headerOf(asks, 'last-modified')
+    return changes
+  }
+
+  /** The client gets what is stored, if that may be; else the failure. */
+  #fail(error: unknown, produced: Produced | undefined): boolean {
+    const old = this.#old
+    if (old === undefined || !mayServeOnError(old, this.#ask.asked, Date.now())) {
+      if (produced === undefined) this.#reject(error)
+      return false
+    }
+    const fwdStatus = produced === undefined ? {} : { fwdStatus: produced.status }
+    const handling = { fwd: 'stale', ...fwdStatus, detail: 'stale-if-error' } as const
+    this.#resolve(serveStored(this.#ask.exchange, this.#room.options, old, handling, produced))
+    return true
+  }
+
+  async #take(produced: Produced, askedMs: number, context: LoadSays) {
+    const { exchange, credentials } = this.#ask
+    const atMs = Date.now()
+    if (FAILURES.has(produced.status) && this.#fail(undefined, produced))
+      throw new HandlerFailed(`the handler answered ${produced.status}`)
+    const old = produced.status === 304 ? this.#old : undefined
+    const status = old?.status ?? produced.status
+    const told =
+      old === undefined
+        ? produced.headers
+        : freshenHeaders(withHeader(old.headers, 'date', undefined), lastingHeaders(produced.headers))
+    const named = this.#withDependencies(told)
+    const headers = withDate(named, atMs)
+    const directives = parseDirectives(headerOf(headers, 'cache-control'))
+    const lifetime = lifetimeOf(headers, directives, this.#room.options, askedMs, atMs)
+    const candidate: Candidate = { status, headers, directives, lifetime, open: openness(directives) }
+    const why = whyNotStored(candidate, credentials)
+    if (why !== undefined) {
+      this.refusal = why
+      this.#answerUnstored(produced, old, named, why)
+      // What is no longer to be shared replaces what was.
+      if (this.#old !== undefined && !FAILURES.has(status))
+        await this.#room.store.delete(this.#place.id).catch(() => {})
+      return undefined
+    }
+    const tags =
+      this.#room.options.tags?.(exchange.native, {
+        status,
+        headers: new Headers(headers.map(([name, value]) => [name, value] as [string, string])),
+      }) ?? []
+    if (old !== undefined) return this.#keep(this.#freshened(old, candidate, atMs, tags), context, produced)
+    const soon = await produced.atOnce()
+    if (soon === undefined)
+      this.#resolve(servePassing(exchange, produced, this.#status(named, { stored: true, fwdStatus: status })))
+    const body = soon ?? (await produced.whole())
+    if (body === undefined) {
+      this.refusal = 'too-large'
+      return undefined
+    }
+    return this.#keep(this.#made(candidate, body, atMs, tags), context, produced, soon && named)
+  }
+
+  #status(headers: HeaderList, handling: Handling): HeaderList {
+    return withStatus(headers, this.#room.options.name, { ...this.#why, ...handling })
+  }
+
+  #answerUnstored(produced: Produced, old: StoredResponse | undefined, headers: HeaderList, detail: string): void {
+    const { exchange } = this.#ask
+    if (old === undefined)
+      return this.#resolve(
+        servePassing(exchange, produced, this.#status(headers, { fwdStatus: produced.status, detail })),
+      )
+    const handling = { ...this.#why, fwdStatus: 304, detail }
+    this.#resolve(serveStored(exchange, this.#room.options, { ...old, headers }, handling, produced))
+  }
+
+  /** The headers that all responses here differ by; and one that is encoded is not for those who cannot decode it. */
+  #withDependencies(headers: HeaderList): HeaderList {
+    const encoded = membersOf(headerOf(headers, 'content-encoding')).some((coding) => coding !== 'identity')
+    return withVary(headers, encoded ? [...this.#room.vary, 'accept-encoding'] : this.#room.vary)
+  }
+
+  #made(
+    { status, headers, directives, lifetime, open }: Candidate,
+    body: Uint8Array,
+    atMs: number,
+    tags: readonly string[],
+  ): StoredResponse {
+    const { explicit: _, ...life } = lifetime
+    const own = headerOf(headers, 'etag') !== undefined || headerOf(headers, 'last-modified') !== undefined
+    const fields = without(lastingHeaders(headers), new Set(['age', ...namedFields(directives)]))
+    const validated =
+      status === 200 && headerOf(headers, 'etag') === undefined ? withHeader(fields, 'etag', etagOf(body)) : fields
+    return {
+      ...{ kind: 'response', status, headers: validated, body: packBody(body), atMs, ...life },
+      ...{ open, asks: own, select: this.#place.select, tags },
+    }
+  }
+
+  #freshened(
+    old: StoredResponse,
+    { headers, lifetime, open }: Candidate,
+    atMs: number,
+    tags: readonly string[],
+  ): StoredResponse {
+    const { explicit: _, ...life } = lifetime
+    return { ...old, headers: without(headers, new Set(['age'])), atMs, ...life, open, tags }
+  }
+
+  /** Answers the client with a response that may be stored, and says what is to be stored here. */
+  async #keep(made: StoredResponse, context: LoadSays, produced: Produced, whole?: HeaderList) {
+    const { exchange, resource, whose } = this.#ask
+    const { store, options } = this.#room
+    const handling = { fwdStatus: produced.status, stored: true }
+    if (produced.status === 304)
+      this.#resolve(serveStored(exchange, options, made, { ...this.#why, ...handling }, produced))
+    else if (whole !== undefined) {
+      const tagged = withHeader(whole, 'etag', headerOf(made.headers, 'etag'))
+      const body = typeof made.body === 'string' ? Buffer.from(made.body) : made.body
+      this.#resolve(serveProduced(exchange, produced, this.#status(tagged, handling), body))
+    }
+    const vary = [...new Set(membersOf(headerOf(made.headers, 'vary')))].sort()
+    const { record } = this.#place
+    const known = record?.vary ?? []
+    if (vary.every((name) => known.includes(name))) {
+      tell(context, made)
+      return made
+    }
+    const union: VaryRecord = {
+      kind: 'vary',
+      vary: [...new Set([...known, ...vary])].sort(),
+      mark: randomId(8),
+      tags: made.tags,
+    }
+    if (record !== undefined) {
+      // Its siblings were chosen by less: all begin anew, under a mark that leads to none of them.
+      this.refusal = 'vary'
+      await store.set(resource, union).catch(() => {})
+      return undefined
+    }
+    // The variant first, so that whoever finds the record finds it too; should the record be refused, nothing leads to the variant.
+    const place = variantPlace(resource, union, exchange.request, whose, options)
+    const variant = { ...made, select: place.select }
+    const put = async (_: string, { setTtl, setTags }: LoadSays) => {
+      tell({ setTtl, setTags }, variant)
+      return variant
+    }
+    await store.get(place.id, put).catch(() => {})
+    tell(context, { tags: made.tags })
+    return union
+  }
+}
+
+/** Tells the cache how long to keep a response and under which tags, where its loaders may. */
+function tell({ setTtl, setTags }: LoadSays, made: StoredResponse | Pick<StoredResponse, 'tags'>): void {
+  if (made.tags.length > 0) setTags?.(made.tags)
+  if ('freshMs' in made) setTtl?.(retentionMs(made))
+}

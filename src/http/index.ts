@@ -1,0 +1,8 @@
+export { type ReadCookie, SessionCookie, type SessionCookieOptions } from './session/cookie.ts'
+export {
+  type ExpressSessionOptions,
+  type ExpressSessionStore,
+  expressSessionStore,
+} from './session/express-session.ts'
+export { SessionVisit } from './session/visit.ts'
+export { withSession } from './session/with-session.ts'

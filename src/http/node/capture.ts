@@ -1,0 +1,207 @@
+import type { ServerResponse } from 'node:http'
+import { AFTER_CLOSE_MS, Gathering } from '../gathering.ts'
+import type { HeaderList } from '../headers.ts'
+
+type Done = (error?: Error | null) => void
+
+/** What of a response is replaced while its handler is listened to. */
+const WRAPPED = ['writeHead', 'flushHeaders', 'write', 'end', 'headersSent', 'writableEnded'] as const
+
+/**
+ * Listens to what a handler writes to a response, and holds it back until it is said what the client gets: just that, with other headers
+ * (`pass`), or something else (`replace`). What has passed is gathered on.
+ */
+export class Capture {
+  /** Resolves when status and headers are known; rejects when the client has gone and the handler does not answer any more. */
+  readonly begun: Promise<void>
+  readonly #res: ServerResponse
+  readonly #gathering: Gathering
+  readonly #own: Pick<ServerResponse, 'write' | 'end' | 'writeHead' | 'flushHeaders'>
+  readonly #held: (readonly [chunk: Buffer, done: Done | undefined])[] = []
+  #state: 'before' | 'held' | 'passing' | 'replaced' = 'before'
+  #ended = false
+  #endDone: Done | undefined
+  #begin: () => void = () => {}
+  #abandon: (error: Error) => void = () => {}
+  status = 0
+  headers: HeaderList = []
+
+  constructor(res: ServerResponse, maxBytes: number) {
+    this.#res = res
+    this.#gathering = new Gathering(maxBytes)
+    this.begun = new Promise((resolve, reject) => {
+      this.#begin = resolve
+      this.#abandon = reject
+    })
+    this.begun.catch(() => {})
+    const { write, end, writeHead, flushHeaders } = res
+    this.#own = {
+      write: write.bind(res) as ServerResponse['write'],
+      end: end.bind(res) as ServerResponse['end'],
+      writeHead: writeHead.bind(res) as ServerResponse['writeHead'],
+      flushHeaders: flushHeaders.bind(res),
+    }
+    this.#wrap()
+    // A stream that fed a response which is closed is torn off; a handler at work may still answer.
+    res.once('close', () => {
+      if (this.#ended) return
+      this.#gathering.closed()
+      setTimeout(() => this.#abandon(new Error('the client has gone')), AFTER_CLOSE_MS).unref()
+    })
+  }
+
+  #wrap(): void {
+    const res = this.#res
+    const define = (name: (typeof WRAPPED)[number], descriptor: PropertyDescriptor) =>
+      Object.defineProperty(res, name, { ...descriptor, configurable: true })
+    define('writeHead', {
+      value: (status: number, ...rest: unknown[]) => {
+        this.#head(status, rest)
+        return res
+      },
+    })
+    define('flushHeaders', { value: () => this.#known() })
+    define('write', {
+      value: (chunk: unknown, encoding?: unknown, done?: Done) => this.#write(chunk, encoding, done),
+    })
+    define('end', {
+      value: (chunk?: unknown, encoding?: unknown, done?: Done) => {
+        this.#end(chunk, encoding, done)
+        return res
+      },
+    })
+    define('headersSent', { get: () => this.#state !== 'before' })
+    define('writableEnded', { get: () => this.#ended })
+  }
+
+  /** From now on the response is what it was; only what is written to it is gathered, too. */
+  #unwrap(): void {
+    const res = this.#res as unknown as Record<string, unknown>
+    for (const name of WRAPPED) delete res[name]
+    // Whoever had wrapped it before us is asked as before.
+    Object.assign(res, { writeHead: this.#own.writeHead, flushHeaders: this.#own.flushHeaders })
+    res.write = (chunk: unknown, encoding?: unknown, done?: Done) => {
+      this.#gathering.add(toBuffer(chunk, encoding))
+      return this.#own.write(chunk, encoding as BufferEncoding, done)
+    }
+    res.end = (chunk?: unknown, encoding?: unknown, done?: Done) => {
+      if (chunk !== undefined && chunk !== null && typeof chunk !== 'function')
+        this.#gathering.add(toBuffer(chunk, encoding))
+      this.#ended = true
+      this.#gathering.end()
+      return this.#own.end(chunk, encoding as BufferEncoding, done as () => void)
+    }
+  }
+
+  #head(status: number, rest: readonly unknown[]): void {
+    const res = this.#res
+    res.statusCode = status
+    if (typeof rest[0] === 'string') res.statusMessage = rest[0]
+    const headers = typeof rest[0] === 'string' ? rest[1] : rest[0]
+    if (Array.isArray(headers)) setPairs(res, headers.flat())
+    else if (typeof headers === 'object' && headers !== null)
+      for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value)
+    this.#known()
+  }
+
+  #known(): void {
+    if (this.#state !== 'before') return
+    this.#state = 'held'
+    this.status = this.#res.statusCode
+    this.headers = headersOf(this.#res)
+    this.#begin()
+  }
+
+  #write(chunk: unknown, encoding: unknown, done: Done | undefined): boolean {
+    this.#known()
+    const callback = typeof encoding === 'function' ? (encoding as Done) : done
+    const bytes = toBuffer(chunk, encoding)
+    this.#gathering.add(bytes)
+    if (this.#state === 'held') this.#held.push([bytes, callback])
+    else if (callback) process.nextTick(callback)
+    return true
+  }
+
+  #end(chunk: unknown, encoding: unknown, done: Done | undefined): void {
+    if (this.#ended) return
+    if (typeof chunk === 'function') return this.#end(undefined, undefined, chunk as Done)
+    if (chunk !== undefined && chunk !== null) this.#write(chunk, encoding, undefined)
+    this.#known()
+    this.#ended = true
+    this.#endDone = typeof encoding === 'function' ? (encoding as Done) : done
+    this.#gathering.end()
+    if (this.#state === 'replaced' && this.#endDone) process.nextTick(this.#endDone)
+  }
+
+  atOnce(): Promise<Buffer | undefined> {
+    return this.#gathering.atOnce()
+  }
+
+  whole(): Promise<Buffer | undefined> {
+    return this.#gathering.whole()
+  }
+
+  discard(): void {}
+
+  /** Gathers only: there is no client. */
+  mute(): void {
+    this.#state = 'replaced'
+    this.#held.length = 0
+  }
+
+  /** Lets all that was and will be written through, under these headers. */
+  pass(headers: HeaderList): void {
+    const ended = this.#ended
+    this.#state = 'passing'
+    this.#unwrap()
+    replaceHeaders(this.#res, headers)
+    for (const [chunk, done] of this.#held.splice(0)) this.#own.write(chunk, done ?? undefined)
+    if (ended) this.#own.end(this.#endDone as () => void)
+    else this.#own.flushHeaders()
+  }
+
+  /** Sends something else; what the handler writes still is gathered only. */
+  replace(status: number, headers: HeaderList, body: Uint8Array | undefined): void {
+    this.#state = 'replaced'
+    const res = this.#res
+    for (const [, done] of this.#held.splice(0)) if (done) process.nextTick(done)
+    replaceHeaders(res, headers)
+    const message = status === res.statusCode ? res.statusMessage : undefined
+    if (message === undefined) this.#own.writeHead(status)
+    else this.#own.writeHead(status, message)
+    this.#own.end(body ?? undefined, this.#endDone as () => void)
+  }
+}
+
+function toBuffer(chunk: unknown, encoding: unknown): Buffer {
+  if (typeof chunk === 'string')
+    return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+  return chunk instanceof Uint8Array ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.alloc(0)
+}
+
+function setPairs(res: ServerResponse, flat: readonly unknown[]): void {
+  const seen = new Set<string>()
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const name = String(flat[i])
+    const value = flat[i + 1] as string
+    if (seen.has(name.toLowerCase())) res.appendHeader(name, value)
+    else res.setHeader(name, value)
+    seen.add(name.toLowerCase())
+  }
+}
+
+export function headersOf(res: ServerResponse): HeaderList {
+  return Object.entries(res.getHeaders()).flatMap(([name, value]) =>
+    value === undefined
+      ? []
+      : Array.isArray(value)
+        ? value.map((one) => [name, String(one)] as const)
+        : [[name, String(value)] as const],
+  )
+}
+
+/** Makes these the only headers of a response. */
+export function replaceHeaders(res: ServerResponse, headers: HeaderList): void {
+  for (const name of res.getHeaderNames()) res.removeHeader(name)
+  for (const [name, value] of headers) res.appendHeader(name, value)
+}

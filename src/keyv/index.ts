@@ -1,0 +1,1 @@
+export { HoldfastKeyv, type KeyvEntry } from './store.ts'

@@ -1,0 +1,8 @@
+export type { RuleFigures } from './figures.ts'
+export { type HeadersOptions, type HeadersVersion, rateLimitHeaders } from './headers.ts'
+export type { LimiterStats } from './inspect.ts'
+export { type IpKeyOptions, ipKey } from './ip.ts'
+export { Limiter } from './limiter.ts'
+export type { ConsumeOptions, LimiterOptions, RuleOptions } from './options.ts'
+export type { Algorithm } from './rules.ts'
+export { Turn, type TurnSource } from './turn.ts'
