@@ -16,6 +16,7 @@ const library: UserConfig = {
   entry: {
     index: 'src/index.ts',
     'cache/index': 'src/cache/index.ts',
+    'lock/index': 'src/lock/index.ts',
     'seats/index': 'src/seats/index.ts',
     'session/index': 'src/session/index.ts',
     'http/express': 'src/http/express.ts',
@@ -41,7 +42,7 @@ const library: UserConfig = {
 const program = (name: string, root: string): UserConfig => ({
   ...common,
   name,
-  entry: [`${root}/**/*.{ts,tsx}`, `!${root}/**/*.test.{ts,tsx}`, `!${root}/**/*.d.ts`],
+  entry: [`${root}/**/*.{ts,tsx}`, `!${root}/**/*.test.{ts,tsx}`, `!${root}/**/*.d.ts`, `!${root}/node_modules/**`],
   root,
   outDir: `.build/${name}`,
   unbundle: true,

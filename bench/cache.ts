@@ -1,6 +1,7 @@
 /**
- * The cache against the raw client doing the same wire work, in the same run: `npm run bench -- cache [--json] [--rounds N] [--only WORD]`.
- * The floor of each scenario is its first contender.
+ * The cache against the raw client doing the same wire work, in the same run:
+ * `npm run bench -- cache [--peers] [--json] [--rounds N] [--only WORD]`. With `--peers`, other caches take part in each round too
+ * (peers/cache.mjs says how each is set up). The floor of each scenario is its first contender.
  */
 
 import { connect } from 'holdfast'
@@ -8,6 +9,14 @@ import { startServer } from 'holdfast/testing'
 import { Redis as RawClient } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { measureColdKey, measureFrozen, measureReach } from './harness/cache-fleet.ts'
+import {
+  hitContenders,
+  manyContenders,
+  memoryContenders,
+  missContenders,
+  peersOf,
+  tagContenders,
+} from './harness/peers.ts'
 import { type Row, report, rowsOf } from './harness/report.ts'
 import { measure, type RoundOptions } from './harness/rounds.ts'
 
@@ -33,6 +42,8 @@ const product = (id: string) => ({
 const server = await startServer()
 const raw = new RawClient(server.port, '127.0.0.1')
 const hf = await connect(server.url, { namespace: 'bench' })
+const others = await peersOf(server.url)
+const ids = Array.from({ length: KEYS }, (_, i) => `${i}`)
 const rows: Row[] = []
 const scenario = async (name: string, work: () => Promise<readonly Row[]>) => {
   if (only === undefined || name.includes(only)) rows.push(...(await work()))
@@ -52,6 +63,7 @@ await scenario('hit in Redis', async () => {
         run: async (turn) => JSON.parse((await raw.get(`raw:${turn % KEYS}`)) as string),
       },
       { name: 'holdfast get', run: (turn) => cache.get(`${turn % KEYS}`) },
+      ...(await hitContenders(others, ids, product)),
     ],
     at(100),
   )
@@ -61,17 +73,21 @@ await scenario('hit in Redis', async () => {
 await scenario('hit in memory', async () => {
   const cache = hf.cache<object>('memory', { ttl: '1h', memory: { maxEntries: 10_000 } })
   const lru = new LRUCache<string, object>({ max: 10_000 })
-  const ids = Array.from({ length: KEYS }, (_, i) => `${i}`)
   for (const id of ids) {
     await cache.set(id, product(id))
     lru.set(id, product(id))
   }
   // The invalidations of the writes above have to pass before anything is kept.
-  while (cache.stats.memory.entries < KEYS) await Promise.all(ids.map((id) => cache.get(id)))
+  // And again after a slice of others that let nobody else have a turn: our tier is off while its stream is unheard.
+  const ready = async () => {
+    while (cache.stats.memory.entries < KEYS) await Promise.all(ids.map((id) => cache.get(id)))
+  }
+  await ready()
   const measured = await measure(
     [
       { name: 'await lru-cache', run: async (turn) => lru.get(ids[turn % KEYS] as string) },
-      { name: 'holdfast get', run: (turn) => cache.get(ids[turn % KEYS] as string) },
+      { name: 'holdfast get', run: (turn) => cache.get(ids[turn % KEYS] as string), ready },
+      ...(await memoryContenders(others, ids, product)),
     ],
     at(1),
   )
@@ -95,6 +111,7 @@ await scenario('miss and fill', async () => {
       },
       { name: 'holdfast get, three steps', run: () => mixed.get(`${run++}`) },
       { name: 'holdfast get, two steps', run: () => cache.get(`${run++}`) },
+      ...missContenders(others, () => `miss-${run++}`, product),
     ],
     at(100),
   )
@@ -139,6 +156,7 @@ await scenario('getMany', async () => {
         },
       },
       { name: 'holdfast getMany', run: () => cache.getMany(hundred()) },
+      ...(await manyContenders(others, hits, hundred, product)),
     ],
     at(4),
   )
@@ -157,7 +175,6 @@ await scenario('two tags', async () => {
     await Promise.all([plain.set(id, product(id)), plainMemory.set(id, product(id))])
     await Promise.all([tagged.set(id, product(id), { tags }), taggedMemory.set(id, product(id), { tags })])
   }
-  const ids = Array.from({ length: KEYS }, (_, i) => `${i}`)
   for (const cache of [plainMemory, taggedMemory])
     while (cache.stats.memory.entries < KEYS) await Promise.all(ids.map((id) => cache.get(id)))
   const off = await measure(
@@ -174,7 +191,11 @@ await scenario('two tags', async () => {
     ],
     at(1),
   )
+  const peers: Row[] = []
+  for (const pair of await tagContenders(others, ids, product))
+    peers.push(...rowsOf('hit with two tags, memory off', await measure(pair, at(100))))
   return [
+    ...peers,
     ...rowsOf('hit with two tags, memory off', off, { 'holdfast get, two tags': 0.8 }),
     ...rowsOf('hit with two tags, memory on', on, { 'holdfast get, two tags': 0.95 }),
   ]
@@ -188,6 +209,7 @@ report(
   `Cache against the raw client (Node ${process.version}, ${hf.server.product} ${hf.server.version}, ${rounds} rounds)`,
   rows,
 )
+await others.close()
 await hf.close()
 raw.disconnect()
 await server.stop()

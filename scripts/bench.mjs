@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ensureBuild } from './setup/build.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { ROOT, SCRATCH } from './setup/paths.mjs'
+import { ensurePeers } from './setup/peers.mjs'
 import { runLast } from './setup/process.mjs'
 import { main, SetupError } from './setup/progress.mjs'
 import { ensureServer } from './setup/server.mjs'
@@ -18,6 +19,7 @@ await main(async () => {
 
   await ensureServer()
   await ensureDependencies()
+  if (options.includes('--peers')) await ensurePeers()
   await ensureBuild(['library', 'bench'])
   await runLast(process.execPath, ['--enable-source-maps', join(SCRATCH, 'bench', `${name}.js`), ...options])
 })

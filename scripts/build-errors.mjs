@@ -34,6 +34,7 @@ const RETRYABLE = {
   TIMEOUT: 'yes',
   LOAD_TIMEOUT: 'yes',
   CONNECTION_LOST: 'yes',
+  LOCK_TIMEOUT: 'yes',
   SERVER_FULL: 'yes, once there is room',
   VALUE_CONFLICT: 'yes',
   SERVER_ERROR: 'when the server said "not now" (`BUSY`, `LOADING`, …)',

@@ -1,5 +1,5 @@
 /**
- * `npm run chaos [-- --rounds N --cluster --sentinel --json]`: servers join, fail over, are killed and stand still under steady load,
+ * `npm run chaos [-- --rounds N --cluster --sentinel --locks --json]`: servers join, fail over, are killed and stand still under steady load,
  * for as many rounds as asked. Exits non-zero when an operation failed, an answer was wrong or a sale is missing in the end.
  */
 import { join } from 'node:path'

@@ -6,6 +6,22 @@ import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './c
 import { Requests } from './cache/per-request.ts'
 import { Limiter, type LimiterOptions } from './limit/index.ts'
 import { type ResolvedLimiterOptions, resolveLimiterOptions } from './limit/options.ts'
+import {
+  Leader,
+  type LeaderOptions,
+  Lock,
+  type LockOptions,
+  LockSet,
+  type OnceOptions,
+  Quorum,
+  type QuorumOptions,
+  RwLock,
+  Semaphore,
+  type SemaphoreOptions,
+  type Term,
+} from './lock/index.ts'
+import { Once } from './lock/once.ts'
+import { LockRoom } from './lock/room.ts'
 import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
@@ -33,6 +49,9 @@ export class Holdfast implements AsyncDisposable {
   readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
   #events: Events | undefined
   #values: ValueStore | undefined
+  #locks: LockRoom | undefined
+  #once: Once | undefined
+  readonly #quorums = new Set<Quorum>()
 
   /** @internal */
   constructor(redis: Redis) {
@@ -139,6 +158,61 @@ export class Holdfast implements AsyncDisposable {
     return new Value<T, Entry>(this.#values, name, options)
   }
 
+  /**
+   * One holder at a time in the whole fleet, with a fence, first come first served.
+   *
+   * name     any string of at most 512 bytes
+   * options  see LockOptions
+   */
+  lock(name: string, options?: LockOptions): Lock {
+    return new Lock(this.#lockRoom, name, options)
+  }
+
+  /** Any number of readers, or one writer: `hf.rwLock(name).read()` and `.write()`, each with `run`, `acquire` and `tryAcquire`. */
+  rwLock(name: string, options?: LockOptions): RwLock {
+    return new RwLock(this.#lockRoom, name, options)
+  }
+
+  /** So many holders at a time in the whole fleet, first come first served. */
+  semaphore(name: string, options: SemaphoreOptions): Semaphore {
+    return new Semaphore(this.#lockRoom, name, options)
+  }
+
+  /** Several locks at once, all of them or none; what is held has the fence of each. */
+  locks(names: readonly string[], options?: LockOptions): LockSet {
+    return new LockSet(this.#lockRoom, names, options)
+  }
+
+  /** Stand for leader in the fleet, from now until its `close()`. */
+  leader(name: string, options: LeaderOptions): Leader {
+    return new Leader(this.#lockRoom, name, options)
+  }
+
+  /**
+   * Run `work` once for this key in the whole fleet; everyone who asks gets its result, until `ttl` has passed.
+   *
+   * work    told `fence` and `signal`; what it returns must be storable, as a cache's values are
+   * throws  what `work` throws, to the one who ran it: the next caller runs it again, unless `keepErrors`; LockTimeoutError after `wait`;
+   *         OnceConflictError for another fingerprint; LockLostError when another may have run it too
+   */
+  once<T>(key: string, work: (term: Term) => Promise<T> | T, options: OnceOptions): Promise<T> {
+    this.#once ??= new Once(this.#lockRoom)
+    return this.#once.run(key, work, options)
+  }
+
+  /** Locks on at least 3 servers that know nothing of each other; closed with this instance, or by itself. */
+  quorum(urls: readonly string[], options?: QuorumOptions): Quorum {
+    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'quorum', 'close() was called')
+    const quorum = new Quorum(urls, this.#redis.keyspace.namespace, options)
+    this.#quorums.add(quorum)
+    return quorum
+  }
+
+  get #lockRoom(): LockRoom {
+    this.#locks ??= new LockRoom(this.#redis)
+    return this.#locks
+  }
+
   /** Connections of one's own, for WATCH, MULTI and EXEC, and for commands that block: `hf.pool.use(fn)`. */
   get pool(): Pool {
     return this.#redis.pool
@@ -158,7 +232,8 @@ export class Holdfast implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true
     for (const { cache } of this.#caches.values()) cache.close()
-    await this.#events?.close()
+    const quorums = [...this.#quorums].map((quorum) => quorum.close())
+    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums])
     await this.#redis.close()
   }
 

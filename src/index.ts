@@ -53,6 +53,33 @@ export type {
   TurnSource,
 } from './limit/index.ts'
 export { ipKey, rateLimitHeaders } from './limit/index.ts'
+export type {
+  AcquireOptions,
+  HeldLock,
+  HeldLocks,
+  HeldQuorum,
+  HolderView,
+  Holding,
+  Leader,
+  LeaderOptions,
+  Lock,
+  Lockable,
+  LockOptions,
+  LockSet,
+  LockView,
+  OnceFailure,
+  OnceOptions,
+  PermitOptions,
+  Quorum,
+  QuorumLock,
+  QuorumOptions,
+  RwLock,
+  Semaphore,
+  SemaphoreOptions,
+  Term,
+  WaiterView,
+} from './lock/index.ts'
+export { LockLostError, LockTimeoutError, OnceConflictError, OnceFailedError } from './lock/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'

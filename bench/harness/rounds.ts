@@ -6,6 +6,8 @@ export interface Contender {
   readonly name: string
   /** One operation. `turn` counts up over all callers of the contender. */
   readonly run: (turn: number) => Promise<unknown>
+  /** Awaited before each slice, unmeasured: what those before it have undone by keeping the process busy. */
+  readonly ready?: () => Promise<unknown>
 }
 
 export interface Measured {
@@ -30,7 +32,8 @@ export async function measure(contenders: readonly Contender[], options: RoundOp
   const cpus = contenders.map(() => [] as number[])
   const turns = contenders.map(() => 0)
   const slice = async (c: number, sliceMs: number) => {
-    const { run } = contenders[c] as Contender
+    const { run, ready } = contenders[c] as Contender
+    await ready?.()
     const start = performance.now()
     const cpu = process.cpuUsage()
     let done = 0

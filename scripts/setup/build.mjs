@@ -46,7 +46,7 @@ async function build(name) {
   if (code !== 0) throw new SetupError(`${output}\nThe build failed (exit code ${code}).`)
 }
 
-/** A hash over the names and contents of files, and of folders with all that is in them except tests. */
+/** A hash over the names and contents of files, and of folders with all that is in them except tests and packages. */
 export function fingerprint(paths, root = ROOT) {
   const hash = createHash('sha256').update(process.version)
   for (const path of paths.flatMap((path) => filesOf(root, path)))
@@ -59,6 +59,7 @@ function filesOf(root, path) {
   if (!existsSync(full)) return []
   if (!statSync(full).isDirectory()) return /\.test\.tsx?$/.test(path) ? [] : [path]
   return readdirSync(full)
+    .filter((name) => name !== 'node_modules')
     .sort()
     .flatMap((name) => filesOf(root, join(path, name)))
 }

@@ -33,6 +33,10 @@ export const ERROR_CODES = {
   MUTATION_UNCONFIRMED:
     'A change by `mutate` was made, and nobody can say that no older value is cached: `answer` is that of the change. Delete the entries.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
+  LOCK_TIMEOUT: 'The lock was not had in the time given for waiting: others hold it, or stand in line before.',
+  LOCK_LOST: 'A lock that was held is lost, or may be: its work must stop. Another may have it by now.',
+  ONCE_CONFLICT: 'A key of `once` stands for another request than this one: their fingerprints differ.',
+  ONCE_FAILED: 'What ran once under this key failed, and its error was kept, as asked.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
   SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
   CHANGE_REFUSED:

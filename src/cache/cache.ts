@@ -1,6 +1,5 @@
 import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
-import { toMs } from '../base/duration.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import type { LeaseKeeper } from '../lease/lease.ts'
@@ -17,6 +16,8 @@ import { mutate } from './mutating.ts'
 import {
   checkCallOptions,
   checkId,
+  checkIds,
+  checkMutation,
   checkTags,
   checkWarmOptions,
   type GetOptions,
@@ -33,7 +34,7 @@ import {
 import { makeParts } from './parts.ts'
 import type { Party } from './party.ts'
 import { RequestLayer, type Requests } from './per-request.ts'
-import type { ReadThrough } from './read-through.ts'
+import type { ReadThrough, ReadThroughRoom } from './read-through.ts'
 import type { Reader } from './reader.ts'
 import type { Refill } from './refill.ts'
 import { validate } from './schema.ts'
@@ -73,6 +74,7 @@ export class Cache<T, Got = T | undefined> {
   readonly #entries: Entries
   readonly #tags: TagTable
   readonly #keeper: LeaseKeeper
+  readonly #room: ReadThroughRoom
   readonly #reads: ReadThrough
   readonly #reader: Reader
   readonly #refill: Refill
@@ -89,6 +91,7 @@ export class Cache<T, Got = T | undefined> {
     this.#redis = redis
     this.#options = options
     const parts = makeParts(redis, name, options, requests, this.#closing.signal, () => this.#enter())
+    this.#room = parts.room
     this.#keys = parts.keys
     this.#rights = parts.rights
     this.#entries = parts.entries
@@ -333,9 +336,9 @@ export class Cache<T, Got = T | undefined> {
     options.signal?.throwIfAborted()
     this.#enter()
     const plan = this.#reads.plan('', async () => undefined, options)
-    const [entries, tags, refill] = [this.#entries, this.#tags, this.#refill]
-    const room = { options: this.#options, entries, tags, refill, forget: (id: string) => this.#forget(id) }
-    return observedWarm.run({ cache: this.name }, () => new Warming(room, plan, options).run(rows))
+    const forget = (id: string) => this.#forget(id)
+    const warming = new Warming(this.#room, this.#refill, forget, plan, options)
+    return observedWarm.run({ cache: this.name }, () => warming.run(rows))
   }
 
   /**
@@ -351,21 +354,17 @@ export class Cache<T, Got = T | undefined> {
   async mutate<R>(
     ids: string | readonly string[],
     fn: (context: Pick<LoadContext, 'signal'>) => Promise<R> | R,
-    options?: MutateOptions,
+    options: MutateOptions = {},
   ): Promise<R> {
-    const wanted = typeof ids === 'string' ? [ids] : [...new Set(ids)]
-    for (const id of wanted) checkId(id)
-    if (typeof fn !== 'function') throw new ConfigError('fn', 'a function that makes the change', fn)
-    checkCallOptions(options, ['signal', 'fence'])
-    options?.signal?.throwIfAborted()
+    const wanted = checkIds(ids)
+    checkMutation(fn, options)
+    options.signal?.throwIfAborted()
     this.#enter()
-    const fenceMs = toMs(options?.fence ?? '10s', 'fence', { min: 1_000 })
-    const work = observedMutate.run({ cache: this.name, count: wanted.length }, () => {
-      const closed = this.#closing.signal
-      const signal = options?.signal === undefined ? closed : AbortSignal.any([closed, options.signal])
-      return mutate(this.#entries, wanted, fn, fenceMs, signal, () => wanted.forEach(this.#forget, this))
-    })
-    return unlessAborted(work, options?.signal)
+    const forget = () => wanted.forEach(this.#forget, this)
+    const work = observedMutate.run({ cache: this.name, count: wanted.length }, () =>
+      mutate(this.#room, wanted, fn, options, forget),
+    )
+    return unlessAborted(work, options.signal)
   }
 
   async #removeMatching(pattern: string): Promise<number> {
@@ -404,8 +403,7 @@ export class Cache<T, Got = T | undefined> {
     checkId(id)
     checkCallOptions(options)
     this.#enter()
-    const [redis, keys, tags, memory, keeper] = [this.#redis, this.#keys, this.#tags, this.#memory, this.#keeper]
-    return unlessAborted(explain({ redis, keys, options: this.#options, tags, memory, keeper }, id), options?.signal)
+    return unlessAborted(explain(this.#room, this.#memory, id), options?.signal)
   }
 
   /** How far what this process answers may now be behind an invalidation that was acknowledged elsewhere, and why. */

@@ -193,6 +193,7 @@ export function readHeader(frame: Buffer):
   const staleAtMs = readDigits(frame, 4, HEADER_BYTES)
   let at = HEADER_BYTES
   try {
+    if (flags & COSTED) at += COST_LENGTH
     let tags = NO_TAGS
     if (flags & TAGGED) {
       const start = at + TAG_LENGTH

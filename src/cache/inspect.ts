@@ -125,13 +125,12 @@ export interface InspectRoom {
   readonly keys: CacheKeys
   readonly options: ResolvedCacheOptions
   readonly tags: TagTable
-  readonly memory: MemoryTier | undefined
   readonly keeper: LeaseKeeper
 }
 
 /** Looks at one entry and changes nothing. Its tags are asked for after it: two round trips. */
-export async function explain(room: InspectRoom, id: string): Promise<Explanation> {
-  const { redis, keys, options, memory, keeper } = room
+export async function explain(room: InspectRoom, memory: MemoryTier | undefined, id: string): Promise<Explanation> {
+  const { redis, keys, options, keeper } = room
   const key = keys.entry(id)
   const names = { value: key, lease: keys.leaseOf(key), fences: keys.fenceOf(key) }
   const asked = inspectScript.run(redis, names, {}, { operation: 'cache.explain', repeat: true })

@@ -4,6 +4,7 @@ import { randomId } from '../base/id.ts'
 import { TOKEN_LENGTH } from '../lease/lease.ts'
 import type { Entries } from './entries.ts'
 import type { LoadContext } from './load-context.ts'
+import { fenceMsOf, type MutateOptions } from './options.ts'
 
 /**
  * Changes the system of record behind a fence around some entries.
@@ -18,14 +19,14 @@ import type { LoadContext } from './load-context.ts'
  *         may have ended before the change was made
  */
 export async function mutate<R>(
-  entries: Entries,
+  room: { readonly entries: Entries; readonly signal: AbortSignal },
   ids: readonly string[],
   fn: (context: Pick<LoadContext, 'signal'>) => Promise<R> | R,
-  fenceMs: number,
-  signal: AbortSignal,
+  options: MutateOptions,
   forget: () => void,
 ): Promise<R> {
-  const fence = new Fence(entries, ids, fenceMs)
+  const fence = new Fence(room.entries, ids, fenceMsOf(options))
+  const signal = options.signal === undefined ? room.signal : AbortSignal.any([room.signal, options.signal])
   const end = async () => {
     forget()
     await fence.lift().finally(forget)

@@ -284,6 +284,23 @@ export function checkId(id: unknown): void {
     throw new ConfigError('id', `a string of at most ${LONGEST_ID} letters`, id)
 }
 
+/** One id or many, each once. */
+export function checkIds(ids: string | readonly string[]): readonly string[] {
+  const wanted = typeof ids === 'string' ? [ids] : ids
+  if (!Array.isArray(wanted)) throw new ConfigError('ids', 'a string or an array of strings', ids)
+  for (const id of wanted) checkId(id)
+  return [...new Set(wanted)]
+}
+
+/** Checks what `mutate` is given. */
+export function checkMutation(fn: unknown, options: MutateOptions): void {
+  if (typeof fn !== 'function') throw new ConfigError('fn', 'a function that makes the change', fn)
+  checkCallOptions(options, ['signal', 'fence'])
+  fenceMsOf(options)
+}
+
+export const fenceMsOf = ({ fence = '10s' }: MutateOptions): number => toMs(fence, 'fence', { min: 1_000 })
+
 /** Checks the options of `warm`. */
 export function checkWarmOptions(options: WarmOptions): void {
   checkCallOptions(options, [...CALL_OPTIONS, 'concurrency', 'stopOnFailure', 'onProgress', 'onFailure'])

@@ -43,5 +43,6 @@ export function makeParts(
     },
   }
   const refill = new Refill(room)
-  return { keys, rights, entries, tags, memory, keeper, reader, refill, reads: new ReadThrough(room, reader, refill) }
+  const reads = new ReadThrough(room, reader, refill)
+  return { room, keys, rights, entries, tags, memory, keeper, reader, refill, reads }
 }

@@ -20,9 +20,6 @@ export interface WarmRoom {
   readonly options: ResolvedCacheOptions
   readonly entries: Entries
   readonly tags: TagTable
-  readonly refill: Refill
-  /** Drops what this process keeps of an entry. */
-  forget(id: string): void
 }
 
 /**
@@ -33,6 +30,8 @@ export interface WarmRoom {
  */
 export class Warming {
   readonly #room: WarmRoom
+  readonly #refill: Refill
+  readonly #forget: (id: string) => void
   readonly #plan: LoadPlan
   readonly #how: WarmOptions
   readonly #failures: WarmFailure[] = []
@@ -46,8 +45,11 @@ export class Warming {
   #stop = false
   #fatal: { readonly error: unknown } | undefined
 
-  constructor(room: WarmRoom, plan: LoadPlan, how: WarmOptions) {
+  /** `forget` drops what this process keeps of an entry. */
+  constructor(room: WarmRoom, refill: Refill, forget: (id: string) => void, plan: LoadPlan, how: WarmOptions) {
     this.#room = room
+    this.#refill = refill
+    this.#forget = forget
     this.#plan = plan
     this.#how = how
   }
@@ -120,7 +122,7 @@ export class Warming {
         continue
       }
       try {
-        const { lifeMs, frame } = this.#room.refill.frame(value, this.#plan.ttlMs, stamps as readonly TagStamp[])
+        const { lifeMs, frame } = this.#refill.frame(value, this.#plan.ttlMs, stamps as readonly TagStamp[])
         lot.push({ id, lifeMs, frame })
         bytes += frame.length
       } catch (error) {
@@ -138,8 +140,7 @@ export class Warming {
 
   /** What of a batch can be written, with its tags. */
   async #check(batch: readonly unknown[]): Promise<{ id: string; value: unknown; tags: readonly string[] }[]> {
-    const { options, refill } = this.#room
-    const { schema } = options.encoding
+    const { schema } = this.#room.options.encoding
     const rows: { id: string; value: unknown; tags: readonly string[] }[] = []
     for (const row of batch) {
       const [id, given] = Array.isArray(row) ? row : []
@@ -149,7 +150,7 @@ export class Warming {
         if (given === undefined)
           throw new ConfigError('value', 'anything but undefined, which means "not there"', given)
         const value = schema === undefined ? given : await validate(schema, id, given)
-        rows.push({ id, value, tags: refill.tagsOf(id, value, this.#plan.tags) })
+        rows.push({ id, value, tags: this.#refill.tagsOf(id, value, this.#plan.tags) })
       } catch (error) {
         this.#fail({ id, reason: 'error', error })
       }
@@ -176,7 +177,7 @@ export class Warming {
   }
 
   async #put(lot: readonly FilledEntry[]): Promise<void> {
-    for (const { id } of lot) this.#room.forget(id)
+    for (const { id } of lot) this.#forget(id)
     await this.#room.entries.putMany(lot, ({ id, frame }, outcome) => {
       if (outcome === 'written') {
         this.#written++
@@ -184,7 +185,7 @@ export class Warming {
       } else if (outcome === 'fenced') this.#fail({ id, reason: 'fenced' })
       else this.#fail({ id, reason: 'error', error: outcome.error })
     })
-    for (const { id } of lot) this.#room.forget(id)
+    for (const { id } of lot) this.#forget(id)
   }
 
   #fail(failure: WarmFailure): void {

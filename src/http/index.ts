@@ -4,5 +4,6 @@ export {
   type ExpressSessionStore,
   expressSessionStore,
 } from './session/express-session.ts'
+export { nodeVisit } from './session/node-visit.ts'
 export { SessionVisit } from './session/visit.ts'
 export { withSession } from './session/with-session.ts'

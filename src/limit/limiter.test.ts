@@ -182,6 +182,18 @@ describe('permits', () => {
     expect(await heavy.extend()).toBe(false)
   })
 
+  it('that come when nobody waits for them any more are given back', async () => {
+    const api = await gate.limiter({ rules: [{ limit: 1, per: '1h', algorithm: 'concurrency' }] })
+    await api.peek('ann')
+    const before = await gate.callsOf('zrem')
+    const controller = new AbortController()
+    const waiting = api.consume('ann', { signal: controller.signal })
+    controller.abort(new Error('gone'))
+    await expect(waiting).rejects.toThrow('gone')
+    await expect.poll(() => gate.callsOf('zrem')).toBe(before + 1)
+    expect(await allowed(api, 'ann')).toBe(true)
+  })
+
   it('of a turn that was refused, or without a rule that gives any, are nothing', async () => {
     const api = await gate.limiter({ rules: [HOUR] })
     const turn = await api.consume('ann')

@@ -111,9 +111,18 @@ export class Limiter {
     const work = OBSERVED.consume.heard
       ? OBSERVED.consume.run({ limiter: this.name }, (operation) => this.#tell(operation, this.#ask(question)))
       : this.#ask(question)
-    const turn = await (options?.signal === undefined ? work : unlessAborted(work, options.signal))
+    const turn = await (options?.signal === undefined ? work : this.#unlessAborted(work, options.signal))
     this.#counts[turn.allowed ? 'allowed' : 'refused']++
     return turn
+  }
+
+  /** Permits that come when nobody waits for them any more are given back. */
+  #unlessAborted(work: Promise<Turn>, signal: AbortSignal): Promise<Turn> {
+    work.then(
+      (turn) => (signal.aborted ? turn.release().catch(() => {}) : undefined),
+      () => {},
+    )
+    return unlessAborted(work, signal)
   }
 
   /** What `consume` would answer now. Nothing is counted, and nothing remembered is asked. */

@@ -56,16 +56,14 @@ describe('remembered refusals', () => {
 
 it('a remembered refusal is never one where Redis would have admitted', async () => {
   for (const algorithm of ['gcra', 'bucket', 'fixed', 'sliding', 'log'] as const) {
-    const api = await gate.limiter({ rules: [{ limit: 5, per: 15, algorithm }], rememberRefusals: true })
-    for (let i = 0; i < 200; i++) {
+    const api = await gate.limiter({ rules: [{ limit: 5, per: 60, algorithm }], rememberRefusals: true })
+    for (let i = 0; api.stats.remembered < 20 || api.stats.allowed < 20; i++) {
       const cost = 1 + (i % 3)
       // What is admitted now will be admitted a moment later, for nobody else takes any.
       const before = await api.peek('ann', { cost })
       const turn = await api.consume('ann', { cost })
       if (before.allowed) expect([algorithm, turn.allowed, turn.source]).toEqual([algorithm, true, 'redis'])
     }
-    expect(api.stats.remembered, algorithm).toBeGreaterThan(10)
-    expect(api.stats.allowed, algorithm).toBeGreaterThan(10)
   }
 })
 
@@ -93,7 +91,7 @@ describe('while Redis cannot be asked', () => {
 
   it.each(['allow', 'deny', 'local'] as const)('whenDown %s answers within the deadline', async (whenDown) => {
     const frozen = await startServer()
-    const hf = await gate.connect({ timeout: 150 }, frozen.url)
+    const hf = await gate.connect({ timeout: 400 }, frozen.url)
     const rules = [
       { limit: 4, per: '1h', algorithm: 'fixed' } as const,
       { limit: 40, per: '1h', algorithm: 'log' } as const,

@@ -101,7 +101,7 @@ describe('what is usually got wrong', () => {
 })
 
 it('loads and touches in one command, and sends none for a malformed id', async () => {
-  const sessions = (await house.connect()).sessions({ idle: '1s' })
+  const sessions = (await house.connect()).sessions({ idle: '4s' })
   const { id, expiresAtMs } = await sessions.create({ n: 1 })
   const stats = async () => String(await house.server.command('INFO', 'commandstats'))
   const evals = async () => Number(/cmdstat_evalsha:calls=(\d+)/.exec(await stats())?.[1])
@@ -111,7 +111,7 @@ it('loads and touches in one command, and sends none for a malformed id', async 
   await vi.waitFor(async () => {
     loads++
     expect((await sessions.load(id))?.expiresAtMs).toBeGreaterThan(expiresAtMs)
-  })
+  }, 3_500)
   expect((await evals()) - before).toBe(loads)
   await sessions.load('malformed')
   await sessions.update('malformed', { n: 2 })
@@ -120,7 +120,7 @@ it('loads and touches in one command, and sends none for a malformed id', async 
 
 describe('a full server', () => {
   it('ends, revokes, loads and touches sessions, and takes fields away; it refuses what grows', async () => {
-    const sessions = (await house.connect()).sessions<Record<string, unknown>>({ idle: '1s' })
+    const sessions = (await house.connect()).sessions<Record<string, unknown>>({ idle: '4s' })
     const make = () => sessions.create({ admin: true, n: 1 }, { userId: 'ann' })
     const [one, two, three] = [await make(), await make(), await make()]
     await house.whileFull(async () => {
@@ -129,7 +129,10 @@ describe('a full server', () => {
       await expect(sessions.update(one.id, { more: 'x' })).rejects.toMatchObject(full)
       await expect(sessions.regenerate(one.id)).rejects.toMatchObject(full)
       expect(await sessions.update(one.id, { admin: undefined })).toMatchObject({ data: { n: 1 } })
-      await vi.waitFor(async () => expect((await sessions.load(one.id))?.expiresAtMs).toBeGreaterThan(one.expiresAtMs))
+      await vi.waitFor(
+        async () => expect((await sessions.load(one.id))?.expiresAtMs).toBeGreaterThan(one.expiresAtMs),
+        3_500,
+      )
       expect(await sessions.listFor('ann')).toHaveLength(3)
       expect(await sessions.destroy(one.id)).toBe(true)
       expect(await sessions.revoke('ann', sessions.refOf(two.id) as string)).toBe(true)

@@ -1,5 +1,6 @@
-// npm run chaos -- [--rounds N] [--cluster] [--sentinel]: faults under steady load, for as long as one likes.
+// npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks]: faults under steady load, for as long as one likes.
 import { parseArgs } from 'node:util'
+import { lockStory } from './locks.ts'
 import { clusterStory, type Story, sentinelStory, showChapter } from './stories.ts'
 
 const { values } = parseArgs({
@@ -7,13 +8,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     cluster: { type: 'boolean', default: false },
     sentinel: { type: 'boolean', default: false },
+    locks: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds)
 if (!Number.isInteger(rounds) || rounds < 1)
   throw new Error(`--rounds: expected a whole number from 1, received ${values.rounds}`)
-const all = !values.cluster && !values.sentinel
+const all = !values.cluster && !values.sentinel && !values.locks
 const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`)
 
 let broken = 0
@@ -36,6 +38,14 @@ for (const [name, isWanted, story] of [
   )
   for (const problem of problems) say(`    ${problem}`)
   broken += problems.length
+}
+if (values.locks) {
+  const seed = Math.ceil(Math.random() * 1e9)
+  say(`\nLocks: three processes, ${rounds} faults, seed ${seed}`)
+  const { holds, faults, problems } = await lockStory(rounds, { processes: true, seed })
+  say(`  held ${holds} times, ${problems.length} times by two at once, ${JSON.stringify(faults)}`)
+  for (const problem of problems) say(`    ${problem}`)
+  broken += problems.length + (holds === 0 ? 1 : 0)
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories })}\n`)
 process.exitCode = broken === 0 ? 0 : 1

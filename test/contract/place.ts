@@ -3,9 +3,11 @@ import { testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeEach, expect, inject } from 'vitest'
 import { CacheKeys } from '../../src/cache/keys.ts'
 import { cacheRights } from '../../src/cache/rights.ts'
+import { KeyvKeys } from '../../src/keyv/keys.ts'
 import { LimitKeys } from '../../src/limit/keys.ts'
 import { limitRights } from '../../src/limit/rights.ts'
 import type { Algorithm } from '../../src/limit/rules.ts'
+import { lockRights } from '../../src/lock/rights.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
@@ -32,6 +34,10 @@ export interface PlaceUse {
   readonly values?: boolean
   /** Its limiters by name, with the algorithms of each. Default none. */
   readonly limiters?: Readonly<Record<string, readonly Algorithm[]>>
+  /** The names of its stores for Keyv. Default none. */
+  readonly keyv?: readonly string[]
+  /** Default false. */
+  readonly locks?: boolean
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -118,13 +124,21 @@ export class Place {
 
   /** All that the file needs in a namespace, on the servers that hold data. */
   rightsIn(namespace: string): Rights {
-    const { caches = ['it'], seats = false, sessions = [], values = false, limiters = {} } = this.#use
+    const {
+      caches = ['it'],
+      seats = false,
+      sessions = [],
+      values = false,
+      limiters = {},
+      keyv = [],
+      locks = false,
+    } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
       ...caches.map((name) => cacheRights(new CacheKeys(space, name), true)),
       ...(seats ? [seatsRights(space)] : []),
-      ...sessions.map((name) => sessionRights(new SessionKeys(space, name))),
+      ...sessions.map((name) => sessionRights(new SessionKeys(space, name), true)),
       ...(values ? [valueRights(space)] : []),
       ...Object.entries(limiters).map(([name, algorithms]) =>
         limitRights(
@@ -132,6 +146,8 @@ export class Place {
           algorithms.map((algorithm) => ({ algorithm })),
         ),
       ),
+      ...keyv.map((name) => new KeyvKeys(space, name).rights),
+      ...(locks ? [lockRights(space)] : []),
     )
   }
 

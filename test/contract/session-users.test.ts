@@ -81,7 +81,7 @@ describe("a user's sessions", () => {
 
   it('are over at their next touch when a revocation could not know them', async () => {
     // The entry is lost, as by a failover of the server that has it, and the session is not.
-    const busy = open({ idle: '1s' })
+    const busy = open({ idle: '4s' })
     const { id } = await busy.create({ n: 1 }, { userId: 'USR123' })
     await place.command('HDEL', userKey('USR123'), busy.refOf(id) as string)
     expect(await busy.revokeAll('USR123')).toBe(0)
@@ -90,7 +90,7 @@ describe("a user's sessions", () => {
   })
 
   it('are listed again at their next touch when their entry was lost', async () => {
-    const busy = open({ idle: '1s' })
+    const busy = open({ idle: '4s' })
     const { id } = await busy.create({ n: 1 }, { userId: 'USR123' })
     await place.command('UNLINK', userKey('USR123'))
     expect(await busy.listFor('USR123')).toEqual([])

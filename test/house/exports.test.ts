@@ -29,12 +29,12 @@ test('has a source for each entry of the package, and builds types and code from
   }
 })
 
-test('asks for a framework only where it is used, in the versions whose doors are tested', () => {
+test('asks for what only some use where it is used, in the versions that are tested', () => {
   const { peerDependencies, peerDependenciesMeta, devDependencies } = pack
-  expect(Object.keys(peerDependencies).sort()).toEqual(['express', 'fastify', 'hono', 'keyv'])
+  expect(Object.keys(peerDependencies).sort()).toEqual(['express', 'fastify', 'hono', 'keyv', 'msgpackr'])
   for (const [name, range] of Object.entries(peerDependencies)) {
     expect(peerDependenciesMeta[name], name).toEqual({ optional: true })
-    expect(`^${devDependencies[name]?.split('.')[0]}.0.0`, name).toBe(range)
+    expect(range.split('.')[0], name).toBe(`^${devDependencies[name]?.split('.')[0]}`)
   }
 })
 

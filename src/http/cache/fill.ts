@@ -259,7 +259,7 @@ export class Fill {
   }
 }
 
-/** Tells the cache how long to keep a response and under which tags, where its loaders may. */
+/** Tells the cache how long to keep a response and under which tags, where its loaders may. A record is kept as long as anything. */
 function tell({ setTtl, setTags }: LoadSays, made: StoredResponse | Pick<StoredResponse, 'tags'>): void {
   if (made.tags.length > 0) setTags?.(made.tags)
   if ('freshMs' in made) setTtl?.(retentionMs(made))
