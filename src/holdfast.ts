@@ -1,7 +1,9 @@
-import { checkName } from './base/check.ts'
+import { checkKnown, checkName } from './base/check.ts'
+import { type Duration, toMs } from './base/duration.ts'
 import { ConfigError, ConnectionError } from './base/errors.ts'
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
 import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
+import { Requests } from './cache/per-request.ts'
 import { Limiter, type LimiterOptions } from './limit/index.ts'
 import { type ResolvedLimiterOptions, resolveLimiterOptions } from './limit/options.ts'
 import {
@@ -30,6 +32,11 @@ import { Sessions, type SessionsOptions } from './session/index.ts'
 import { Value, type ValueOptions } from './value/index.ts'
 import { ValueStore } from './value/store.ts'
 
+export interface PerRequestOptions {
+  /** How old an answer may grow before Redis is asked again. Default: until the request ends. */
+  readonly maxAge?: Duration
+}
+
 /**
  * One connection to Redis and everything that is done with it: builds each part when it is first asked for, and
  * closes what it built. Made by `connect`.
@@ -38,6 +45,7 @@ export class Holdfast implements AsyncDisposable {
   readonly #redis: Redis
   #closed = false
   readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
+  readonly #requests = new Requests()
   readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
   #events: Events | undefined
   #values: ValueStore | undefined
@@ -74,9 +82,27 @@ export class Holdfast implements AsyncDisposable {
         throw new ConfigError('options', `the options with which the cache '${name}' was made first`, options)
       return known.cache as Cache<T>
     }
-    const cache = new Cache<T>(this.#redis, name, resolved)
+    const cache = new Cache<T>(this.#redis, name, resolved, this.#requests)
     this.#caches.set(name, { cache: cache as Cache<unknown>, options: resolved })
     return cache
+  }
+
+  /**
+   * Runs `work` as one request: within it, and all that it awaits, each id of a cache is asked of Redis once, and then answered by what was
+   * read. What this process writes or invalidates meanwhile is seen at once, what others do by the next request, or after `maxAge`.
+   * Nothing of it is left when what `work` answers has settled. Loaders run outside of it; called within a request it is part of that.
+   *
+   * maxAge   how old an answer may grow. Default: until the request ends
+   * costs    from the first use on every promise of the process is slower, up to Node 22: it takes AsyncLocalStorage
+   */
+  async perRequest<R>(work: () => Promise<R> | R, options: PerRequestOptions = {}): Promise<R> {
+    if (typeof work !== 'function') throw new ConfigError('work', 'a function', work)
+    checkKnown('options', options, ['maxAge'])
+    const { maxAge } = options
+    return this.#requests.run(
+      work,
+      maxAge === undefined ? Number.POSITIVE_INFINITY : toMs(maxAge, 'maxAge', { min: 0 }),
+    )
   }
 
   /**

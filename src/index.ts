@@ -23,6 +23,7 @@ export type {
   Load,
   LoadContext,
   LoadMany,
+  LoadManyContext,
   MutateOptions,
   RefreshOptions,
   SetOptions,
@@ -33,8 +34,10 @@ export type {
   WarmOptions,
   WarmProgress,
   WarmResult,
+  WrapOptions,
+  Wrapped,
 } from './cache/index.ts'
-export { connect, type Holdfast } from './holdfast.ts'
+export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type {
   Algorithm,
   ConsumeOptions,

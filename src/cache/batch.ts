@@ -5,8 +5,11 @@ import { isOutage } from '../redis/redis.ts'
 import type { FilledEntry, LeaseAnswer } from './entries.ts'
 import { Flight, type Landing, markMoment } from './flight.ts'
 import type { TagStamp } from './frame.ts'
-import { inOrder, type LoadMany } from './options.ts'
-import { type LoadPlan, mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import type { LoadPlan } from './load-plan.ts'
+import type { Loading } from './loading.ts'
+import { inOrder, type LoadMany, loadAsOne } from './options.ts'
+import type { Party } from './party.ts'
+import { mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
 import type { TagMoment } from './tags.ts'
 
 /** How many ids are to be loaded at once. */
@@ -20,6 +23,8 @@ export interface BatchPlan {
   readonly behind: boolean
   /** When the caller came. */
   readonly came: number
+  /** Through whom the callers may leave. */
+  readonly party: Party | undefined
 }
 
 /** By id, how it ended; a promise for one that another process is loading. */
@@ -61,15 +66,18 @@ async function board(
   onValue: (id: string, value: unknown) => void,
   again: (id: string, plan: LoadPlan) => Promise<unknown>,
 ): Promise<void> {
-  const landed = await refill.board(id, flying, plan.came)
+  const landed = await refill.board(id, flying, plan.came, plan.party)
   onValue(id, landed === undefined ? await again(id, planForOne(id, plan)) : landed.value)
 }
 
 /** One flight for all of them; each id can be boarded, and only those that are cost a promise of their own. */
 function launch(room: RefillRoom, refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
-  const landings = fly(room, refill, ids, plan)
+  const loading = refill.newLoad()
+  if (!plan.behind) take(loading, plan.party)
+  const landings = loading.within(fly(room, refill, ids, plan, loading))
   const flights = ids.map((id) => {
-    const flight = new Flight(plan.behind, () => landings.then((all) => all.get(id) as Landing | Promise<Landing>))
+    const land = () => landings.then((all) => all.get(id) as Landing | Promise<Landing>)
+    const flight = new Flight(plan.behind, loading, land)
     refill.announce(id, flight)
     return flight
   })
@@ -84,20 +92,31 @@ function launch(room: RefillRoom, refill: Refill, ids: readonly string[], plan: 
   return landings
 }
 
-async function fly(room: RefillRoom, refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
-  if (!plan.reachable) return flyWithoutLease(refill, ids, plan)
-  const tagged = room.options.dynamicTags !== undefined || plan.tags.length > 0
+function take(loading: Loading, party: Party | undefined): void {
+  if (party === undefined) loading.join()
+  else party.await(loading)
+}
+
+async function fly(
+  room: RefillRoom,
+  refill: Refill,
+  ids: readonly string[],
+  plan: BatchPlan,
+  loading: Loading,
+): Promise<Landings> {
+  if (!plan.reachable) return flyWithoutLease(refill, ids, plan, loading)
   const token = randomId(TOKEN_LENGTH)
   const askedMs = monotonicMs()
   let answers: readonly LeaseAnswer[]
   let moment: TagMoment | undefined
   try {
-    const asked = room.entries.lease(ids, token, false)
-    if (tagged) [moment] = await Promise.all([room.tags.begin(plan.tags, plan.ttlMs), asked])
+    const asked = room.entries.lease(ids, token)
+    if (refill.tagged({ tags: plan.tags, loader: plan.loadMany }))
+      [moment] = await Promise.all([room.tags.begin(plan.tags, plan.ttlMs), asked])
     answers = await asked
   } catch (error) {
     if (room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
-    return flyWithoutLease(refill, ids, plan)
+    return flyWithoutLease(refill, ids, plan, loading)
   }
   const landings = new Map<string, Landing | Promise<Landing>>()
   const byToken = new Map<string, string[]>()
@@ -107,7 +126,9 @@ async function fly(room: RefillRoom, refill: Refill, ids: readonly string[], pla
     if (answer.state === 'fenced') fenced.push(id)
     else if (answer.state === 'held' && room.options.fleet) {
       // Another process loads this one: wait for it as a single caller would.
-      const landing = refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true })
+      const own = refill.newLoad()
+      take(own, plan.party)
+      const landing = own.within(refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true }, own))
       landing.catch(() => {})
       landings.set(id, landing)
     } else if (answer.state !== 'value') {
@@ -118,13 +139,18 @@ async function fly(room: RefillRoom, refill: Refill, ids: readonly string[], pla
   })
   refill.counts.fenced += fenced.length
   if (byToken.size + fenced.length > 0)
-    await flyUnder(room, refill, byToken, fenced, token, askedMs, plan, moment, landings)
+    await flyUnder(room, refill, byToken, fenced, { token, askedMs, moment }, plan, loading, landings)
   return landings
 }
 
-async function flyWithoutLease(refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
+async function flyWithoutLease(
+  refill: Refill,
+  ids: readonly string[],
+  plan: BatchPlan,
+  loading: Loading,
+): Promise<Landings> {
   const goodBefore = markMoment()
-  const values = await load(refill, ids, plan)
+  const values = await load(refill, ids, plan, loading)
   return new Map(ids.map((id, i) => [id, { value: values[i], goodBefore }]))
 }
 
@@ -134,24 +160,28 @@ async function flyUnder(
   byToken: ReadonlyMap<string, readonly string[]>,
   /** Those of which nothing may be stored. */
   fenced: readonly string[],
-  token: string,
-  askedMs: number,
+  lease: { readonly token: string; readonly askedMs: number; readonly moment: TagMoment | undefined },
   plan: BatchPlan,
-  moment: TagMoment | undefined,
+  loading: Loading,
   landings: Map<string, Landing | Promise<Landing>>,
 ): Promise<void> {
   const { redis, keys, options } = room
+  const { token, askedMs, moment } = lease
   const leased = [...byToken.values()].flat()
   const ids = [...leased, ...fenced]
   const own = (byToken.get(token) ?? []).map((id) => keys.lease(id))
   const held = own.length === 0 ? undefined : room.keeper.hold(own, token, askedMs)
+  if (held !== undefined) loading.onOver = () => room.keeper.letGo(held)
   const loadMoment = markMoment()
   try {
-    const values = await load(refill, ids, plan)
+    const startMs = monotonicMs()
+    const values = await load(refill, ids, plan, loading)
+    const costMs = monotonicMs() - startMs
     const loaded = new Map(ids.map((id, i) => [id, values[i]]))
     const fillMoment = markMoment()
-    const filled = await settle(room, refill, byToken, loaded, plan, moment)
-    if (filled !== undefined) refill.counts.voided += leased.length - filled.size
+    const filled = await settle(room, refill, byToken, loaded, plan, moment, loading, costMs)
+    const skipped = leased.filter((id) => loading.said(id).skipped).length
+    if (filled !== undefined) refill.counts.voided += leased.length - skipped - filled.size
     for (const [id, value] of loaded) landings.set(id, { value, goodBefore: filled?.has(id) ? fillMoment : loadMoment })
   } catch (error) {
     if (options.fleet) releaseLeases(redis, own, token, keys.channel, 'cache.release').catch(() => {})
@@ -169,15 +199,26 @@ async function settle(
   loaded: ReadonlyMap<string, unknown>,
   plan: BatchPlan,
   moment: TagMoment | undefined,
+  loading: Loading,
+  costMs: number,
 ): Promise<ReadonlySet<string> | undefined> {
   const { entries, redis, keys, options, tags } = room
   const stood = new Set<string>()
   try {
     const tagsOf = new Map<string, readonly string[]>()
-    if (moment !== undefined)
-      for (const [id, value] of loaded) if (value !== undefined) tagsOf.set(id, refill.tagsOf(id, value, plan.tags))
+    /** Whose tags nobody had expected, so that their state before the load is not known. */
+    const unexpected = new Set<string>()
+    let longestMs = plan.ttlMs
+    for (const [id, value] of loaded) {
+      const said = loading.said(id)
+      if (value === undefined || said.skipped) continue
+      if (said.ttlMs !== undefined) longestMs = Math.max(longestMs ?? 0, said.ttlMs)
+      if (moment !== undefined) tagsOf.set(id, refill.tagsOf(id, value, [...plan.tags, ...(said.tags ?? [])]))
+      else if (said.tags !== undefined && said.tags.length > 0) unexpected.add(id)
+    }
+    if (unexpected.size > 0) refill.expectTags()
     const all = [...new Set([...tagsOf.values()].flat())]
-    const stamps = all.length === 0 || moment === undefined ? [] : await tags.settle(all, moment, plan.ttlMs)
+    const stamps = all.length === 0 || moment === undefined ? [] : await tags.settle(all, moment, longestMs)
     const stampOf = new Map((stamps ?? []).map((stamp) => [stamp.tag, stamp]))
     await Promise.all(
       [...byToken].map(async ([token, ids]) => {
@@ -185,10 +226,11 @@ async function settle(
         const empty: string[] = []
         for (const id of ids) {
           const value = loaded.get(id)
-          if (value === undefined || stamps === undefined) empty.push(id)
+          const { ttlMs, skipped } = loading.said(id)
+          if (value === undefined || skipped || unexpected.has(id) || stamps === undefined) empty.push(id)
           else {
             const own = (tagsOf.get(id) ?? []).map((tag) => stampOf.get(tag) as TagStamp)
-            fills.push({ id, ...refill.frame(value, plan.ttlMs, own) })
+            fills.push({ id, ...refill.frame(value, ttlMs ?? plan.ttlMs, own, ttlMs !== undefined, costMs) })
           }
         }
         if (fills.length > 0) for (const id of await entries.fill(token, fills)) stood.add(id)
@@ -197,7 +239,8 @@ async function settle(
           const leases = empty.map((id) => keys.lease(id))
           const count = await releaseLeases(redis, leases, token, channel, 'cache.release')
           // Nothing to store, and nothing was invalidated meanwhile: as good as stored.
-          if (stamps !== undefined && count === empty.length) for (const id of empty) stood.add(id)
+          if (stamps !== undefined && count === empty.length)
+            for (const id of empty) if (loaded.get(id) === undefined) stood.add(id)
         }
       }),
     )
@@ -215,14 +258,15 @@ async function settle(
 }
 
 /** One call of the loader, answered in the order of the ids. */
-async function load(refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<readonly unknown[]> {
-  return inOrder(ids, await refill.runLoader(ids, (context) => plan.loadMany(ids, context)))
+async function load(
+  refill: Refill,
+  ids: readonly string[],
+  plan: BatchPlan,
+  loading: Loading,
+): Promise<readonly unknown[]> {
+  return inOrder(ids, await refill.runLoader(ids, () => plan.loadMany(ids, loading.contextOfMany()), loading))
 }
 
-function planForOne(id: string, plan: BatchPlan): LoadPlan {
-  return {
-    load: async (context) => inOrder([id], await plan.loadMany([id], context))[0],
-    ttlMs: plan.ttlMs,
-    tags: plan.tags,
-  }
+function planForOne(id: string, { loadMany, ttlMs, tags }: BatchPlan): LoadPlan {
+  return { load: (context) => loadAsOne(id, loadMany, context), loader: loadMany, ttlMs, tags }
 }

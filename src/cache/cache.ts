@@ -2,15 +2,16 @@ import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
-import { LeaseKeeper } from '../lease/lease.ts'
+import type { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
-import { aclRule, type Rights } from '../redis/rights.ts'
-import { Entries, LEASE_MS } from './entries.ts'
-import { decodeFrame } from './frame.ts'
+import type { Rights } from '../redis/rights.ts'
+import type { Entries } from './entries.ts'
 import { type CacheStats, type Explanation, explain, type Staleness, staleness, statsOf } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
-import { CacheKeys } from './keys.ts'
-import { MemoryTier } from './memory.ts'
+import type { CacheKeys } from './keys.ts'
+import type { LoadContext } from './load-context.ts'
+import type { LoadPlan } from './load-plan.ts'
+import type { MemoryTier } from './memory.ts'
 import { mutate } from './mutating.ts'
 import {
   checkCallOptions,
@@ -21,7 +22,6 @@ import {
   checkWarmOptions,
   type GetOptions,
   type Load,
-  type LoadContext,
   type LoadMany,
   type MutateOptions,
   type RefreshOptions,
@@ -31,15 +31,19 @@ import {
   type WarmOptions,
   type WarmResult,
 } from './options.ts'
-import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
-import { Reader } from './reader.ts'
-import { type LoadPlan, Refill } from './refill.ts'
-import { cacheRights } from './rights.ts'
+import { makeParts } from './parts.ts'
+import type { Party } from './party.ts'
+import { RequestLayer, type Requests } from './per-request.ts'
+import type { ReadThrough, ReadThroughRoom } from './read-through.ts'
+import type { Reader } from './reader.ts'
+import type { Refill } from './refill.ts'
 import { validate } from './schema.ts'
-import { TagTable } from './tags.ts'
-import { FillBell } from './waiting.ts'
+import type { TagTable } from './tags.ts'
 import { Warming } from './warming.ts'
+import { type WithoutContext, type WrapOptions, type Wrapped, Wraps } from './wrap.ts'
 import { storeValue, writeThrough } from './writing.ts'
+
+type Answer<T> = T | undefined | PromiseLike<T | undefined>
 
 const observedGet = new Observed('cache.get')
 const observedGetMany = new Observed('cache.getMany')
@@ -75,42 +79,28 @@ export class Cache<T, Got = T | undefined> {
   readonly #reader: Reader
   readonly #refill: Refill
   readonly #memory: MemoryTier | undefined
+  readonly #layer: RequestLayer
+  #wraps: Wraps | undefined
   readonly #closing = new AbortController()
   #vetted = false
 
   /** @internal Made by `hf.cache`. */
-  constructor(redis: Redis, name: string, options: ResolvedCacheOptions) {
+  constructor(redis: Redis, name: string, options: ResolvedCacheOptions, requests: Requests) {
     this.name = name
+    this.#layer = new RequestLayer(requests)
     this.#redis = redis
     this.#options = options
-    this.#keys = new CacheKeys(redis.keyspace, name)
-    this.#rights = cacheRights(this.#keys, options.fleet || options.memory !== undefined)
-    this.#entries = new Entries(redis, this.#keys, options.fleet, aclRule(this.#rights))
-    // Twice the longest entry, so that an epoch outlives every entry that may carry it, also between two renewals.
-    this.#tags = new TagTable(redis, this.#keys, 2 * Math.max(options.ttlMs + options.staleMs, 86_400_000))
-    this.#memory =
-      options.memory === undefined ? undefined : new MemoryTier(options.memory, redis.listeners, this.#keys)
-    this.#keeper = new LeaseKeeper(redis, LEASE_MS, 'cache.renew')
-    this.#room = {
-      redis,
-      keys: this.#keys,
-      options,
-      entries: this.#entries,
-      tags: this.#tags,
-      bell: new FillBell(redis, this.#keys),
-      keeper: this.#keeper,
-      signal: this.#closing.signal,
-      enter: () => this.#enter(),
-      usable: async (id, frame, counts) => {
-        const entry = counts ? this.#reader.read(frame) : decodeFrame(frame, options.encoding)
-        const found = entry === undefined ? undefined : await this.#reader.judge(id, entry)
-        if (counts && entry !== undefined && found === undefined) this.#reader.refused.tag++
-        return found === undefined || found.stale ? undefined : found
-      },
-    }
-    this.#reader = new Reader(redis, options, this.#entries, this.#tags, this.#memory)
-    this.#refill = new Refill(this.#room)
-    this.#reads = new ReadThrough(this.#room, this.#reader, this.#refill)
+    const parts = makeParts(redis, name, options, requests, this.#closing.signal, () => this.#enter())
+    this.#room = parts.room
+    this.#keys = parts.keys
+    this.#rights = parts.rights
+    this.#entries = parts.entries
+    this.#tags = parts.tags
+    this.#memory = parts.memory
+    this.#keeper = parts.keeper
+    this.#reader = parts.reader
+    this.#refill = parts.refill
+    this.#reads = parts.reads
   }
 
   /**
@@ -146,12 +136,16 @@ export class Cache<T, Got = T | undefined> {
     } catch (error) {
       return Promise.reject(error)
     }
-    const work = observedGet.heard
-      ? observedGet.run({ cache: this.name, id }, (operation) =>
-          this.#reads.one(id, plan, (how) => (operation.outcome = how)),
-        )
-      : this.#reads.one(id, plan)
-    return options?.signal === undefined ? work : unlessAborted(work, options.signal)
+    const request = this.#layer.current
+    const signal = options?.signal
+    if (request === undefined && signal === undefined && !observedGet.heard) return this.#reads.one(id, plan)
+    return observedGet.run({ cache: this.name, id }, (operation) => {
+      const say = (how: string) => {
+        operation.outcome = how
+      }
+      const read = (party?: Party) => this.#reads.one(id, plan, say, undefined, party)
+      return this.#layer.one(request, id, plan !== undefined, signal, read, say)
+    })
   }
 
   /**
@@ -173,10 +167,14 @@ export class Cache<T, Got = T | undefined> {
     const options = typeof second === 'function' ? third : second
     checkCallOptions(options)
     options?.signal?.throwIfAborted()
-    const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) =>
-      this.#reads.many(wanted, loadMany, options, (how) => (operation.outcome = how)),
-    )
-    return unlessAborted(work, options?.signal) as Promise<Map<string, T | undefined>>
+    const request = this.#layer.current
+    const loads = loadMany !== undefined || this.#options.load !== undefined
+    const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) => {
+      const read = (ids: readonly string[], party?: Party) =>
+        this.#reads.many(ids, loadMany, options, (how) => (operation.outcome = how), party)
+      return this.#layer.many(request, wanted, loads, options?.signal, read)
+    })
+    return work as Promise<Map<string, T | undefined>>
   }
 
   /**
@@ -208,14 +206,22 @@ export class Cache<T, Got = T | undefined> {
     checkId(id)
     checkCallOptions(options)
     this.#enter()
-    const look = observedPeek.run({ cache: this.name, id }, async (operation) => {
-      const found = await this.#reader.look(id, true)
-      operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
-      if (found === undefined) this.#reads.counts.misses++
-      return found
+    options?.signal?.throwIfAborted()
+    const request = this.#layer.current
+    const look = observedPeek.run({ cache: this.name, id }, (operation) => {
+      const read = async () => {
+        const found = await this.#reader.look(id, true)
+        operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
+        if (found === undefined) this.#reads.counts.misses++
+        return found?.value
+      }
+      const say = (how: string) => {
+        operation.outcome = how
+      }
+      return this.#layer.one(request, id, false, undefined, read, say)
     })
     try {
-      return (await unlessAborted(look, options?.signal))?.value as T | undefined
+      return (await unlessAborted(look, options?.signal)) as T | undefined
     } catch (error) {
       if (this.#options.whenDown === 'throw' || !isOutage(error)) throw error
       return undefined
@@ -246,6 +252,32 @@ export class Cache<T, Got = T | undefined> {
     await unlessAborted(work, options.signal)
   }
 
+  /**
+   * A function whose answers are cached here, under its name and its arguments: `cache.wrap(runQuery)`. Callers of the same share one call.
+   *
+   * options  `key`: what of the arguments counts, default all; `name`, `ttl`, `tags`; `withContext`: pass the loader's context last
+   * returns  the function, with its parameters and `key`, `peek`, `delete` and `with`; it is called without a `this`
+   * throws   ConfigError for a name that another function has in this cache, or where there is none; KEY_UNSTABLE, when called, with the
+   *          path of an argument that no key can be made of
+   */
+  wrap<F extends (...args: never) => Answer<T>>(
+    fn: F,
+    options: WrapOptions<WithoutContext<F>> & { readonly withContext: true },
+  ): Wrapped<WithoutContext<F>, Awaited<ReturnType<F>>>
+  wrap<F extends (...args: never) => Answer<T>>(
+    fn: F,
+    options?: WrapOptions<Parameters<F>>,
+  ): Wrapped<Parameters<F>, Awaited<ReturnType<F>>>
+  wrap(fn: (...args: never) => unknown, options?: object): unknown {
+    this.#wraps ??= new Wraps({
+      get: (id, load, given) => this.get(id, load as Load<T>, given),
+      peek: (id) => this.peek(id),
+      delete: (id) => this.delete(id),
+      expectTags: () => this.#refill.expectTags(),
+    })
+    return this.#wraps.wrap(fn, options)
+  }
+
   /** Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. */
   async delete(id: string, options?: GetOptions): Promise<void> {
     checkId(id)
@@ -261,8 +293,10 @@ export class Cache<T, Got = T | undefined> {
     const tags = checkTags('tag', typeof tag === 'string' ? [tag] : tag)
     if (tags.length === 0) return
     await this.#invalidate('invalidateTag', { tags }, options, async () => {
+      this.#layer.forgetAll()
       await this.#tags.invalidate(tags)
       this.#memory?.forgetTags(tags)
+      this.#layer.forgetAll()
     })
   }
 
@@ -319,7 +353,7 @@ export class Cache<T, Got = T | undefined> {
    */
   async mutate<R>(
     ids: string | readonly string[],
-    fn: (context: LoadContext) => Promise<R> | R,
+    fn: (context: Pick<LoadContext, 'signal'>) => Promise<R> | R,
     options: MutateOptions = {},
   ): Promise<R> {
     const wanted = checkIds(ids)
@@ -338,6 +372,7 @@ export class Cache<T, Got = T | undefined> {
     const forget = () => {
       this.#memory?.forgetWhere(matches)
       this.#refill.detachWhere(matches)
+      this.#layer.forgetAll()
     }
     forget()
     const removed = await removeMatching(this.#redis, this.#keys, pattern, 'cache.invalidatePattern')
@@ -360,6 +395,7 @@ export class Cache<T, Got = T | undefined> {
   #forget(id: string): void {
     this.#memory?.forget(id)
     this.#refill.detach(id)
+    this.#layer.forget(id)
   }
 
   /** How it stands with one entry, and why a read of it would miss. Changes nothing; two round trips, for people. */
@@ -376,7 +412,7 @@ export class Cache<T, Got = T | undefined> {
   }
 
   get stats(): CacheStats {
-    return statsOf(this.#reader, this.#reads.counts, this.#refill.counts, this.#memory)
+    return statsOf(this.#reader, this.#reads.counts, this.#refill.counts, this.#memory, this.#layer.hits)
   }
 
   #vet(): void {

@@ -1,4 +1,5 @@
 import { ServerError } from '../base/errors.ts'
+import { TOKEN_LENGTH } from '../lease/lease.ts'
 import type { CallOptions } from '../redis/call.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
@@ -20,12 +21,15 @@ export const LEASE_MS = 3_000
 /** Most entries of one script call: bounds the server's work per call to about half a millisecond. */
 const MOST_PER_SCRIPT = 128
 
-/** What a lease request found for one entry. */
+/** What a lease request found for one entry. `frame`: the value that stood there when the lease was given, if it was asked for. */
 export type LeaseAnswer =
   | { readonly state: 'value'; readonly frame: Buffer }
-  | { readonly state: 'granted' | 'held'; readonly token: string }
+  | { readonly state: 'granted' | 'held'; readonly token: string; readonly frame?: Buffer }
   /** Somebody is changing it: load it if need be, and store nothing. */
   | { readonly state: 'fenced' }
+
+/** What a lease request reads: nothing, a value instead of the lease, or one beside it. */
+export type LeaseRead = 'none' | 'instead' | 'beside'
 
 export interface FilledEntry {
   readonly id: string
@@ -84,13 +88,13 @@ export class Entries {
     return Promise.all(ids.map(readOne))
   }
 
-  /** Asks for the right to load one entry. `look`: answer its value if there is one by now. */
-  async leaseOne(id: string, token: string, look: boolean): Promise<LeaseAnswer> {
+  /** Asks for the right to load one entry. `alone`: never to be shared. */
+  async leaseOne(id: string, token: string, read: LeaseRead, alone = this.#fleet): Promise<LeaseAnswer> {
     const entry = this.#keys.entry(id)
     const reply = await leaseScript.run(
       this.#redis,
       { entries: [entry, this.#keys.leaseOf(entry), this.#keys.fenceOf(entry)] },
-      { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
+      { token, leaseMs: LEASE_MS, read, waits: alone ? '1' : '0' },
       this.#leaseOptions,
     )
     return reply[0] === 'granted' ? { state: 'granted', token } : readAnswer(reply[1], reply[2], token)
@@ -108,15 +112,15 @@ export class Entries {
     return word === 'filled'
   }
 
-  /** Asks for the right to load each of `ids`. `look`: answer a value that is there by now. */
-  async lease(ids: readonly string[], token: string, look: boolean): Promise<readonly LeaseAnswer[]> {
+  /** Asks for the right to load each of `ids`. */
+  async lease(ids: readonly string[], token: string): Promise<readonly LeaseAnswer[]> {
     const lots = this.#redis.groupByPlace(ids, (id) => this.#keys.entry(id), MOST_PER_SCRIPT)
     const replies = await Promise.all(
       lots.map((lot) =>
         leaseScript.run(
           this.#redis,
           { entries: this.#triples(lot) },
-          { token, leaseMs: LEASE_MS, read: look ? '1' : '0', waits: this.#fleet ? '1' : '0' },
+          { token, leaseMs: LEASE_MS, read: 'none', waits: this.#fleet ? '1' : '0' },
           this.#leaseOptions,
         ),
       ),
@@ -246,7 +250,11 @@ const isWrongType = (error: unknown): boolean => error instanceof ServerError &&
 
 function readAnswer(state: Reply | undefined, payload: Reply | undefined, own: string): LeaseAnswer {
   const word = String(state) as LeaseAnswer['state']
-  if (word === 'value') return { state: word, frame: payload as Buffer }
+  const bytes = payload as Buffer
+  if (word === 'value') return { state: word, frame: bytes }
   if (word === 'fenced') return { state: word }
-  return { state: word, token: word === 'granted' ? own : String(payload) }
+  const held = word === 'held'
+  const token = held ? bytes.toString('latin1', 0, TOKEN_LENGTH) : own
+  const frame = held ? bytes.subarray(TOKEN_LENGTH) : bytes
+  return frame.length === 0 ? { state: word, token } : { state: word, token, frame }
 }

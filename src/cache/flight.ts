@@ -1,3 +1,6 @@
+import type { Loading } from './loading.ts'
+import type { Party } from './party.ts'
+
 /**
  * A load under way and those who wait for it.
  *
@@ -33,13 +36,23 @@ export const markMoment = (): number => ++moments
 export class Flight {
   /** True when it refreshes a value that can still be served: nobody needs to wait for it. */
   readonly behind: boolean
+  readonly load: Loading
   readonly #land: () => Promise<Landing>
   #landing: Promise<Landing> | undefined
 
   /** `land` gives its answer, and is asked once, when the first passenger asks. */
-  constructor(behind: boolean, land: () => Promise<Landing>) {
+  constructor(behind: boolean, load: Loading, land: () => Promise<Landing>) {
     this.behind = behind
+    this.load = load
     this.#land = land
+    // Whoever leaves, the cache itself waits for what is refreshed behind.
+    if (behind) load.join()
+  }
+
+  /** One more passenger; with a party he may leave. */
+  take(party: Party | undefined): void {
+    if (party === undefined) this.load.join()
+    else party.await(this.load)
   }
 
   /** Whoever launches it may take this as it is: he came before all that it does. */

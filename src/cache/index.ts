@@ -1,13 +1,13 @@
 export { Cache } from './cache.ts'
 export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
 export type { CacheStats, Explanation, MissReasons, Staleness, StoredEntry } from './inspect.ts'
+export type { LoadContext, LoadManyContext } from './load-context.ts'
 export type { MemoryMisses } from './memory.ts'
 export type {
   CacheOptions,
   ExpiryOptions,
   GetOptions,
   Load,
-  LoadContext,
   LoaderOptions,
   LoadMany,
   MemoryOptions,
@@ -22,3 +22,4 @@ export type {
   WriteOptions,
 } from './options.ts'
 export type { StandardSchema } from './schema.ts'
+export type { WrapOptions, Wrapped } from './wrap.ts'

@@ -15,7 +15,13 @@ import type { TagTable } from './tags.ts'
 
 /** What a cache did in this process since it was made. */
 export interface CacheStats {
-  readonly hits: { readonly memory: number; readonly redis: number; readonly stale: number }
+  readonly hits: {
+    readonly memory: number
+    readonly redis: number
+    readonly stale: number
+    /** Answered within `hf.perRequest` by what that request had read before. */
+    readonly request: number
+  }
   readonly misses: number
   /** The same by the reason: what Redis had, or why it could not be served. They add up to `misses`. */
   readonly missesBy: MissReasons
@@ -25,6 +31,8 @@ export interface CacheStats {
   readonly waited: number
   readonly loads: number
   readonly loadFailures: number
+  /** Took longer than `loader.hardTimeout`. */
+  readonly loadTimeouts: number
   /** Loaded and not kept, because the entry was invalidated or written meanwhile. */
   readonly voided: number
   /** Answered without Redis, because it could not be asked. */
@@ -54,13 +62,14 @@ export function statsOf(
   asked: ReadThrough['counts'],
   counts: RefillCounts,
   memory: MemoryTier | undefined,
+  request: number,
 ): CacheStats {
-  const { loads, failures, voided, waited, fenced } = counts
+  const { loads, failures, timeouts, voided, waited, fenced } = counts
   const misses = asked.misses - counts.found
   const { tag, schema, undecodable, foreign } = reader.refused
   const absent = Math.max(0, misses - tag - schema - undecodable - foreign - fenced)
   return {
-    hits: { ...reader.hits },
+    hits: { ...reader.hits, request },
     misses,
     missesBy: { absent, tag, schema, undecodable, foreign, fenced },
     joined: asked.joined,
@@ -68,6 +77,7 @@ export function statsOf(
     waited,
     loads,
     loadFailures: failures,
+    loadTimeouts: timeouts,
     voided,
     memory: {
       entries: memory?.size ?? 0,

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Bulkhead } from '../base/bulkhead.ts'
 import { ConnectionError } from '../base/errors.ts'
+import { Loading } from './loading.ts'
 
 /**
  * What loads run in, in every cache of the process, once one of them has a bound: who asks for a load, is he a load himself? Not made
@@ -19,6 +20,8 @@ export class Loaders {
   readonly #queued = new Map<string, () => void>()
   readonly #urgent = new Set<string>()
   readonly #atWork = new Set<(error: Error) => void>()
+  readonly #listening = new Set<Loading>()
+  readonly #signal: AbortSignal
   #closed = false
 
   constructor(limit: number | undefined, signal: AbortSignal) {
@@ -26,7 +29,13 @@ export class Loaders {
       this.#bulkhead = new Bulkhead(limit)
       inside ??= new AsyncLocalStorage()
     }
+    this.#signal = signal
     signal.addEventListener('abort', () => this.#close(), { once: true })
+  }
+
+  /** A load of the cache `cache`, on which callers wait for `hardMs` at most. */
+  newLoad(cache: string, hardMs: number | undefined, counts: { timeouts: number }): Loading {
+    return new Loading({ cache, hardMs, listening: this.#listening, timedOut: () => void counts.timeouts++ })
   }
 
   /** `work` loads the values of `ids`. */
@@ -82,6 +91,8 @@ export class Loaders {
 
   #close(): void {
     this.#closed = true
+    for (const load of this.#listening) load.end(this.#signal.reason)
+    this.#listening.clear()
     for (const reject of this.#atWork) reject(closedError())
     this.#atWork.clear()
   }

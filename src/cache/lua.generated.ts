@@ -54,12 +54,12 @@ export type InvalidateTagsReply = readonly ['invalidated']
 /** for each entry, its value if there is one by now, else the right to load it, granted or another's. */
 export const leaseScript = defineScript<{ readonly entries: readonly (Key)[] }, { readonly token: string; readonly leaseMs: number; readonly read: string; readonly waits: string }, LeaseReply>({
   name: 'cache/lease',
-  sha: '4029ef87d6a4912ce18b8e2a2f0d50609acdf82f',
+  sha: '2d746b9f31e0a98192ae7f9d10b4dfa1ecd3f26f',
   flags: [],
   keys: ["entries…"],
   args: ["token","leaseMs","read","waits"],
   replies: {"granted":[],"mixed":["bytes…"]},
-  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 3 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] == '1' and redis.pcall('GET', KEYS[i])\n  if type(value) == 'string' then\n    word, payload = 'value', value\n  elseif redis.call('EXISTS', KEYS[i + 2]) == 1 then\n    word = 'fenced'\n  else\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22)\n    end\n  end\n  if word ~= 'granted' and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 3 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
+  lua: "#!lua\nlocal others\nfor i = 1, #KEYS, 3 do\n  local word, payload = 'granted', ''\n  local value = ARGV[3] ~= 'none' and redis.pcall('GET', KEYS[i])\n  if ARGV[3] == 'instead' and type(value) == 'string' then\n    word, payload = 'value', value\n  elseif redis.call('EXISTS', KEYS[i + 2]) == 1 then\n    word = 'fenced'\n  else\n    payload = type(value) == 'string' and value or ''\n    local other = redis.call('SET', KEYS[i + 1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])\n    if other and string.sub(other, 1, 22) ~= ARGV[1] then\n      if ARGV[4] == '0' then\n        redis.call('PEXPIRE', KEYS[i + 1], ARGV[2])\n      elseif string.sub(other, -1) ~= '+' then\n        redis.call('SET', KEYS[i + 1], other .. '+', 'KEEPTTL')\n      end\n      word, payload = 'held', string.sub(other, 1, 22) .. payload\n    end\n  end\n  if (word ~= 'granted' or payload ~= '') and not others then\n    others = {'mixed'}\n    for _ = 1, i - 1, 3 do\n      others[#others + 1] = 'granted'\n      others[#others + 1] = ''\n    end\n  end\n  if others then\n    others[#others + 1] = word\n    others[#others + 1] = payload\n  end\nend\nif others then\n  return others\nend\nreturn {'granted'}\n",
 })
 export type LeaseReply = readonly ['granted'] | readonly [word: 'mixed', ...answers: readonly Buffer[]]
 
@@ -98,6 +98,18 @@ export const putScript = defineScript<{ readonly value: Key; readonly lease: Key
   lua: "#!lua\nredis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\nif redis.call('DEL', KEYS[2]) == 1 and ARGV[3] ~= '' then\n  redis.call('PUBLISH', ARGV[3], KEYS[1])\nend\nreturn {'written'}\n",
 })
 export type PutReply = readonly ['written']
+
+/** remove some entries, each together with its lease. */
+export const removeScript = defineScript<{ readonly pairs: readonly (Key)[] }, Record<never, never>, RemoveReply>({
+  name: 'cache/remove',
+  sha: 'e1bab94a9f7322fcf63b6539847307808228d618',
+  flags: ["allow-oom"],
+  keys: ["pairs…"],
+  args: [],
+  replies: {"removed":["int"]},
+  lua: "#!lua flags=allow-oom\nlocal count = 0\nfor i = 1, #KEYS, 2 do\n  count = count + redis.call('UNLINK', KEYS[i])\n  redis.call('UNLINK', KEYS[i + 1])\nend\nreturn {'removed', count}\n",
+})
+export type RemoveReply = readonly [word: 'removed', count: number]
 
 /** the epochs of some tags, made where they are missing; or 'changed' when one moved since a load began. */
 export const touchTagsScript = defineScript<{ readonly generation: Key; readonly tags: readonly (Key)[] }, { readonly since: string; readonly nonce: string; readonly lifeMs: number }, TouchTagsReply>({

@@ -3,7 +3,8 @@ import { MutationError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { TOKEN_LENGTH } from '../lease/lease.ts'
 import type { Entries } from './entries.ts'
-import { fenceMsOf, type LoadContext, type MutateOptions } from './options.ts'
+import type { LoadContext } from './load-context.ts'
+import { fenceMsOf, type MutateOptions } from './options.ts'
 
 /**
  * Changes the system of record behind a fence around some entries.
@@ -20,7 +21,7 @@ import { fenceMsOf, type LoadContext, type MutateOptions } from './options.ts'
 export async function mutate<R>(
   room: { readonly entries: Entries; readonly signal: AbortSignal },
   ids: readonly string[],
-  fn: (context: LoadContext) => Promise<R> | R,
+  fn: (context: Pick<LoadContext, 'signal'>) => Promise<R> | R,
   options: MutateOptions,
   forget: () => void,
 ): Promise<R> {

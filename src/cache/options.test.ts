@@ -10,11 +10,15 @@ describe('the options of a cache', () => {
       staleMs: 0,
       nullTtlMs: 30_000,
       jitter: 0,
+      early: 0,
+      softMs: 0,
+      hardMs: undefined,
       fleet: false,
       whenDown: 'load',
       memory: undefined,
       write: undefined,
     })
+    expect([true, false, 2.5].map((early) => resolve({ expiry: { early } }).early)).toEqual([1, 0, 2.5])
     expect(resolve({ ttl: '5s' }).nullTtlMs).toBe(5_000)
     expect(resolve({ memory: {} }).memory).toEqual({ maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, ttlMs: 60_000 })
   })
@@ -42,6 +46,13 @@ describe('the options of a cache', () => {
     ['expiry.stale', { expiry: { stale: -1 } }],
     ['expiry.nullTtl', { expiry: { nullTtl: 0 } }],
     ['expiry.jitter', { expiry: { jitter: 1.5 } }],
+    ['expiry.early', { expiry: { early: -1 } }],
+    ['expiry.early', { expiry: { early: 1_001 } }],
+    ['expiry.early', { expiry: { early: Number.NaN } }],
+    ['expiry.early', { expiry: { early: 'yes' } }],
+    ['loader.softTimeout', { loader: { softTimeout: -1 } }],
+    ['loader.hardTimeout', { loader: { hardTimeout: 0 } }],
+    ['loader.timeout', { loader: { timeout: 1 } }],
     ['expiry.grace', { expiry: { grace: 1 } }],
     ['loader.concurrency', { loader: { concurrency: 0 } }],
     ['whenDown', { whenDown: 'wait' }],

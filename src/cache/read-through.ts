@@ -1,9 +1,18 @@
 import { toMs } from '../base/duration.ts'
 import { loadBatch } from './batch.ts'
 import { momentNow } from './flight.ts'
-import { checkTags, type Load, type LoadMany, type ResolvedCacheOptions, type SetOptions } from './options.ts'
-import type { Found, Reader } from './reader.ts'
-import { type LoadPlan, mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import type { LoadPlan } from './load-plan.ts'
+import {
+  checkTags,
+  type Load,
+  type LoadMany,
+  loadAsOne,
+  type ResolvedCacheOptions,
+  type SetOptions,
+} from './options.ts'
+import type { Party } from './party.ts'
+import type { Due, Found, Reader } from './reader.ts'
+import { mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
 import { validLoad, validLoadMany } from './validation.ts'
 
 export interface ReadThroughRoom extends RefillRoom {
@@ -35,6 +44,7 @@ export class ReadThrough {
     const { schema } = this.#options.encoding
     return {
       load: schema === undefined ? (context) => load(id, context) : validLoad(schema, id, load),
+      loader: load,
       ttlMs: ttl === undefined ? undefined : toMs(ttl, 'ttl'),
       tags: tags === undefined ? this.#options.staticTags : this.#withStatic(checkTags('tags', tags)),
     }
@@ -45,13 +55,23 @@ export class ReadThrough {
     return staticTags.length === 0 ? tags : [...new Set([...staticTags, ...tags])]
   }
 
-  /** The value of `id`, loaded under `plan` if need be. `came`: the moment the caller came. */
-  async one(id: string, plan: LoadPlan | undefined, say?: (how: string) => void, came = momentNow()): Promise<unknown> {
+  /**
+   * The value of `id`, loaded under `plan` if need be. `came`: the moment the caller came; `party`: through which he may leave, and then
+   * the answer is nobody's.
+   */
+  async one(
+    id: string,
+    plan: LoadPlan | undefined,
+    say?: (how: string) => void,
+    came = momentNow(),
+    party?: Party,
+  ): Promise<unknown> {
     for (;;) {
       this.#room.enter()
+      if (party?.gone) return undefined
       const flying = this.#refill.flying(id)
       if (flying !== undefined && !flying.behind && plan !== undefined) {
-        const landed = await this.#refill.board(id, flying, came)
+        const landed = await this.#refill.board(id, flying, came, party)
         if (landed === undefined) continue
         this.counts.joined++
         say?.('joined')
@@ -63,11 +83,14 @@ export class ReadThrough {
         try {
           found = await this.#reader.look(id, plan === undefined)
         } catch (error) {
-          return this.#withoutAnswer(id, plan, error, came, say)
+          return this.#withoutAnswer(id, plan, error, came, say, party)
         }
         if (found !== undefined) {
           this.#refill.noteLook(true)
-          if (found.stale && plan !== undefined) this.#refreshBehind(id, plan)
+          if (found.due > 0 && plan !== undefined) {
+            if (found.stale && this.#options.softMs > 0) return this.#freshIfSoon(id, plan, found, came, say)
+            this.#refreshBehind(id, plan, found.due, !found.stale)
+          }
           say?.(found.stale ? 'stale' : 'hit')
           return found.value
         }
@@ -77,12 +100,13 @@ export class ReadThrough {
         say?.('miss')
         return undefined
       }
+      if (party?.gone) return undefined
       const boarding = this.#refill.flying(id)
       // Many who miss the same are one miss.
       if (boarding === undefined && !skipLook) this.#refill.noteLook(false)
       const landed = await (boarding === undefined
-        ? this.#refill.begin(id, plan, { behind: false, look: skipLook }).landing
-        : this.#refill.board(id, boarding, came))
+        ? this.#refill.begin(id, plan, { behind: false, look: skipLook }, party).landing
+        : this.#refill.board(id, boarding, came, party))
       if (landed === undefined) continue
       say?.('miss')
       return landed.value
@@ -109,24 +133,47 @@ export class ReadThrough {
     error: unknown,
     came: number,
     say?: (how: string) => void,
+    party?: Party,
   ): Promise<unknown> {
     if (this.#options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
     this.counts.withoutRedis++
     say?.('without-redis')
-    return plan === undefined ? undefined : this.#loadWithoutRedis(id, plan, came)
+    return plan === undefined ? undefined : this.#loadWithoutRedis(id, plan, came, party)
   }
 
-  async #loadWithoutRedis(id: string, plan: LoadPlan, came: number): Promise<unknown> {
+  async #loadWithoutRedis(id: string, plan: LoadPlan, came: number, party?: Party): Promise<unknown> {
     for (;;) {
+      if (party?.gone) return undefined
       const flying = this.#refill.flying(id)
-      const flight = flying !== undefined && !flying.behind ? flying : this.#refill.beginWithoutRedis(id, plan)
-      const landed = await this.#refill.board(id, flight, came)
+      const boarded = flying !== undefined && !flying.behind
+      const landed = await (boarded
+        ? this.#refill.board(id, flying, came, party)
+        : this.#refill.beginWithoutRedis(id, plan, party).board(came))
       if (landed !== undefined) return landed.value
     }
   }
 
-  #refreshBehind(id: string, plan: LoadPlan): void {
-    if (this.#refill.flying(id) === undefined) this.#refill.begin(id, plan, { behind: true, look: false })
+  #refreshBehind(id: string, plan: LoadPlan, due: number, early: boolean): void {
+    if (this.#refill.flying(id) === undefined) this.#refill.begin(id, plan, { behind: true, look: false, due, early })
+  }
+
+  /** A fresh value if its load ends before the soft timeout; else the stale one, and the load goes on behind. */
+  async #freshIfSoon(
+    id: string,
+    plan: LoadPlan,
+    found: Found,
+    came: number,
+    say?: (how: string) => void,
+  ): Promise<unknown> {
+    const how = { behind: true, look: false, due: found.due, awaited: true }
+    const flight = this.#refill.flying(id) ?? this.#refill.begin(id, plan, how)
+    const landed = await within(this.#options.softMs, this.#refill.board(id, flight, came))
+    if (landed !== undefined) {
+      this.#reader.hits.stale--
+      this.counts.misses++
+    }
+    say?.(landed === undefined ? 'stale' : 'miss')
+    return landed === undefined ? found.value : landed.value
   }
 
   /** The values of many ids, each loaded by its own call or all by one. */
@@ -135,6 +182,7 @@ export class ReadThrough {
     loadMany: LoadMany<unknown> | undefined,
     options: SetOptions | undefined,
     say: (how: string) => void,
+    party?: Party,
   ): Promise<Map<string, unknown>> {
     this.#room.enter()
     const came = momentNow()
@@ -142,11 +190,14 @@ export class ReadThrough {
     const { load } = this.#options
     let missing: readonly string[]
     let reachable = true
+    let soon: Promise<unknown> | undefined
     try {
-      const refresh = (stale: readonly string[]) => {
-        if (loadMany !== undefined)
-          void this.#loadMissing(stale, loadMany, options, true, undefined, came).catch(() => {})
-        else if (load !== undefined) for (const id of stale) this.#refreshBehind(id, this.plan(id, load, options))
+      const refresh = (stale: readonly string[], early: readonly Due[]) => {
+        for (const { id, due } of early) {
+          const plan = this.#planOfOne(id, loadMany, load, options)
+          if (plan !== undefined) this.#refreshBehind(id, plan, due, true)
+        }
+        if (stale.length > 0) soon = this.#refreshMany(stale, loadMany, options, answers, came)
       }
       missing = await this.#reader.lookMany(ids, answers, refresh, loadMany === undefined && load === undefined)
     } catch (error) {
@@ -157,43 +208,110 @@ export class ReadThrough {
     }
     say(missing.length === 0 ? 'hit' : missing.length === ids.length ? 'miss' : 'partial')
     this.counts.misses += missing.length
-    if (missing.length === 0) return answers
-    if (loadMany !== undefined) await this.#loadMissing(missing, loadMany, options, reachable, answers, came)
-    else if (load !== undefined)
-      await Promise.all(
-        missing.map(async (id) => {
-          answers.set(id, await this.#loadOne(id, this.plan(id, load, options), reachable, came))
-        }),
-      )
+    if (missing.length > 0 && !party?.gone) {
+      if (loadMany !== undefined) await this.#loadMissing(missing, loadMany, options, reachable, answers, came, party)
+      else if (load !== undefined)
+        await Promise.all(
+          missing.map(async (id) => {
+            answers.set(id, await this.#loadOne(id, this.plan(id, load, options), reachable, came, party))
+          }),
+        )
+    }
+    await soon
     return answers
   }
 
-  /** One call of `loadMany` for all that is missing and not being loaded already; without `answers`, behind stale values. */
+  #planOfOne(
+    id: string,
+    loadMany: LoadMany<unknown> | undefined,
+    load: Load<unknown> | undefined,
+    options: SetOptions | undefined,
+  ): LoadPlan | undefined {
+    if (loadMany === undefined) return load && this.plan(id, load, options)
+    return { ...this.plan(id, (_, context) => loadAsOne(id, loadMany, context), options), loader: loadMany }
+  }
+
+  /** Refreshes stale values behind; where they may be waited for, until the fresh ones are among `answers` or it takes too long. */
+  #refreshMany(
+    stale: readonly string[],
+    loadMany: LoadMany<unknown> | undefined,
+    options: SetOptions | undefined,
+    answers: Map<string, unknown>,
+    came: number,
+  ): Promise<unknown> | undefined {
+    const { load, softMs } = this.#options
+    let late = softMs === 0
+    const take = (id: string, value: unknown) => {
+      if (!late && value !== undefined) answers.set(id, value)
+    }
+    const works: Promise<unknown>[] = []
+    if (loadMany !== undefined) works.push(this.#loadAll(stale, loadMany, options, true, true, came, take))
+    else if (load !== undefined)
+      for (const id of stale) {
+        const plan = this.plan(id, load, options)
+        // Whatever is fresh by then was refreshed by another.
+        const how = { behind: true, look: false, due: 1, awaited: !late }
+        const flight = this.#refill.flying(id) ?? this.#refill.begin(id, plan, how)
+        works.push(this.#refill.board(id, flight, came).then((landed) => take(id, landed?.value)))
+      }
+    const ended = Promise.allSettled(works)
+    if (late) return undefined
+    return within(softMs, ended).finally(() => {
+      late = true
+    })
+  }
+
+  /** One call of `loadMany` for all that is missing and not being loaded already. */
   #loadMissing(
     missing: readonly string[],
     loadMany: LoadMany<unknown>,
     options: SetOptions | undefined,
     reachable: boolean,
-    answers: Map<string, unknown> | undefined,
+    answers: Map<string, unknown>,
     came: number,
+    party: Party | undefined,
+  ): Promise<void> {
+    const take = (id: string, value: unknown) => void answers.set(id, value)
+    return this.#loadAll(missing, loadMany, options, reachable, false, came, take, party)
+  }
+
+  #loadAll(
+    ids: readonly string[],
+    loadMany: LoadMany<unknown>,
+    options: SetOptions | undefined,
+    reachable: boolean,
+    behind: boolean,
+    came: number,
+    take: (id: string, value: unknown) => void,
+    party?: Party,
   ): Promise<void> {
     const { ttlMs, tags } = this.plan('', async () => undefined, options)
     const { schema } = this.#options.encoding
     if (schema !== undefined) loadMany = validLoadMany(schema, loadMany)
-    return loadBatch(
-      this.#room,
-      this.#refill,
-      missing,
-      { loadMany, ttlMs, tags, reachable, behind: answers === undefined, came },
-      (id, value) => answers?.set(id, value),
-      (id, plan) => this.one(id, plan, undefined, came),
-    )
+    const again = (id: string, plan: LoadPlan) => this.one(id, plan, undefined, came, party)
+    const batch = { loadMany, ttlMs, tags, reachable, behind, came, party }
+    return loadBatch(this.#room, this.#refill, ids, batch, take, again)
   }
 
-  async #loadOne(id: string, plan: LoadPlan, reachable: boolean, came: number): Promise<unknown> {
-    if (!reachable) return this.#loadWithoutRedis(id, plan, came)
-    const flight = this.#refill.flying(id) ?? this.#refill.begin(id, plan, { behind: false, look: false })
-    const landed = await this.#refill.board(id, flight, came)
-    return landed === undefined ? this.one(id, plan, undefined, came) : landed.value
+  async #loadOne(id: string, plan: LoadPlan, reachable: boolean, came: number, party?: Party): Promise<unknown> {
+    if (!reachable) return this.#loadWithoutRedis(id, plan, came, party)
+    const flying = this.#refill.flying(id)
+    const landed = await (flying === undefined
+      ? this.#refill.begin(id, plan, { behind: false, look: false }, party).board(came)
+      : this.#refill.board(id, flying, came, party))
+    return landed === undefined ? this.one(id, plan, undefined, came, party) : landed.value
+  }
+}
+
+/** What `work` answers within `ms`; undefined when it takes longer or fails. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  try {
+    return await Promise.race([work.catch(() => undefined), late])
+  } finally {
+    clearTimeout(timer)
   }
 }

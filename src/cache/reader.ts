@@ -1,5 +1,6 @@
 import { ServerError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
+import { drawEarlyMs, isDueEarly } from './early.ts'
 import type { Unread } from './encoding.ts'
 import type { Entries } from './entries.ts'
 import { decodeFrame, type Entry } from './frame.ts'
@@ -11,6 +12,14 @@ import { type TagReading, TagTable } from './tags.ts'
 export interface Found {
   readonly value: unknown
   readonly stale: boolean
+  /** When it turned stale or will, in ms of the server's clock, if it is to be refreshed now; else 0. */
+  readonly due: number
+}
+
+/** An id whose value is to be refreshed, and when that turns stale. */
+export interface Due {
+  readonly id: string
+  readonly due: number
 }
 
 /** Looks for values where they may be, and judges whether what is there may be served. Never loads. */
@@ -23,6 +32,8 @@ export class Reader {
   readonly #entries: Entries
   readonly #tags: TagTable
   readonly #memory: MemoryTier | undefined
+  /** False where a value is simply there or not. */
+  readonly #timed: boolean
   readonly #staticTags: readonly { readonly tag: string }[]
   readonly #byReplica: boolean
 
@@ -39,6 +50,7 @@ export class Reader {
     this.#tags = tags
     this.#memory = memory
     this.#byReplica = memory === undefined && (options.readFrom ?? redis.readFrom) === 'replica'
+    this.#timed = options.staleMs > 0 || options.early > 0
     this.#staticTags = options.staticTags.map((tag) => ({ tag }))
   }
 
@@ -47,7 +59,7 @@ export class Reader {
     const kept = this.#memory?.get(id)
     if (kept !== undefined) {
       this.hits.memory++
-      return { value: kept.value, stale: false }
+      return { value: kept.value, stale: false, due: 0 }
     }
     const guess = this.#tags.hint(id) ?? this.#staticTags
     const reading = guess.length === 0 ? undefined : this.#tags.read(guess)
@@ -89,13 +101,24 @@ export class Reader {
   }
 
   #inTime(entry: Entry): Found {
-    const { staleMs } = this.#options
-    return { value: entry.value, stale: staleMs > 0 && entry.staleAtMs <= this.#redis.serverNowMs() }
+    if (!this.#timed) return { value: entry.value, stale: false, due: 0 }
+    const { staleMs, early } = this.#options
+    const leftMs = entry.staleAtMs - this.#redis.serverNowMs()
+    const stale = staleMs > 0 && leftMs <= 0
+    const isDue = stale || (early > 0 && isDueEarly(early, entry.costMs, leftMs))
+    return { value: entry.value, stale, due: isDue ? entry.staleAtMs : 0 }
   }
 
+  // Hits in memory look at no clock of the server: so when this one is to be refreshed early is drawn as it is kept.
   #toKeep(entry: Entry) {
-    const { value, bytes, staleAtMs, tags } = entry
-    return { value, bytes, freshMs: staleAtMs - this.#redis.serverNowMs(), tags: tags.map(({ tag }) => tag) }
+    const { value, bytes, staleAtMs, costMs, tags } = entry
+    const earlyMs = this.#options.early > 0 ? drawEarlyMs(this.#options.early, costMs) : 0
+    return {
+      value,
+      bytes,
+      freshMs: staleAtMs - this.#redis.serverNowMs() - earlyMs,
+      tags: tags.map(({ tag }) => tag),
+    }
   }
 
   /**
@@ -122,7 +145,7 @@ export class Reader {
   async lookMany(
     ids: readonly string[],
     answers: Map<string, unknown>,
-    onStale: (ids: readonly string[]) => void,
+    onDue: (stale: readonly string[], early: readonly Due[]) => void,
     only = false,
   ): Promise<readonly string[]> {
     const asked = this.#memory === undefined ? ids : ids.filter((id) => !this.#fromMemory(id, answers))
@@ -137,6 +160,7 @@ export class Reader {
     }
     const missing: string[] = []
     const stale: string[] = []
+    const early: Due[] = []
     const judged: Promise<void>[] = []
     for (const [i, frame] of frames.entries()) {
       const id = asked[i] as string
@@ -146,6 +170,7 @@ export class Reader {
         keeps?.[i]?.(found === undefined || found.stale || entry === undefined ? undefined : this.#toKeep(entry))
         if (found === undefined) return void missing.push(id)
         if (found.stale) stale.push(id)
+        else if (found.due > 0) early.push({ id, due: found.due })
         answers.set(id, found.value)
       }
       // Most entries have no tags, and no reason to wait for anything.
@@ -162,7 +187,7 @@ export class Reader {
     if (judged.length > 0) await Promise.all(judged)
     this.hits.redis += asked.length - missing.length - stale.length
     this.hits.stale += stale.length
-    if (stale.length > 0) onStale(stale)
+    if (stale.length > 0 || early.length > 0) onDue(stale, early)
     return missing
   }
 

@@ -3,29 +3,21 @@ import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { type LeaseKeeper, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
-import type { Entries, LeaseAnswer } from './entries.ts'
+import type { Entries, LeaseAnswer, LeaseRead } from './entries.ts'
 import { Flight, type Landing, markMoment } from './flight.ts'
 import { encodeFrame, type TagStamp } from './frame.ts'
 import type { CacheKeys } from './keys.ts'
+import { type FlightPlan, type Lease, type LoadPlan, mentionsTags, type Present } from './load-plan.ts'
 import { Loaders } from './loaders.ts'
-import { checkTags, type LoadContext, type ResolvedCacheOptions } from './options.ts'
+import type { Loading, Said } from './loading.ts'
+import { checkTags, type ResolvedCacheOptions } from './options.ts'
+import type { Party } from './party.ts'
+import type { Requests } from './per-request.ts'
 import type { TagMoment, TagTable } from './tags.ts'
 import type { FillBell } from './waiting.ts'
 
-/** How one id is to be loaded, by the cache's own loader or by the call's. */
-export interface LoadPlan {
-  readonly load: (context: LoadContext) => unknown
-  readonly ttlMs: number | undefined
-  readonly tags: readonly string[]
-}
-
-export interface LoadManner {
-  readonly behind: boolean
-  readonly look: boolean
-  readonly accept?: (value: unknown) => boolean
-}
-
 export interface RefillRoom {
+  readonly name: string
   readonly redis: Redis
   readonly keys: CacheKeys
   readonly options: ResolvedCacheOptions
@@ -34,17 +26,17 @@ export interface RefillRoom {
   readonly bell: FillBell
   readonly keeper: LeaseKeeper
   readonly signal: AbortSignal
-  /**
-   * The value in a frame, if it may be served without loading: it can be read, its tags stand, it is not stale. `counts`: why not, for
-   * nobody has looked before.
-   */
-  usable(id: string, frame: Buffer, counts: boolean): Promise<{ readonly value: unknown } | undefined>
+  readonly requests: Requests
+  /** The entry in a frame, if it may be served: it can be read, and its tags stand. `counts`: why not, for nobody has looked before. */
+  present(id: string, frame: Buffer, counts: boolean): Promise<Present | undefined>
 }
 
 /** What loads and fills so far: for figures, not for decisions. */
 export interface RefillCounts {
   loads: number
   failures: number
+  /** Took longer than the loader may. */
+  timeouts: number
   /** Loaded, and not kept: its entry was invalidated or written meanwhile. */
   voided: number
   /** Answered by another process's load. */
@@ -60,27 +52,37 @@ export interface RefillCounts {
  * that what was loaded before an invalidation is never stored after it.
  */
 export class Refill {
-  readonly counts: RefillCounts = { loads: 0, failures: 0, voided: 0, waited: 0, found: 0, fenced: 0 }
+  readonly counts: RefillCounts = { loads: 0, failures: 0, timeouts: 0, voided: 0, waited: 0, found: 0, fenced: 0 }
   readonly #room: RefillRoom
   readonly #loaders: Loaders
   readonly #flights = new Map<string, Flight>()
   /** True while nearly every look misses: the lease script then looks as well, and saves the round trip before it. */
   #missesInRow = 0
+  /** Loaders give tags: then the tags' state is noted before each load. */
+  #loadersTag: boolean
 
   constructor(room: RefillRoom) {
     this.#room = room
     this.#loaders = new Loaders(room.options.concurrency, room.signal)
+    this.#loadersTag = mentionsTags(room.options.load) || mentionsTags(room.options.loadMany)
+  }
+
+  newLoad(): Loading {
+    return this.#loaders.newLoad(this.#room.name, this.#room.options.hardMs, this.counts)
   }
 
   /** The load of `id` that a caller may board, if there is one. */
   flying(id: string): Flight | undefined {
-    return this.#flights.get(id)
+    const flight = this.#flights.get(id)
+    return flight?.load.isOver ? undefined : flight
   }
 
   /** Puts a flight in the air for `id`; whoever comes meanwhile may board it. */
-  launch(id: string, behind: boolean, land: () => Promise<Landing>): Flight {
-    const flight = new Flight(behind, land)
+  #launch(id: string, behind: boolean, party: Party | undefined, land: (load: Loading) => Promise<Landing>): Flight {
+    const load = this.newLoad()
+    const flight = new Flight(behind, load, () => load.within(land(load)))
     this.#flights.set(id, flight)
+    if (!behind) flight.take(party)
     const end = () => this.end(id, flight)
     flight.landing.then(end, end)
     return flight
@@ -98,8 +100,9 @@ export class Refill {
   }
 
   /** Waits for a flight that somebody else launched, for a caller who came at `came`; undefined when it is not good for him. */
-  board(id: string, flight: Flight, came: number): Promise<{ readonly value: unknown } | undefined> {
+  board(id: string, flight: Flight, came: number, party?: Party): Promise<{ readonly value: unknown } | undefined> {
     this.#loaders.boarded(id)
+    flight.take(party)
     return flight.board(came)
   }
 
@@ -112,105 +115,126 @@ export class Refill {
     for (const id of this.#flights.keys()) if (matches(id)) this.#flights.delete(id)
   }
 
-  /**
-   * Loads `id` under a lease. `behind`: a stale value is being served meanwhile. `look`: nobody has looked in Redis yet. `accept`: what
-   * is there is to be replaced, unless this says that it will do.
-   */
-  begin(id: string, plan: LoadPlan, how: LoadManner): Flight {
-    return this.launch(id, how.behind, () => this.fly(id, plan, how))
+  /** Loads `id` under a lease; `party`: who waits for it. */
+  begin(id: string, plan: LoadPlan, how: FlightPlan, party?: Party): Flight {
+    return this.#launch(id, how.behind, party, (load) => this.fly(id, plan, how, load))
   }
 
   /** Loads `id` while Redis cannot be asked: no lease, nothing is stored. */
-  beginWithoutRedis(id: string, plan: LoadPlan): Flight {
-    return this.launch(id, false, () => this.#loadUnleased(id, plan))
+  beginWithoutRedis(id: string, plan: LoadPlan, party?: Party): Flight {
+    return this.#launch(id, false, party, (load) => this.#loadUnleased(id, plan, load))
   }
 
-  async #loadDespite(error: unknown, id: string, plan: LoadPlan): Promise<Landing> {
+  async #loadDespite(error: unknown, id: string, plan: LoadPlan, load: Loading): Promise<Landing> {
     if (this.#room.options.whenDown === 'throw' || !mayLoadDespite(error)) throw error
-    // A server that refuses the script may still answer a plain read: the next caller had better look again.
+    // Nobody has looked: ask as usual again, or a value that is there would be passed over while the server refuses leases.
     this.#missesInRow = 0
-    return this.#loadUnleased(id, plan)
+    return this.#loadUnleased(id, plan, load)
   }
 
   /** Loads what cannot or must not be stored: nobody who comes after the loader began may have it. */
-  async #loadUnleased(id: string, plan: LoadPlan): Promise<Landing> {
+  async #loadUnleased(id: string, plan: LoadPlan, load: Loading): Promise<Landing> {
     const goodBefore = markMoment()
-    return { value: await this.runLoader([id], plan.load), goodBefore }
+    return { value: await this.runLoader([id], () => plan.load(load.contextOfOne(id, undefined)), load), goodBefore }
   }
 
   /** The whole way of one flight: lease, load, fill; or another's load that was waited for. */
-  async fly(id: string, plan: LoadPlan, how: LoadManner): Promise<Landing> {
+  async fly(id: string, plan: LoadPlan, how: FlightPlan, load: Loading): Promise<Landing> {
     const { entries, tags, bell, options } = this.#room
-    const tagged = options.dynamicTags !== undefined || plan.tags.length > 0
-    let look = how.accept === undefined && (options.fleet || how.look)
+    const { due, accept } = how
+    const renews = due !== undefined || accept !== undefined
+    let read: LeaseRead = renews ? 'beside' : options.fleet || how.look ? 'instead' : 'none'
     if (options.fleet) void bell.listen()
     for (;;) {
+      load.throwIfOver()
       const token = randomId(TOKEN_LENGTH)
       const ring = options.fleet ? bell.next(id) : undefined
       const readMoment = markMoment()
       const askedMs = monotonicMs()
       let moment: TagMoment | undefined
       let answer: LeaseAnswer
+      let present: Present | undefined
       try {
-        const asked = entries.leaseOne(id, token, look)
-        if (tagged) [moment] = await Promise.all([tags.begin(plan.tags, plan.ttlMs), asked])
+        const asked = entries.leaseOne(id, token, read, how.early || options.fleet)
+        if (this.tagged(plan)) [moment] = await Promise.all([tags.begin(plan.tags, plan.ttlMs), asked])
         answer = await asked
+        const frame = answer.state === 'fenced' ? undefined : answer.frame
+        if (frame !== undefined) present = await this.#room.present(id, frame, how.look && answer.state === 'value')
+        // Its own tags are to live on with it, if it does.
+        if (
+          frame !== undefined &&
+          present !== undefined &&
+          present.tags.length > 0 &&
+          moment === undefined &&
+          answer.state !== 'value'
+        ) {
+          moment = await tags.begin(plan.tags, plan.ttlMs)
+          present = await this.#room.present(id, frame, false)
+        }
       } catch (error) {
         ring?.cancel()
-        return await this.#loadDespite(error, id, plan)
+        return await this.#loadDespite(error, id, plan, load)
       }
       if (answer.state === 'value') {
         ring?.cancel()
-        let found: Awaited<ReturnType<RefillRoom['usable']>>
-        try {
-          found = await this.#room.usable(id, answer.frame, how.look)
-        } catch (error) {
-          return await this.#loadDespite(error, id, plan)
-        }
-        this.noteLook(found !== undefined)
-        if (found !== undefined && how.accept?.(found.value) !== false) {
+        const fresh = present?.stale === false
+        this.noteLook(fresh)
+        if (
+          fresh &&
+          (due === undefined || (present as Present).staleAtMs > due) &&
+          accept?.(present?.value) !== false
+        ) {
           if (how.look) this.counts.found++
-          return { value: found.value, goodBefore: readMoment }
+          return { value: present?.value, goodBefore: readMoment }
         }
-        look = false
+        read = renews ? 'beside' : 'none'
       } else if (answer.state === 'fenced') {
         ring?.cancel()
         this.counts.fenced++
         // Of a stale value that serves nobody any more.
-        if (how.behind && how.accept === undefined) return { value: undefined, goodBefore: 0 }
-        return await this.#loadUnleased(id, plan)
-      } else if (answer.state === 'held' && options.fleet) {
-        // Somebody else refreshes it, and until then the stale value serves.
-        if (how.behind && how.accept === undefined) {
+        if (how.behind && accept === undefined) return { value: undefined, goodBefore: 0 }
+        return await this.#loadUnleased(id, plan, load)
+      } else if (answer.state === 'held' && (options.fleet || how.early)) {
+        // Somebody else refreshes it, and until then what is there serves.
+        if (how.behind && !how.awaited && accept === undefined) {
           ring?.cancel()
           return { value: undefined, goodBefore: 0 }
         }
         this.counts.waited++
+        load.startClock()
         await ring?.rung
-        look = true
+        read = 'instead'
       } else {
         ring?.cancel()
-        return await this.#flyUnder(id, answer.token, askedMs, plan, moment)
+        // Refreshed by another since it was found due.
+        if (due !== undefined && present?.stale === false && present.staleAtMs > due) {
+          void this.#release(id, answer.token).catch(() => {})
+          return { value: present.value, goodBefore: readMoment }
+        }
+        return await this.#flyUnder(id, { token: answer.token, askedMs, readMoment, moment, present }, plan, load)
       }
     }
   }
 
-  async #flyUnder(
-    id: string,
-    token: string,
-    askedMs: number,
-    plan: LoadPlan,
-    moment: TagMoment | undefined,
-  ): Promise<Landing> {
+  async #flyUnder(id: string, lease: Lease, plan: LoadPlan, load: Loading): Promise<Landing> {
     const { keeper, keys } = this.#room
-    const held = keeper.hold([keys.lease(id)], token, askedMs)
+    const { token, present } = lease
+    const held = keeper.hold([keys.lease(id)], token, lease.askedMs)
+    // A loader that never answers must not keep the others waiting for ever.
+    load.onOver = () => keeper.letGo(held)
     const loadMoment = markMoment()
     try {
-      const value = await this.runLoader([id], plan.load)
+      const startMs = monotonicMs()
+      const loaded = await this.runLoader([id], () => plan.load(load.contextOfOne(id, present?.value)), load)
+      const costMs = monotonicMs() - startMs
       const fillMoment = markMoment()
-      const stood = await this.#settle(id, value, token, plan, moment)
+      const said = load.said(id)
+      const value = said.unchanged ? present?.value : loaded
+      const stood = await this.#settle(id, value, lease, plan, said, costMs)
       if (stood === false) this.counts.voided++
-      return { value, goodBefore: stood === true ? fillMoment : loadMoment }
+      // What is kept as it was is no younger than the lease, unless that stood to the end.
+      const begun = said.unchanged ? lease.readMoment : loadMoment
+      return { value, goodBefore: stood === true ? fillMoment : begun }
     } catch (error) {
       // Others need not wait for a lease whose load has failed; that this may fail too changes nothing for them.
       if (this.#room.options.fleet) void this.#release(id, token).catch(() => {})
@@ -220,23 +244,36 @@ export class Refill {
     }
   }
 
-  /** Stores a loaded value. True: its lease stood. False: voided. 'unknown': Redis could not be asked. */
+  /** Stores a loaded value. True: its lease stood. False: voided. 'unknown': Redis could not be asked, or must not be told. */
   async #settle(
     id: string,
     value: unknown,
-    token: string,
+    { token, moment, present }: Lease,
     plan: LoadPlan,
-    moment: TagMoment | undefined,
+    said: Said,
+    costMs: number,
   ): Promise<boolean | 'unknown'> {
     const { entries } = this.#room
+    const ttlMs = said.ttlMs ?? plan.ttlMs
     try {
       if (value === undefined) return await this.#release(id, token)
-      const stamps = moment === undefined ? [] : await this.stamp(id, value, plan, moment)
+      if (said.skipped) {
+        await this.#release(id, token)
+        // Its tags were not looked at again: good for those alone who came before the load.
+        return 'unknown'
+      }
+      const given = joined(plan.tags, said.tags, said.unchanged ? present?.tags.map(({ tag }) => tag) : undefined)
+      if (moment === undefined && given.length > 0) {
+        this.#loadersTag = true
+        await this.#release(id, token)
+        return 'unknown'
+      }
+      const stamps = moment === undefined ? [] : await this.#stamp(id, value, given, ttlMs, moment)
       if (stamps === undefined) {
         if (this.#room.options.fleet) await this.#release(id, token)
         return false
       }
-      const { lifeMs, frame } = this.frame(value, plan.ttlMs, stamps)
+      const { lifeMs, frame } = this.frame(value, ttlMs, stamps, said.ttlMs !== undefined, costMs)
       return await entries.fillOne(token, id, lifeMs, frame)
     } catch (error) {
       if (!mayLoadDespite(error)) throw error
@@ -246,10 +283,28 @@ export class Refill {
     }
   }
 
+  /** True when the tags' state has to be known before the load: there are tags, or its loader gives some. */
+  tagged(plan: { readonly tags: readonly string[]; readonly loader: unknown }): boolean {
+    const { options } = this.#room
+    if (this.#loadersTag || options.dynamicTags !== undefined || plan.tags.length > 0) return true
+    return plan.loader !== options.load && plan.loader !== options.loadMany && mentionsTags(plan.loader)
+  }
+
+  /** A loader gave tags, and nobody had expected it: what it loaded cannot be kept, but from now on it is expected. */
+  expectTags(): void {
+    this.#loadersTag = true
+  }
+
   /** The stamps for a loaded value, or undefined when one of its tags was invalidated since the load began. */
-  async stamp(id: string, value: unknown, plan: LoadPlan, moment: TagMoment): Promise<readonly TagStamp[] | undefined> {
-    const all = this.tagsOf(id, value, plan.tags)
-    return all.length === 0 ? [] : this.#room.tags.settle(all, moment, plan.ttlMs)
+  async #stamp(
+    id: string,
+    value: unknown,
+    given: readonly string[],
+    ttlMs: number | undefined,
+    moment: TagMoment,
+  ): Promise<readonly TagStamp[] | undefined> {
+    const all = this.tagsOf(id, value, given)
+    return all.length === 0 ? [] : this.#room.tags.settle(all, moment, ttlMs)
   }
 
   /** Every tag of a value: the given ones and those its cache derives from it. */
@@ -260,20 +315,23 @@ export class Refill {
     return checkTags('tags', given.length === 0 || !Array.isArray(derived) ? derived : [...given, ...derived])
   }
 
-  /** A value's frame, and how long Redis keeps it. */
+  /** A value's frame, and how long Redis keeps it. `nullToo`: the time is meant for `null` as well. */
   frame(
     value: unknown,
     ttlMs: number | undefined,
     stamps: readonly TagStamp[],
+    nullToo = false,
+    costMs = 0,
   ): { lifeMs: number; frame: string | Buffer } {
     const { options, redis } = this.#room
-    const fullMs = value === null ? options.nullTtlMs : (ttlMs ?? options.ttlMs)
+    const fullMs = value === null && !nullToo ? options.nullTtlMs : (ttlMs ?? options.ttlMs)
     const freshMs = Math.max(
       1,
       Math.round(options.jitter === 0 ? fullMs : fullMs * (1 - Math.random() * options.jitter)),
     )
     const lifeMs = freshMs + (value === null ? 0 : options.staleMs)
-    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps, 0, options.encoding) }
+    const cost = options.early > 0 ? costMs : 0
+    return { lifeMs, frame: encodeFrame(value, redis.serverNowMs() + freshMs, stamps, cost, options.encoding) }
   }
 
   async #release(id: string, token: string): Promise<boolean> {
@@ -288,17 +346,21 @@ export class Refill {
     return count === 1
   }
 
-  /** Runs the loader of `ids`, under the bound on loads at work if there is one. */
-  async runLoader<R>(ids: readonly string[], load: (context: LoadContext) => R): Promise<Awaited<R>> {
-    const { signal } = this.#room
+  /** Runs the loader of `ids`, under the bound on loads at work if there is one, and outside of any request. */
+  async runLoader<R>(ids: readonly string[], work: () => R, load: Loading): Promise<Awaited<R>> {
+    const { requests } = this.#room
+    load.startClock()
     try {
       return await this.#loaders.run(ids, () => {
+        load.throwIfOver()
         this.counts.loads++
-        return load({ signal })
+        return requests.outside(work)
       })
     } catch (error) {
-      this.counts.failures++
+      if (!load.isOver) this.counts.failures++
       throw error
+    } finally {
+      load.answered()
     }
   }
 
@@ -313,6 +375,11 @@ export class Refill {
 }
 
 const MISSES_TO_SKIP_LOOK = 16
+
+const joined = (...lists: readonly (readonly string[] | undefined)[]): readonly string[] => {
+  const given = lists.filter((list) => list !== undefined && list.length > 0) as (readonly string[])[]
+  return given.length < 2 ? (given[0] ?? []) : [...new Set(given.flat())]
+}
 
 /** Errors of Redis that leave the loader as an answer. */
 export function mayLoadDespite(error: unknown): boolean {

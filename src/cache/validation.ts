@@ -1,11 +1,14 @@
-import { inOrder, type Load, type LoadContext, type LoadMany } from './options.ts'
+import type { LoadContext } from './load-context.ts'
+import { isUnchanged } from './loading.ts'
+import { inOrder, type Load, type LoadMany } from './options.ts'
 import { type StandardSchema, validate } from './schema.ts'
 
 /** A loader of one id whose answer fits; "not there" needs not. */
 export function validLoad(schema: StandardSchema, id: string, load: Load<unknown>) {
   return async (context: LoadContext): Promise<unknown> => {
     const value = await load(id, context)
-    return value === undefined ? undefined : validate(schema, id, value)
+    // The stale value has been through the schema; what that made of it need not fit it again.
+    return value === undefined || isUnchanged(context) ? value : validate(schema, id, value)
   }
 }
 

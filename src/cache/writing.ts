@@ -4,8 +4,9 @@ import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { type LeaseKeeper, TOKEN_LENGTH } from '../lease/lease.ts'
 import type { Entries } from './entries.ts'
+import type { LoadPlan } from './load-plan.ts'
 import type { ResolvedCacheOptions } from './options.ts'
-import type { LoadPlan, Refill } from './refill.ts'
+import type { Refill } from './refill.ts'
 import type { TagTable } from './tags.ts'
 
 /** Writes an entry; with a token, only while its lease stands. False when it stands no more. */

@@ -3,11 +3,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Cache, CacheOptions } from 'holdfast'
 import { describe, expect, it, vi } from 'vitest'
+import { slotOf } from '../../src/redis/slots.ts'
 import { STREAM_BOUND_MS } from '../../src/redis/subscriber.ts'
 import type { ChildSaid } from './cache-child.ts'
 import { gate } from './cache-deferred.ts'
 import { keepAllInMemory } from './cache-memory.ts'
 import { Place } from './place.ts'
+import { tap } from './tap.ts'
 
 const place = new Place({ caches: ['it', 'other'] })
 const memory = { maxEntries: 10_000 }
@@ -50,6 +52,22 @@ describe.each([
       expect(await other.getMany(IDS)).toEqual(found)
     },
   )
+})
+
+it('getMany asks by one command for each slot of a Cluster, and for each server elsewhere, whatever the number of ids', async () => {
+  const cache = await make<string>()
+  const ids = IDS.slice(0, 200)
+  await cache.getMany(ids, (missing) => missing.map((id) => id))
+  const heard = await tap(place, () => cache.getMany(ids))
+  const places = new Set(
+    ids.map((id) => (place.kind === 'cluster' ? slotOf(entryKey(id)) : place.at(entryKey(id)).port)),
+  )
+  expect(heard).toHaveLength(places.size)
+  expect(heard.flatMap(({ keys }) => keys).sort()).toEqual(ids.map(entryKey).sort())
+  for (const { command, keys, port } of heard) {
+    expect(command).toBe(keys.length === 1 && place.sharesKeys ? 'GET' : 'MGET')
+    for (const key of keys) expect(place.at(key).port).toBe(port)
+  }
 })
 
 it('shares the loads of overlapping getMany of one process, whose ids lie on all servers', async () => {
