@@ -83,4 +83,24 @@ describe('mutate', () => {
     await own.resume()
     await hf.close()
   })
+
+  it('runs on a full server, which takes no rows of warm and says so of each, and lets explain look', async () => {
+    await using own = await startServer({ config: { 'maxmemory-policy': 'noeviction' } })
+    const hf = await connect(own.url, { namespace: testNamespace('mutate') })
+    const cache = hf.cache<string>('it', { ttl: '1m' })
+    await cache.set('k', 'old')
+    await own.command('CONFIG', 'SET', 'maxmemory', '1mb')
+    expect(await cache.mutate('k', () => 'changed')).toBe('changed')
+    expect(await cache.explain('k')).toMatchObject({ verdict: 'miss', why: 'absent', fence: undefined })
+    const { written, failures } = await cache.warm([
+      ['a', '1'],
+      ['b', '2'],
+    ])
+    expect(written).toBe(0)
+    expect(failures.map(({ id, error }) => [id, (error as { code: string }).code])).toEqual([
+      ['a', 'SERVER_FULL'],
+      ['b', 'SERVER_FULL'],
+    ])
+    await hf.close()
+  })
 })
