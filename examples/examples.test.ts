@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+
+// A second or two each; on a machine that is busy otherwise, many.
+vi.setConfig({ testTimeout: 120_000 })
 
 const LOADER = new URL('../scripts/typescript.mjs', import.meta.url).href
 const fileOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))

@@ -46,7 +46,7 @@ it('sells one night with --once --json, and ends with 0', SLOW, async () => {
   expect(JSON.parse(said.out)).toMatchObject({ ok: true, run: { buyers: 60 } })
 })
 
-it('tells line by line what is wrong with a file of own events, and ends with 1', async () => {
+it('tells line by line what is wrong with a file of own events, and ends with 1', SLOW, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'own-events-'))
   const file = join(folder, 'mine.csv')
   await writeFile(file, 'artist,title,starts,venue\nA,B,soon,la-scala\nA,B,2031-01-17 19:30,la-scala\n')
