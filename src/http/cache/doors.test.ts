@@ -2,8 +2,9 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
 import { type AddressInfo, connect as connectSocket } from 'node:net'
 import { Readable } from 'node:stream'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { serve } from '@hono/node-server'
-import express from 'express'
+import express, { type RequestHandler } from 'express'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Hono } from 'hono'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -246,6 +247,29 @@ describe.each(Object.keys(DOORS))('the door of %s', (name) => {
     }
   })
 
+  it('serves those who wait, though the client whose request runs the handler has gone', async () => {
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const ask = await start(async () => {
+      await released
+      return { headers: LASTING, body: `run ${asked.length}` }
+    })
+    const leaving = connectSocket(portIn(open), '127.0.0.1')
+    leaving.write(`GET /p HTTP/1.1\r\nhost: 127.0.0.1:${portIn(open)}\r\n\r\n`)
+    await vi.waitFor(() => expect(asked).toHaveLength(1))
+    const waiting = [ask('/p'), ask('/p')]
+    leaving.destroy()
+    await new Promise((resolve) => leaving.once('close', resolve))
+    await settled()
+    release()
+    expect((await Promise.all(waiting)).map(({ text }) => text)).toEqual(['run 1', 'run 1'])
+    await settled()
+    expect(statusOf(await ask('/p'))).toContain('Holdfast; hit')
+    expect(asked).toHaveLength(1)
+  })
+
   it('stores a stream, though its reader is slow or leaves, or serves those who wait themselves', async () => {
     const source = new Readable({ read() {} })
     const ask = await start(({ url }) => ({ headers: LASTING, body: asked.length === 1 ? source : `whole ${url}` }))
@@ -354,6 +378,45 @@ describe.each(Object.keys(DOORS))('the door of %s', (name) => {
     const keys = await redis.command<string[]>('KEYS', '*:cache:*')
     expect(keys.filter((key) => /evil|user@|x=/.test(key))).toEqual([])
   })
+})
+
+it('stays out of the way of compression, before it or behind it', async () => {
+  const packing: RequestHandler = (req, res, next) => {
+    const { end } = res
+    // As middleware that compresses does: it takes the end of a response in its own hands.
+    res.end = ((chunk?: unknown, encoding?: unknown, done?: unknown) => {
+      if (!req.headers['accept-encoding']?.includes('gzip') || res.getHeader('content-encoding') !== undefined)
+        return end.call(res, chunk as string, encoding as 'utf8', done as () => void)
+      const packed = gzipSync(Buffer.from(chunk as string))
+      res.setHeader('content-encoding', 'gzip')
+      res.setHeader('content-length', packed.length)
+      res.vary('Accept-Encoding')
+      return end.call(res, packed, 'utf8', done as () => void)
+    }) as typeof res.end
+    next()
+  }
+  for (const isOutside of [true, false]) {
+    await cache.clear()
+    const app = express()
+    let runs = 0
+    const pages = expressCache(cache, { ttl: '1m' })
+    app.get('/p', ...(isOutside ? [packing, pages] : [pages, packing]), (_, res) => void res.send(`run ${++runs}`))
+    const server = createServer(app)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const port = portOf(server)
+    open.push({ port, close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) })
+    for (let i = 0; i < 2; i++) {
+      const packed = await get(port, '/p', { 'accept-encoding': 'gzip' })
+      expect(packed.headers['content-encoding']).toBe('gzip')
+      expect(String(gunzipSync(packed.bytes))).toBe('run 1')
+      await settled()
+      const plain = await get(port, '/p')
+      expect(plain.headers['content-encoding']).toBeUndefined()
+      expect(plain.text).toBe(isOutside ? 'run 1' : 'run 2')
+      await settled()
+    }
+    expect(runs).toBe(isOutside ? 1 : 2)
+  }
 })
 
 const portIn = (opened: readonly Opened[]): number => (opened.at(-1) as Opened).port

@@ -1,3 +1,4 @@
+import { ConfigError } from '../../base/errors.ts'
 import { randomId } from '../../base/id.ts'
 import { headerOf } from '../headers.ts'
 import { type Directives, parseDirectives } from './directives.ts'
@@ -71,6 +72,7 @@ export class ResponseCache {
       return this.#pass(exchange, { fwd: 'bypass', detail: bypass ?? 'url' })
     const whose = this.#options.key === undefined ? '' : await this.#options.key(exchange.native)
     if (whose === undefined) return this.#pass(exchange, { fwd: 'bypass', detail: 'key' })
+    if (typeof whose !== 'string') throw new ConfigError('key', 'a string or undefined from it', whose)
     if (asked.has('no-store')) return this.#pass(exchange, { fwd: 'request', detail: 'no-store' })
     const credentials = this.#credentialsOf(exchange)
     const ask: Ask = { exchange, asked, credentials, resource, whose, startMs: Date.now() }

@@ -31,7 +31,7 @@ export function cacheResponse<Req extends Request = Request>(
       app && runBehind,
     )
     responses.handle(exchange).then(
-      (reply) => (exchange.capture === undefined ? send(res, reply) : sendCaptured(exchange.capture, reply)),
+      (reply) => (exchange.capture === undefined ? send(res, reply) : sendCaptured(res, exchange.capture, reply)),
       // A client who has gone needs no answer.
       (error) => exchange.capture === undefined && next(error),
     )

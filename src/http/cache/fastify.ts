@@ -57,7 +57,7 @@ function answer(responses: ResponseCache, secret: string, request: FastifyReques
     )
     responses.handle(exchange).then(
       (answered) => {
-        if (exchange.capture !== undefined) return sendCaptured(exchange.capture, answered)
+        if (exchange.capture !== undefined) return sendCaptured(reply.raw, exchange.capture, answered)
         if (answered.kind !== 'whole') return
         const present = reply.getHeader('vary')
         for (const [name, value] of overlay(present === undefined ? '' : String(present), answered.headers))

@@ -375,6 +375,12 @@ describe('while Redis is away', () => {
   })
 })
 
+it('refuses what `key` may not answer', async () => {
+  const ask = site.open(() => new Response('x'), { ttl: '1m', key: () => 7 as never })
+  await expect(ask('/p')).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'key' })
+  expect(site.asked).toHaveLength(0)
+})
+
 it.each([
   ['cache', () => cacheResponse({})],
   ['ttl', () => cacheResponse(site.cache, { ttl: 'soon' as never })],

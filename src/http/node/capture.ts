@@ -4,9 +4,6 @@ import type { HeaderList } from '../headers.ts'
 
 type Done = (error?: Error | null) => void
 
-/** What of a response is replaced while its handler is listened to. */
-const WRAPPED = ['writeHead', 'flushHeaders', 'write', 'end', 'headersSent', 'writableEnded'] as const
-
 /**
  * Listens to what a handler writes to a response, and holds it back until it is said what the client gets: just that, with other headers
  * (`pass`), or something else (`replace`). What has passed is gathered on.
@@ -20,6 +17,7 @@ export class Capture {
   readonly #held: (readonly [chunk: Buffer, done: Done | undefined])[] = []
   #state: 'before' | 'held' | 'passing' | 'replaced' = 'before'
   #ended = false
+  #sending = false
   #endDone: Done | undefined
   #begin: () => void = () => {}
   #abandon: (error: Error) => void = () => {}
@@ -50,47 +48,45 @@ export class Capture {
     })
   }
 
+  // For good, and not to be taken off again: middleware behind may have wrapped these in turn.
   #wrap(): void {
     const res = this.#res
-    const define = (name: (typeof WRAPPED)[number], descriptor: PropertyDescriptor) =>
-      Object.defineProperty(res, name, { ...descriptor, configurable: true })
-    define('writeHead', {
-      value: (status: number, ...rest: unknown[]) => {
-        this.#head(status, rest)
+    Object.assign(res, {
+      writeHead: (status: number, ...rest: unknown[]) => {
+        if (this.#isOpen) this.#head(status, rest)
+        else (this.#own.writeHead as (...args: unknown[]) => unknown)(status, ...rest)
         return res
       },
-    })
-    define('flushHeaders', { value: () => this.#known() })
-    define('write', {
-      value: (chunk: unknown, encoding?: unknown, done?: Done) => this.#write(chunk, encoding, done),
-    })
-    define('end', {
-      value: (chunk?: unknown, encoding?: unknown, done?: Done) => {
+      flushHeaders: () => (this.#isOpen ? this.#known() : this.#own.flushHeaders()),
+      write: (chunk: unknown, encoding?: unknown, done?: Done) => this.#write(chunk, encoding, done),
+      end: (chunk?: unknown, encoding?: unknown, done?: Done) => {
         this.#end(chunk, encoding, done)
         return res
       },
     })
-    define('headersSent', { get: () => this.#state !== 'before' })
-    define('writableEnded', { get: () => this.#ended })
+    Object.defineProperty(res, 'headersSent', { get: () => this.#state !== 'before', configurable: true })
+    Object.defineProperty(res, 'writableEnded', { get: () => this.#ended, configurable: true })
   }
 
-  /** From now on the response is what it was; only what is written to it is gathered, too. */
-  #unwrap(): void {
+  /** True until it is said what the client gets. */
+  get #isOpen(): boolean {
+    return this.#state === 'before' || this.#state === 'held'
+  }
+
+  /** From now on the response tells of itself. */
+  #decide(state: 'passing' | 'replaced', headers: HeaderList): void {
+    this.#state = state
     const res = this.#res as unknown as Record<string, unknown>
-    for (const name of WRAPPED) delete res[name]
-    // Whoever had wrapped it before us is asked as before.
-    Object.assign(res, { writeHead: this.#own.writeHead, flushHeaders: this.#own.flushHeaders })
-    res.write = (chunk: unknown, encoding?: unknown, done?: Done) => {
-      this.#gathering.add(toBuffer(chunk, encoding))
-      return this.#own.write(chunk, encoding as BufferEncoding, done)
-    }
-    res.end = (chunk?: unknown, encoding?: unknown, done?: Done) => {
-      if (chunk !== undefined && chunk !== null && typeof chunk !== 'function')
-        this.#gathering.add(toBuffer(chunk, encoding))
-      this.#ended = true
-      this.#gathering.end()
-      return this.#own.end(chunk, encoding as BufferEncoding, done as () => void)
-    }
+    delete res.headersSent
+    delete res.writableEnded
+    replaceHeaders(this.#res, headers)
+  }
+
+  /** Sends past ourselves, also where middleware before calls the response again. */
+  #send(work: () => void): void {
+    this.#sending = true
+    work()
+    this.#sending = false
   }
 
   #head(status: number, rest: readonly unknown[]): void {
@@ -113,16 +109,19 @@ export class Capture {
   }
 
   #write(chunk: unknown, encoding: unknown, done: Done | undefined): boolean {
+    if (this.#sending) return this.#own.write(chunk, encoding as BufferEncoding, done)
     this.#known()
     const callback = typeof encoding === 'function' ? (encoding as Done) : done
     const bytes = toBuffer(chunk, encoding)
     this.#gathering.add(bytes)
+    if (this.#state === 'passing') return this.#own.write(bytes, callback ?? undefined)
     if (this.#state === 'held') this.#held.push([bytes, callback])
     else if (callback) process.nextTick(callback)
     return true
   }
 
   #end(chunk: unknown, encoding: unknown, done: Done | undefined): void {
+    if (this.#sending) return void this.#own.end(chunk, encoding as BufferEncoding, done as () => void)
     if (this.#ended) return
     if (typeof chunk === 'function') return this.#end(undefined, undefined, chunk as Done)
     if (chunk !== undefined && chunk !== null) this.#write(chunk, encoding, undefined)
@@ -130,6 +129,7 @@ export class Capture {
     this.#ended = true
     this.#endDone = typeof encoding === 'function' ? (encoding as Done) : done
     this.#gathering.end()
+    if (this.#state === 'passing') this.#own.end(this.#endDone as () => void)
     if (this.#state === 'replaced' && this.#endDone) process.nextTick(this.#endDone)
   }
 
@@ -152,24 +152,25 @@ export class Capture {
   /** Lets all that was and will be written through, under these headers. */
   pass(headers: HeaderList): void {
     const ended = this.#ended
-    this.#state = 'passing'
-    this.#unwrap()
-    replaceHeaders(this.#res, headers)
-    for (const [chunk, done] of this.#held.splice(0)) this.#own.write(chunk, done ?? undefined)
-    if (ended) this.#own.end(this.#endDone as () => void)
-    else this.#own.flushHeaders()
+    this.#decide('passing', headers)
+    const held = this.#held.splice(0)
+    const last = ended ? held.pop() : undefined
+    this.#send(() => {
+      for (const [chunk, done] of held) this.#own.write(chunk, done ?? undefined)
+      // In one piece where it came in one: middleware before may look at nothing but the end.
+      if (ended) this.#own.end(last?.[0], this.#endDone as () => void)
+      else this.#own.flushHeaders()
+    })
   }
 
   /** Sends something else; what the handler writes still is gathered only. */
   replace(status: number, headers: HeaderList, body: Uint8Array | undefined): void {
-    this.#state = 'replaced'
     const res = this.#res
     for (const [, done] of this.#held.splice(0)) if (done) process.nextTick(done)
-    replaceHeaders(res, headers)
-    const message = status === res.statusCode ? res.statusMessage : undefined
-    if (message === undefined) this.#own.writeHead(status)
-    else this.#own.writeHead(status, message)
-    this.#own.end(body ?? undefined, this.#endDone as () => void)
+    this.#decide('replaced', headers)
+    if (status !== res.statusCode) res.statusMessage = ''
+    res.statusCode = status
+    this.#send(() => this.#own.end(body ?? undefined, this.#endDone as () => void))
   }
 }
 

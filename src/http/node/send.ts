@@ -46,10 +46,15 @@ export class NodeExchange implements Exchange {
   }
 }
 
-/** Sends what the cache says through a response that its handler has or has not begun. */
-export function sendCaptured(capture: Capture, reply: Reply): void {
-  if (reply.kind === 'pass') capture.pass(reply.headers)
-  else capture.replace(reply.status, reply.headers, reply.body)
+/** Sends what the cache says through a response that its handler has begun. What fails then can only be broken off. */
+export function sendCaptured(res: ServerResponse, capture: Capture, reply: Reply): void {
+  try {
+    if (reply.kind === 'pass') capture.pass(reply.headers)
+    else capture.replace(reply.status, reply.headers, reply.body)
+  } catch (error) {
+    process.emitWarning(error as Error)
+    res.destroy()
+  }
 }
 
 /** A stored response's headers, over those that the response has already, by name. */
