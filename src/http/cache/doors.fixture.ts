@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { serve } from '@hono/node-server'
+import express from 'express'
+import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { Hono } from 'hono'
+import type { Cache } from '../../index.ts'
+import { cacheResponse as expressCache } from '../express.ts'
+import { cacheResponse as fastifyCache } from '../fastify.ts'
+import { cacheResponse as honoCache } from '../hono.ts'
+
+export interface Answer {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  readonly body?: string | Buffer | Readable
+}
+export type Ask = {
+  readonly url: string
+  readonly method: string
+  readonly headers: Record<string, string | undefined>
+}
+export type Handler = (ask: Ask) => Answer | Promise<Answer>
+export interface Opened {
+  readonly port: number
+  close(): Promise<unknown>
+}
+export interface Options {
+  readonly ttl?: '1m'
+  readonly maxBytes?: number
+  readonly stale?: { whileRevalidate: '1h' }
+}
+
+const lower = (headers: IncomingMessage['headers']) => ({ ...headers }) as Record<string, string | undefined>
+export const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+/** The same site behind each door. */
+export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, handler: Handler) => Promise<Opened>> = {
+  express: async (cache, options, handler) => {
+    const app = express()
+    app.use((_, res, next) => {
+      res.setHeader('x-before', 'yes')
+      next()
+    })
+    app.use(expressCache(cache, options))
+    app.all('/{*path}', async (req, res) => {
+      const {
+        status = 200,
+        headers = {},
+        body,
+      } = await handler({ url: req.originalUrl, method: req.method, headers: lower(req.headers) })
+      res.status(status).set(headers)
+      if (body instanceof Readable) body.pipe(res)
+      else res.send(body)
+    })
+    const server = createServer(app)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return { port: portOf(server), close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
+  },
+  fastify: async (cache, options, handler) => {
+    const app = fastify({ forceCloseConnections: true })
+    app.addHook('onRequest', async (_, reply) => void reply.header('x-before', 'yes'))
+    await app.register(fastifyCache(cache, options))
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_: FastifyRequest, __: unknown, done: (error: null) => void) => done(null))
+    const route = async (request: FastifyRequest, reply: FastifyReply) => {
+      const {
+        status = 200,
+        headers = {},
+        body,
+      } = await handler({ url: request.originalUrl, method: request.method, headers: lower(request.headers) })
+      return reply.code(status).headers(headers).send(body)
+    }
+    app.all('/*', route)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    return { port: portOf(app.server), close: () => app.close() }
+  },
+  hono: async (cache, options, handler) => {
+    const app = new Hono()
+    app.use(async (c, next) => {
+      c.header('x-before', 'yes')
+      await next()
+    })
+    app.use(honoCache(cache, { ...options, app }))
+    app.all('*', async (c) => {
+      const {
+        status = 200,
+        headers = {},
+        body = null,
+      } = await handler({
+        url: c.req.url.replace(/^https?:\/\/[^/]*/, ''),
+        method: c.req.method,
+        headers: c.req.header(),
+      })
+      const content = body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body
+      return c.body(content as string, status as 200, headers)
+    })
+    const server = await new Promise<Server>((resolve) => {
+      const made = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(made)) as Server
+    })
+    return { port: portOf(server), close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
+  },
+}
