@@ -25,10 +25,14 @@ const OPTIONS = {
 const { version } = createRequire(import.meta.url)('typescript/package.json')
 const COMPILER = `${version} ${JSON.stringify(OPTIONS)}`
 
+/** Entries of the package, as its exports say: './hono' is built from src/http/hono.ts. */
+const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
 export async function resolve(specifier, context, next) {
-  const entry = /^holdfast(?:\/(\w+))?$/.exec(specifier)
-  if (!entry) return next(specifier, context)
-  return next(new URL(`${entry[1] ? `${entry[1]}/` : ''}index.ts`, SRC).href, context)
+  const entry = /^holdfast(\/\w+)?$/.exec(specifier)
+  const built = entry && exports[`.${entry[1] ?? ''}`]?.default
+  if (!built) return next(specifier, context)
+  return next(new URL(built.replace(/^\.\/dist\//, '').replace(/\.js$/, '.ts'), SRC).href, context)
 }
 
 export async function load(url, context, next) {
