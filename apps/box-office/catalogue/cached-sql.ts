@@ -29,13 +29,13 @@ export function cachedSql(hf: Holdfast, db: Database, { onRead, onLoad }: Cached
     tags: [TAG],
   })
 
-  // The one place where a function is put behind the cache.
-  function through(text: string, values: readonly SqlValue[]): Promise<readonly Row[]> {
-    return answers.get(idOf(text, values), async () => {
+  const through = answers.wrap(
+    (text: string, values: readonly SqlValue[]): Promise<readonly Row[]> => {
       onLoad()
       return db.query(text, values)
-    })
-  }
+    },
+    { name: 'query', key: (text, values) => [text.replace(/\s+/g, ' ').trim(), values] },
+  )
 
   return {
     async query<T extends Row>(text: string, values: readonly SqlValue[] = []) {
@@ -44,9 +44,4 @@ export function cachedSql(hf: Holdfast, db: Database, { onRead, onLoad }: Cached
     },
     changed: () => answers.invalidateTag(TAG),
   }
-}
-
-function idOf(text: string, values: readonly SqlValue[]): string {
-  const words = text.replace(/\s+/g, ' ').trim()
-  return JSON.stringify([words, ...values], (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
 }
