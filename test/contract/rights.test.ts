@@ -80,7 +80,7 @@ describe('a user without one right', () => {
     await denied(hf.seats('night').create(EVENT))
     await vi.waitFor(() => expect(warnings).toHaveLength(2))
     const [ofCache, ofSeats] = [...warnings].sort()
-    expect(ofCache).toMatch(/^HOLDFAST_RIGHTS: .* may not MGET, PEXPIRE, which cache needs\. Grant: ~/)
+    expect(ofCache).toMatch(/^HOLDFAST_RIGHTS: .* may not MGET, PEXPIRE, ZADD, which cache needs\. Grant: ~/)
     expect(ofSeats).toMatch(/^HOLDFAST_RIGHTS: .* may not ZADD, which seats needs\. Grant: ~/)
   })
 })
