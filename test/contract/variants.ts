@@ -15,14 +15,16 @@ export interface Variant {
 export const noValkey = findProgram('valkey-server') === undefined ? 'there is no valkey-server on the PATH' : undefined
 
 /**
- * All that can be run here: Redis always, so that what is missing fails; Valkey where it is installed, as the limited user alone, since
- * the other one shows nothing more there.
+ * All that can be run here: Redis always, so that what is missing fails; Valkey where it is installed. As the limited user everywhere, who
+ * may do less and so proves more; as one who may do all on the one topology that people begin with.
  */
-export const VARIANTS: readonly Variant[] = KINDS.flatMap((kind) => [
-  { kind, product: 'redis', user: 'full' },
-  { kind, product: 'redis', user: 'limited' },
-  ...(noValkey === undefined ? [{ kind, product: 'valkey', user: 'limited' } as const] : []),
-])
+export const VARIANTS: readonly Variant[] = [
+  { kind: 'standalone', product: 'redis', user: 'full' },
+  ...KINDS.flatMap((kind): readonly Variant[] => [
+    { kind, product: 'redis', user: 'limited' },
+    ...(noValkey === undefined ? [{ kind, product: 'valkey', user: 'limited' } as const] : []),
+  ]),
+]
 
 /** Such as `cluster` or `cluster on valkey as limited user`. */
 export function nameOf({ kind, product, user }: Variant): string {
