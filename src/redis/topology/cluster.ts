@@ -41,6 +41,8 @@ export class ClusterTopology implements Topology {
   readonly #nodes = new Map<string, Node>()
   readonly #owners: (Node | undefined)[] = new Array(SLOTS).fill(undefined)
   #primaries: readonly Node[] = []
+  /** The primaries of the last map: redirects name others before the next. */
+  #mapped: ReadonlySet<Node> = new Set()
   /** Where the replicas of each primary are. */
   #replicas = new Map<Node, readonly Address[]>()
   readonly #readers: Readers
@@ -53,7 +55,8 @@ export class ClusterTopology implements Topology {
   #gathering: NodeJS.Timeout | undefined
   #reading: Promise<void> | undefined
   #readAtMs = Number.NEGATIVE_INFINITY
-  #blindSinceMs = monotonicMs()
+  /** Since when a map is asked for; before the first use nobody is kept waiting. */
+  #blindSinceMs: number | undefined
   #lastFault: Fault | undefined
   #turn = 0
   #closed = false
@@ -70,6 +73,7 @@ export class ClusterTopology implements Topology {
 
   open(): void {
     if (this.#looking !== undefined || this.#closed) return
+    this.#blindSinceMs = monotonicMs()
     this.#looking = setInterval(() => this.#look(), LOOK_MS).unref()
     void this.#read()
   }
@@ -111,7 +115,7 @@ export class ClusterTopology implements Topology {
     if (slot !== undefined && this.#owners[slot] === undefined)
       return { forMs: 0, fault: new LinkFault(`no node of the Cluster has slot ${slot}`, false) }
     const fault = this.#lastFault ?? this.#primaries.find(({ lastError }) => lastError !== undefined)?.lastError
-    return { forMs: this.#primaries.length > 0 ? 0 : nowMs - this.#blindSinceMs, fault }
+    return { forMs: this.#primaries.length > 0 ? 0 : nowMs - (this.#blindSinceMs ?? nowMs), fault }
   }
 
   redirect(call: Call, fault: ReplyFault, from: Place): boolean {
@@ -261,11 +265,14 @@ export class ClusterTopology implements Topology {
   }
 
   #countFailovers(primaries: ReadonlySet<Node>): void {
-    for (const node of this.#primaries) {
+    const appeared = [...primaries].some((node) => !this.#mapped.has(node))
+    for (const node of this.#mapped) {
       if (primaries.has(node)) continue
       const heirs = this.#replicas.get(node) ?? []
-      if (heirs.some((heir) => primaries.has(this.#nodeAt(heir)))) this.failovers++
+      // A map that was read while its replica was away names no heir: then who took over is one that was no primary.
+      if (heirs.length === 0 ? appeared : heirs.some((heir) => primaries.has(this.#nodeAt(heir)))) this.failovers++
     }
+    this.#mapped = primaries
   }
 
   #retire(before: readonly Node[], primaries: ReadonlySet<Node>): void {

@@ -67,7 +67,8 @@ export class SentinelTopology implements Topology {
   #looking: NodeJS.Timeout | undefined
   #asking: Promise<void> | undefined
   #askedAtMs = Number.NEGATIVE_INFINITY
-  #blindSinceMs = monotonicMs()
+  /** Since when the primary is asked for; before the first use nobody is kept waiting. */
+  #blindSinceMs: number | undefined
   #lastFault: Fault | undefined
   #turn = 0
   #closed = false
@@ -82,6 +83,7 @@ export class SentinelTopology implements Topology {
 
   open(): void {
     if (this.#looking !== undefined || this.#closed) return
+    this.#blindSinceMs = monotonicMs()
     this.#looking = setInterval(() => this.#look(), LOOK_MS).unref()
     for (const sentinel of this.#sentinels) {
       const ear = this.#ground.makeListener(sentinel)
@@ -134,7 +136,7 @@ export class SentinelTopology implements Topology {
   }
 
   blindness(nowMs: number) {
-    const forMs = this.#primary === undefined ? nowMs - this.#blindSinceMs : 0
+    const forMs = this.#primary === undefined ? nowMs - (this.#blindSinceMs ?? nowMs) : 0
     return { forMs, fault: this.#lastFault ?? this.#primary?.lastError }
   }
 
