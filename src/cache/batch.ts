@@ -19,6 +19,8 @@ export interface BatchPlan {
   readonly tags: readonly string[]
   /** False while Redis cannot be asked: no leases, nothing is stored. */
   readonly reachable: boolean
+  /** True when some may have come since they were looked for. */
+  readonly look: boolean
   /** True when stale values are being served meanwhile. */
   readonly behind: boolean
   /** When the caller came. */
@@ -110,7 +112,7 @@ async function fly(
   let answers: readonly LeaseAnswer[]
   let moment: TagMoment | undefined
   try {
-    const asked = room.entries.lease(ids, token)
+    const asked = room.entries.lease(ids, token, plan.look ? 'instead' : 'none')
     if (refill.tagged({ tags: plan.tags, loader: plan.loadMany }))
       [moment] = await Promise.all([room.tags.begin(plan.tags, plan.ttlMs), asked])
     answers = await asked
@@ -124,14 +126,14 @@ async function fly(
   ids.forEach((id, i) => {
     const answer = answers[i] as LeaseAnswer
     if (answer.state === 'fenced') fenced.push(id)
-    else if (answer.state === 'held' && room.options.fleet) {
-      // Another process loads this one: wait for it as a single caller would.
+    else if (answer.state === 'value' || (answer.state === 'held' && room.options.fleet)) {
+      // It is there by now, or another process loads it: looked at, or waited for, as by a single caller.
       const own = refill.newLoad()
       take(own, plan.party)
       const landing = own.within(refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true }, own))
       landing.catch(() => {})
       landings.set(id, landing)
-    } else if (answer.state !== 'value') {
+    } else {
       const others = byToken.get(answer.token)
       if (others === undefined) byToken.set(answer.token, [id])
       else others.push(id)

@@ -113,25 +113,25 @@ export class Entries {
   }
 
   /** Asks for the right to load each of `ids`. */
-  async lease(ids: readonly string[], token: string): Promise<readonly LeaseAnswer[]> {
+  async lease(ids: readonly string[], token: string, read: 'none' | 'instead'): Promise<readonly LeaseAnswer[]> {
     const lots = this.#redis.groupByPlace(ids, (id) => this.#keys.entry(id), MOST_PER_SCRIPT)
     const replies = await Promise.all(
       lots.map((lot) =>
         leaseScript.run(
           this.#redis,
           { entries: this.#triples(lot) },
-          { token, leaseMs: LEASE_MS, read: 'none', waits: this.#fleet ? '1' : '0' },
+          { token, leaseMs: LEASE_MS, read, waits: this.#fleet ? '1' : '0' },
           this.#leaseOptions,
         ),
       ),
     )
     const granted: LeaseAnswer = { state: 'granted', token }
-    const read = ([word, ...answers]: LeaseReply, lot: readonly string[]) =>
+    const parse = ([word, ...answers]: LeaseReply, lot: readonly string[]) =>
       lot.map((_, i) => (word === 'granted' ? granted : readAnswer(answers[2 * i], answers[2 * i + 1], token)))
-    if (lots.length === 1) return read(replies[0] as LeaseReply, ids)
+    if (lots.length === 1) return parse(replies[0] as LeaseReply, ids)
     const byId = new Map<string, LeaseAnswer>()
     lots.forEach((lot, l) => {
-      const answers = read(replies[l] as LeaseReply, lot)
+      const answers = parse(replies[l] as LeaseReply, lot)
       lot.forEach((id, i) => void byId.set(id, answers[i] as LeaseAnswer))
     })
     return ids.map((id) => byId.get(id) as LeaseAnswer)

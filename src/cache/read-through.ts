@@ -1,5 +1,5 @@
 import { toMs } from '../base/duration.ts'
-import { loadBatch } from './batch.ts'
+import { type BatchPlan, loadBatch } from './batch.ts'
 import { momentNow } from './flight.ts'
 import type { LoadPlan } from './load-plan.ts'
 import {
@@ -191,6 +191,7 @@ export class ReadThrough {
     let missing: readonly string[]
     let reachable = true
     let soon: Promise<unknown> | undefined
+    const landing = this.#refill.flyingOf(ids)
     try {
       const refresh = (stale: readonly string[], early: readonly Due[]) => {
         for (const { id, due } of early) {
@@ -209,11 +210,14 @@ export class ReadThrough {
     say(missing.length === 0 ? 'hit' : missing.length === ids.length ? 'miss' : 'partial')
     this.counts.misses += missing.length
     if (missing.length > 0 && !party?.gone) {
-      if (loadMany !== undefined) await this.#loadMissing(missing, loadMany, options, reachable, answers, came, party)
+      // One server may have answered before such a load has landed, and another one after it.
+      const look = landing.some((id) => this.#refill.flying(id) === undefined)
+      if (loadMany !== undefined)
+        await this.#loadMissing(missing, loadMany, options, reachable, look, answers, came, party)
       else if (load !== undefined)
         await Promise.all(
           missing.map(async (id) => {
-            answers.set(id, await this.#loadOne(id, this.plan(id, load, options), reachable, came, party))
+            answers.set(id, await this.#loadOne(id, this.plan(id, load, options), reachable, look, came, party))
           }),
         )
     }
@@ -245,8 +249,10 @@ export class ReadThrough {
       if (!late && value !== undefined) answers.set(id, value)
     }
     const works: Promise<unknown>[] = []
-    if (loadMany !== undefined) works.push(this.#loadAll(stale, loadMany, options, true, true, came, take))
-    else if (load !== undefined)
+    if (loadMany !== undefined) {
+      const how = { reachable: true, look: false, behind: true, came, party: undefined }
+      works.push(this.#loadAll(stale, loadMany, options, how, take))
+    } else if (load !== undefined)
       for (const id of stale) {
         const plan = this.plan(id, load, options)
         // Whatever is fresh by then was refreshed by another.
@@ -267,37 +273,41 @@ export class ReadThrough {
     loadMany: LoadMany<unknown>,
     options: SetOptions | undefined,
     reachable: boolean,
+    look: boolean,
     answers: Map<string, unknown>,
     came: number,
     party: Party | undefined,
   ): Promise<void> {
     const take = (id: string, value: unknown) => void answers.set(id, value)
-    return this.#loadAll(missing, loadMany, options, reachable, false, came, take, party)
+    return this.#loadAll(missing, loadMany, options, { reachable, look, behind: false, came, party }, take)
   }
 
   #loadAll(
     ids: readonly string[],
     loadMany: LoadMany<unknown>,
     options: SetOptions | undefined,
-    reachable: boolean,
-    behind: boolean,
-    came: number,
+    how: Omit<BatchPlan, 'loadMany' | 'ttlMs' | 'tags'>,
     take: (id: string, value: unknown) => void,
-    party?: Party,
   ): Promise<void> {
     const { ttlMs, tags } = this.plan('', async () => undefined, options)
     const { schema } = this.#options.encoding
     if (schema !== undefined) loadMany = validLoadMany(schema, loadMany)
-    const again = (id: string, plan: LoadPlan) => this.one(id, plan, undefined, came, party)
-    const batch = { loadMany, ttlMs, tags, reachable, behind, came, party }
-    return loadBatch(this.#room, this.#refill, ids, batch, take, again)
+    const again = (id: string, plan: LoadPlan) => this.one(id, plan, undefined, how.came, how.party)
+    return loadBatch(this.#room, this.#refill, ids, { ...how, loadMany, ttlMs, tags }, take, again)
   }
 
-  async #loadOne(id: string, plan: LoadPlan, reachable: boolean, came: number, party?: Party): Promise<unknown> {
+  async #loadOne(
+    id: string,
+    plan: LoadPlan,
+    reachable: boolean,
+    look: boolean,
+    came: number,
+    party?: Party,
+  ): Promise<unknown> {
     if (!reachable) return this.#loadWithoutRedis(id, plan, came, party)
     const flying = this.#refill.flying(id)
     const landed = await (flying === undefined
-      ? this.#refill.begin(id, plan, { behind: false, look: false }, party).board(came)
+      ? this.#refill.begin(id, plan, { behind: false, look }, party).board(came)
       : this.#refill.board(id, flying, came, party))
     return landed === undefined ? this.one(id, plan, undefined, came, party) : landed.value
   }

@@ -77,6 +77,11 @@ export class Refill {
     return flight?.load.isOver ? undefined : flight
   }
 
+  /** Those of `ids` that are being loaded. */
+  flyingOf(ids: readonly string[]): readonly string[] {
+    return this.#flights.size === 0 ? NONE : ids.filter((id) => this.flying(id) !== undefined)
+  }
+
   /** Puts a flight in the air for `id`; whoever comes meanwhile may board it. */
   #launch(id: string, behind: boolean, party: Party | undefined, land: (load: Loading) => Promise<Landing>): Flight {
     const load = this.newLoad()
@@ -375,6 +380,7 @@ export class Refill {
 }
 
 const MISSES_TO_SKIP_LOOK = 16
+const NONE: readonly string[] = []
 
 const joined = (...lists: readonly (readonly string[] | undefined)[]): readonly string[] => {
   const given = lists.filter((list) => list !== undefined && list.length > 0) as (readonly string[])[]

@@ -1,9 +1,10 @@
 import { monotonicMs } from '../../base/clock.ts'
+import { ServerError } from '../../base/errors.ts'
 import type { MapAddress } from '../address.ts'
 import type { CallOptions } from '../call.ts'
 import type { Keyspace } from '../keyspace.ts'
 import type { Fault, Ground } from '../topology.ts'
-import { type Arg, LinkFault, type Reply, type Wire } from '../wire.ts'
+import { type Arg, LinkFault, type Reply, type ReplyFault, type Wire } from '../wire.ts'
 import { contest } from './contest.ts'
 import {
   areRelated,
@@ -55,6 +56,8 @@ export class Directory {
   readonly #retired = new Set<Shard>()
   #polling: NodeJS.Timeout | undefined
   #isCreating = false
+  /** Why this process may not write the first list. */
+  #denial: ReplyFault | undefined
   #isCorrected = false
   #wholeSinceMs: number | undefined
   #closed = false
@@ -103,15 +106,20 @@ export class Directory {
   get fault(): Fault | undefined {
     const silent = this.shards.filter((shard) => shard.heard === undefined)
     const first = silent[0] ?? this.shards[0]
-    const fault = first?.fault ?? first?.node.lastError
+    const fault = this.#denial ?? first?.fault ?? first?.node.lastError
     if (silent.length === 0 || silent.length === this.shards.length) return fault
     const why = `no shard that answers has a list of shards, and ${showList(silent)} cannot be asked`
     return new LinkFault(fault === undefined ? why : `${why} (${fault.message})`, false, fault)
   }
 
   /** Each shard has been asked, or could not be. */
-  get isAsked(): boolean {
+  get #isAsked(): boolean {
     return this.shards.every(({ heard, refused }) => heard !== undefined || refused)
+  }
+
+  /** The list may be known in a moment. */
+  get isDeciding(): boolean {
+    return this.placement === undefined && (this.#isCreating || !this.#isAsked)
   }
 
   #add({ name, address }: NamedAddress): Shard {
@@ -265,7 +273,7 @@ export class Directory {
    * the list counts as a guess until the others have been asked.
    */
   #decide(): void {
-    if (this.placement !== undefined || this.#isCreating || this.#closed || !this.isAsked) return
+    if (this.placement !== undefined || this.#isCreating || this.#closed || !this.#isAsked) return
     const isEmpty = ({ heard, node }: Shard) => heard === null && node.ready
     const lists = this.#firstLists
     const first = contest(lists, (name) => this.#shards.get(name)?.heard)
@@ -292,8 +300,11 @@ export class Directory {
 
   /** Answers whether all have been written; if not, the next poll tries again. */
   async #create(first: Layout, empty: readonly Shard[]): Promise<boolean> {
-    const options = { ...POLL, timeoutMs: this.#ground.calls.timeoutMs, repeat: true }
+    const options = { ...CREATE, timeoutMs: this.#ground.calls.timeoutMs }
     const written = await Promise.allSettled(empty.map((shard) => this.#raise(shard, first, options)))
+    const denied = written.map((one) => one.status === 'rejected' && one.reason).find(isDenial)
+    this.#denial = denied?.cause as ReplyFault | undefined
+    if (denied !== undefined) this.#ground.refuse(denied)
     return written.every(({ status }) => status === 'fulfilled')
   }
 
@@ -372,4 +383,6 @@ export class Directory {
   }
 }
 
+const isDenial = (error: unknown) => error instanceof ServerError && error.code === 'SERVER_DENIED'
+const CREATE = { operation: 'connect', repeat: true, needs: '+hmget +hset +hsetnx +eval +evalsha' } as const
 const POLL = { operation: 'shards.read', repeat: false, needs: '+hmget' } as const

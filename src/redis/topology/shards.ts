@@ -70,8 +70,10 @@ export class ShardsTopology implements Topology {
     )
     // The list is known a moment later, unless shards are away that would have to be asked for it.
     const untilMs = (this.#openedMs ?? monotonicMs()) + this.#ground.calls.timeoutMs
-    while (this.#directory.placement === undefined && !this.#directory.isAsked && monotonicMs() < untilMs)
+    while (this.#directory.placement === undefined && monotonicMs() < untilMs) {
       await new Promise((resolve) => setTimeout(resolve, 5))
+      if (!this.#directory.isDeciding) break
+    }
   }
 
   /** A call that has no place now is attempted again when the list, its proof or its keys have come. */
