@@ -32,6 +32,8 @@ interface Hearing {
   readonly near: Key | undefined
   readonly handler: (message: string) => void
   readonly stops: Map<Node, Promise<() => void>>
+  /** Set while a server could not be heard. */
+  again: NodeJS.Timeout | undefined
 }
 
 /**
@@ -100,10 +102,11 @@ export class Listeners {
    * within the timeout. Messages are best effort: a doorbell, never a letter. The answer stops it.
    */
   async listen(channel: string, handler: (message: string) => void, near?: Key): Promise<() => void> {
-    const hearing: Hearing = { channel, near, handler, stops: new Map() }
+    const hearing: Hearing = { channel, near, handler, stops: new Map(), again: undefined }
     this.#hearings.add(hearing)
     const stop = () => {
       this.#hearings.delete(hearing)
+      clearTimeout(hearing.again)
       for (const node of [...hearing.stops.keys()]) this.#hush(hearing, node)
     }
     try {
@@ -129,12 +132,21 @@ export class Listeners {
         hearing.stops.set(node, heard)
         heard.catch(() => {
           hearing.stops.delete(node)
-          setTimeout(() => this.#hearings.has(hearing) && this.#tune(hearing).catch(() => {}), AGAIN_MS).unref()
+          this.#tuneAgain(hearing)
         })
       }
     await Promise.any(hearing.stops.values()).catch((error: AggregateError) => {
       throw error.errors[0]
     })
+  }
+
+  /** One timer for all its servers: a timer for each would try each as often as there are servers, and that twice as often every time. */
+  #tuneAgain(hearing: Hearing): void {
+    if (hearing.again !== undefined || !this.#hearings.has(hearing)) return
+    hearing.again = setTimeout(() => {
+      hearing.again = undefined
+      this.#tune(hearing).catch(() => {})
+    }, AGAIN_MS).unref()
   }
 
   #hush(hearing: Hearing, node: Node): void {
@@ -173,6 +185,8 @@ export class Listeners {
 
   close(): void {
     this.#closed = true
+    for (const { again } of this.#hearings) clearTimeout(again)
+    this.#hearings.clear()
     for (const { subscriber } of this.#ears.values()) subscriber.close()
   }
 }
