@@ -34,9 +34,13 @@ const OF_CONNECTION = [
   ...['proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'content-length'],
 ]
 
-/** What may be stored of a response's headers: not those of its connection, nor those that the connection names. */
+/** What is left of a limit to the one client who was answered. */
+const OF_CLIENT = /^(x-)?ratelimit($|-)/
+
+/** What may be stored of a response's headers: not those of its connection, nor those that the connection names, nor those of its client. */
 export function lastingHeaders(headers: HeaderList): HeaderList {
-  return without(headers, new Set([...OF_CONNECTION, ...membersOf(headerOf(headers, 'connection'))]))
+  const lasting = without(headers, new Set([...OF_CONNECTION, ...membersOf(headerOf(headers, 'connection'))]))
+  return lasting.filter(([name]) => !OF_CLIENT.test(name))
 }
 
 /** A date as HTTP writes it, in ms; undefined for anything else, such as `0`. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction, Request, Response } from 'express'
-import { isDetached, runDetached } from '../node/detached.ts'
+import { isBehind } from '../behind.ts'
+import { runDetached } from '../node/detached.ts'
 import { NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
@@ -22,7 +23,7 @@ export function cacheResponse<Req extends Request = Request>(
 ): ExpressCache<Req> {
   const responses = new ResponseCache(cache, options)
   const door = (req: Req, res: Response, next: NextFunction): void => {
-    if (isDetached(req)) return next()
+    if (isBehind(req)) return next()
     const app = rootOf(req)
     const runBehind = (changes: HeaderChanges) =>
       runDetached(app as NonNullable<typeof app>, req, req.originalUrl, changes, responses.maxBytes)

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { randomId } from '../../base/id.ts'
+import { BEHIND_HEADER, keepSecret, markBehind } from '../behind.ts'
 import { NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
@@ -8,9 +9,6 @@ import type { Exchange, HeaderChanges, Produced } from './exchange.ts'
 import type { CacheResponseOptions } from './options.ts'
 
 export type FastifyCache = ((instance: FastifyInstance, options: object, done: () => void) => void) & Purge
-
-/** Says that a request is the cache's own, by a secret of this process. */
-const BEHIND = 'holdfast-behind'
 
 /**
  * A plugin for Fastify 5: routes of the instance that it is registered on, and of those below, are answered from a cache. It acts just
@@ -21,7 +19,7 @@ const BEHIND = 'holdfast-behind'
  */
 export function cacheResponse(cache: object, options?: CacheResponseOptions<FastifyRequest>): FastifyCache {
   const responses = new ResponseCache(cache, options)
-  const secret = randomId()
+  const secret = keepSecret(randomId())
   const plugin = (instance: FastifyInstance, _: object, done: () => void): void => {
     instance.addHook('preHandler', async (request, reply) => {
       if (isOwn(request, secret)) return
@@ -34,10 +32,12 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Fast
 }
 
 function isOwn(request: FastifyRequest, secret: string): boolean {
-  const said = request.headers[BEHIND]
-  delete request.headers[BEHIND]
+  const said = request.headers[BEHIND_HEADER]
+  delete request.headers[BEHIND_HEADER]
   const [a, b] = [Buffer.from(typeof said === 'string' ? said : ''), Buffer.from(secret)]
-  return a.length === b.length && timingSafeEqual(a, b)
+  const isOurs = a.length === b.length && timingSafeEqual(a, b)
+  if (isOurs) markBehind(request.raw)
+  return isOurs
 }
 
 /** Resolves with `reply` when it was answered, with nothing when the handler is to run. */
@@ -71,7 +71,7 @@ function answer(responses: ResponseCache, secret: string, request: FastifyReques
 
 async function inject(request: FastifyRequest, secret: string, changes: HeaderChanges): Promise<Produced> {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries({ ...request.headers, ...changes, [BEHIND]: secret }))
+  for (const [name, value] of Object.entries({ ...request.headers, ...changes, [BEHIND_HEADER]: secret }))
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   const {
     statusCode,

@@ -1,3 +1,4 @@
+import { markBehind } from '../behind.ts'
 import { toResponse, WebProduced } from '../web/produced.ts'
 import { changed, viewOf } from '../web/request.ts'
 import { type Purge, withPurge } from './door.ts'
@@ -27,9 +28,14 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Requ
   const door =
     <Rest extends unknown[]>(handler: FetchHandler<Rest>) =>
     async (request: Request, ...rest: Rest): Promise<Response> => {
-      const run = async (changes: HeaderChanges) =>
-        new WebProduced(await handler(changed(request, changes), ...rest), responses.maxBytes)
-      const exchange: Exchange = { request: viewOf(request), native: request, run, runBehind: run }
+      const produce = async (asked: Request) => new WebProduced(await handler(asked, ...rest), responses.maxBytes)
+      const run = (changes: HeaderChanges) => produce(changed(request, changes))
+      const runBehind = (changes: HeaderChanges) => {
+        const again = changed(request, changes)
+        markBehind(again)
+        return produce(again)
+      }
+      const exchange: Exchange = { request: viewOf(request), native: request, run, runBehind }
       return toResponse(await responses.handle(exchange))
     }
   return withPurge(door, responses)

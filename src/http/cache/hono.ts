@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { isBehind, markBehind } from '../behind.ts'
 import { respond, toResponse, WebProduced } from '../web/produced.ts'
 import { changed, viewOf } from '../web/request.ts'
 import { type Purge, withPurge } from './door.ts'
@@ -25,10 +26,9 @@ export type HonoCache = MiddlewareHandler & Purge
  */
 export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptions = {}): HonoCache {
   const responses = new ResponseCache(cache, options)
-  const own = new WeakSet<Request>()
   const door: MiddlewareHandler = async (c, next) => {
     const request = c.req.raw
-    if (own.has(request)) return next()
+    if (isBehind(request)) return next()
     let ran = false
     const run = async (changes: HeaderChanges) => {
       ran = true
@@ -39,7 +39,7 @@ export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptio
     }
     const runBehind = async (changes: HeaderChanges) => {
       const again = changed(request, changes)
-      own.add(again)
+      markBehind(again)
       return new WebProduced(await (app as NonNullable<typeof app>).fetch(again, c.env), responses.maxBytes)
     }
     const exchange: Exchange = { request: viewOf(request), native: c, run, runBehind: app && runBehind }

@@ -1,12 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { markBehind } from '../behind.ts'
 import type { HeaderChanges, Produced } from '../cache/exchange.ts'
 import { Capture } from './capture.ts'
-
-const detached = new WeakSet<IncomingMessage>()
-
-/** True for a request that the cache makes itself, to have something made anew behind. */
-export const isDetached = (req: IncomingMessage): boolean => detached.has(req)
 
 /** Sends a request like `from` through `app`, for no client, and answers what comes of it. */
 export async function runDetached(
@@ -33,7 +29,7 @@ export async function runDetached(
       for (const one of [value].flat()) req.rawHeaders.push(name, one)
     }
   req.push(null)
-  detached.add(req)
+  markBehind(req)
   const res = new ServerResponse(req)
   const capture = new Capture(res, maxBytes)
   app(req, res)

@@ -100,6 +100,9 @@ export class SessionCookie {
   }
 }
 
+export const toCookie = (cookie: SessionCookie | SessionCookieOptions): SessionCookie =>
+  cookie instanceof SessionCookie ? cookie : new SessionCookie(cookie)
+
 /** Errors say how long a key is and never what. */
 function checkKeys(keys: unknown): readonly KeyObject[] {
   const all: readonly unknown[] = Array.isArray(keys) ? keys : [keys]
