@@ -1,6 +1,8 @@
 // Limits and sessions behind each door, with a real server on loopback: what the framework makes of a response is part of what is tested.
 import { connect as connectSocket } from 'node:net'
 import { Readable } from 'node:stream'
+import express from 'express'
+import { type Options as RateLimitOptions, rateLimit } from 'express-rate-limit'
 import { Hono } from 'hono'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect, type Holdfast, type Limiter, type LimiterOptions, type Sessions } from '../index.ts'
@@ -10,6 +12,7 @@ import { limitRequests as limitExpress } from './express.ts'
 import { limitRequests as limitFastify } from './fastify.ts'
 import { limitRequests as limitFetch } from './fetch.ts'
 import { limitRequests as limitHono } from './hono.ts'
+import { expressRateLimitStore } from './index.ts'
 
 let redis: TestServer
 let hf: Holdfast
@@ -295,4 +298,75 @@ it('tells of several limits in one list, and nobody without an address shares th
   expect([login.status, login.headers.get('ratelimit-policy')]).toEqual([302, '"1h";q=5;w=3600, "1m";q=9;w=60'])
   expect((await app.request('/unknown')).status).toBe(500)
   expect(seen).toEqual([expect.objectContaining({ code: 'CONFIG_INVALID', option: 'key' })])
+})
+
+describe('the store for express-rate-limit', () => {
+  const complaints: unknown[] = []
+  const logger = {
+    error: (...words: unknown[]) => complaints.push(words),
+    warn: (...words: unknown[]) => complaints.push(words),
+  }
+  /** An application as it was before, with another store; answers who asks it. */
+  const start = async (at: Holdfast, prefix: string, options: Partial<RateLimitOptions> = {}) => {
+    const store = expressRateLimitStore(at, { prefix })
+    const app = express()
+    app.use(rateLimit({ ...{ windowMs: 3_600_000, limit: 2, standardHeaders: 'draft-7', store, logger }, ...options }))
+    app.get('/wrong', (_, res) => void res.status(401).end())
+    app.get('/', (_, res) => void res.end())
+    const server = app.listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as { port: number }
+    open.push({ port, close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) })
+    const ask = async (path = '/') => {
+      const { status, headers } = await get(port, path)
+      return [status, /remaining=(\d+)/.exec(`${headers.ratelimit}`)?.[1]]
+    }
+    return Object.assign(ask, { store })
+  }
+
+  it('counts for all processes, by prefix, and forgets one client or all', async () => {
+    const [one, two, other] = [await start(hf, 'erl'), await start(hf, 'erl'), await start(hf, 'other')]
+    expect([await one(), await two(), await one(), await other()]).toEqual([
+      ...[
+        [200, '1'],
+        [200, '0'],
+        [429, '0'],
+        [200, '1'],
+      ],
+    ])
+    const info = await two.store.get('127.0.0.1')
+    expect(info?.totalHits).toBe(3)
+    expect(Math.abs((info?.resetTime?.getTime() ?? 0) - Date.now() - 3_600_000)).toBeLessThan(10_000)
+    expect(await two.store.get('127.0.0.9')).toBeUndefined()
+    await one.store.resetKey('127.0.0.1')
+    expect([await two(), await one(), await one()]).toEqual([
+      [200, '1'],
+      [200, '0'],
+      [429, '0'],
+    ])
+    await two.store.resetAll()
+    expect([await one(), await other()]).toEqual([
+      [200, '1'],
+      [200, '0'],
+    ])
+    expect(complaints).toEqual([])
+  })
+
+  it('gives back what is not to count', async () => {
+    const ask = await start(hf, 'log-in', { skipSuccessfulRequests: true })
+    for (let i = 0; i < 4; i++) expect((await ask())[0]).toBe(200)
+    await soon(async () => expect(await ask.store.get('127.0.0.1')).toBeUndefined())
+    expect([await ask('/wrong'), await ask('/wrong'), await ask('/wrong')].map(([status]) => status)).toEqual([
+      401, 401, 429,
+    ])
+    expect(complaints).toEqual([])
+  })
+
+  it('lets express-rate-limit decide without Redis, at once', async () => {
+    expect(await (await start(down, 'open', { passOnStoreError: true }))()).toEqual([200, undefined])
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    expect((await (await start(down, 'closed'))())[0]).toBe(500)
+    expect(() => expressRateLimitStore({} as never)).toThrow(expect.objectContaining({ option: 'hf' }))
+    await expect(expressRateLimitStore(hf).increment('a')).rejects.toMatchObject({ option: 'store' })
+  })
 })

@@ -1,3 +1,8 @@
+export {
+  type ExpressRateLimitOptions,
+  type ExpressRateLimitStore,
+  expressRateLimitStore,
+} from './limit/express-rate-limit.ts'
 export { type ReadCookie, SessionCookie, type SessionCookieOptions } from './session/cookie.ts'
 export {
   type ExpressSessionOptions,

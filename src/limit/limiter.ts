@@ -5,6 +5,7 @@ import { Observed, type Operation } from '../base/observe.ts'
 import type { Key } from '../redis/keyspace.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
+import { removeMatching } from '../redis/sweep.ts'
 import { figuresOf, type RuleFigures, type State } from './figures.ts'
 import type { LimiterStats } from './inspect.ts'
 import { LimitKeys } from './keys.ts'
@@ -168,6 +169,17 @@ export class Limiter {
       await this.#redis.call(state, 'UNLINK', [state, ...more], { ...this.#reading, operation: 'limit.reset' })
     })
     this.#local.forget(id)
+  }
+
+  /** Forgets all ids. Looks at every key of every server, beside other callers' commands. */
+  async clear(): Promise<void> {
+    this.#vet()
+    try {
+      await removeMatching(this.#redis, this.#keys.pattern, 'limit.clear')
+    } finally {
+      this.#refusals?.forgetAll()
+    }
+    this.#local.forgetAll()
   }
 
   /** What this limiter did in this process. */

@@ -62,6 +62,10 @@ export class LocalLimiter {
     this.#ids.delete(id)
   }
 
+  forgetAll(): void {
+    this.#ids.clear()
+  }
+
   #shareOf(limit: number): number {
     return Math.max(1, Math.floor(limit * this.#share))
   }

@@ -47,4 +47,9 @@ export class Refusals<T> {
     this.#epoch++
     this.#byId.delete(id)
   }
+
+  forgetAll(): void {
+    this.#epoch++
+    this.#byId.clear()
+  }
 }

@@ -2,7 +2,7 @@ import { checkKnown } from '../base/check.ts'
 import { ConfigError, ServerError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
-import { clearSessions } from './clear.ts'
+import { removeMatching } from '../redis/sweep.ts'
 import { SessionTooLargeError } from './errors.ts'
 import { decodeSet, type EncodedFields, encodeFields, readFields, writeOwner } from './fields.ts'
 import { isRef, issueId, type KnownId, readId, refIn, reissueId } from './id.ts'
@@ -274,7 +274,8 @@ export class Sessions<T extends object = Record<string, unknown>> {
   /** End every session of this set. Looks at every key of every server, beside other callers' commands. */
   clear(): Promise<void> {
     this.#enter()
-    return clearSessions(this.#redis, this.#keys)
+    // Users' lists empty themselves.
+    return removeMatching(this.#redis, `${this.#keys.sessionPrefix}*`, 'session.clear')
   }
 
   #read(id: string, known: KnownId, expiresAtMs: number, touched: number, lines: string): Session<T> {

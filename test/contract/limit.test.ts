@@ -76,6 +76,15 @@ it('takes any name and id, and keeps them apart', async () => {
   for (const id of ids) expect((await one.peek(id)).allowed).toBe(id === 'a')
 })
 
+it('forgets all ids of one limiter, wherever they are, and none of another', async () => {
+  const [limiter, log] = [mixed(hf), hf.limiter('log', { rules: [ruleOf('log', 5)] })]
+  await Promise.all(IDS.flatMap((id) => [limiter.consume(id, { cost: 5 }), log.consume(id)]))
+  await limiter.clear()
+  expect(await stateKeys()).toHaveLength(IDS.length)
+  expect(await limiter.consume(IDS[0]!, { cost: 5 })).toMatchObject({ allowed: true })
+  expect(await log.peek(IDS[0]!)).toMatchObject({ remaining: 4 })
+})
+
 it('makes room again by the time of the server', async () => {
   const quick = hf.limiter('fixed', { rules: [{ limit: 1, per: 50, algorithm: 'fixed' }] })
   for (const id of IDS.slice(0, 6)) {

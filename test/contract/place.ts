@@ -144,6 +144,7 @@ export class Place {
         limitRights(
           new LimitKeys(space, name),
           algorithms.map((algorithm) => ({ algorithm })),
+          true,
         ),
       ),
       ...keyv.map((name) => new KeyvKeys(space, name).rights),
