@@ -2,13 +2,19 @@ import { type Application, buildApplication, buildRouteMap, text_en } from '@str
 import { clusterVerbs } from './cluster/verbs.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
+import { limitVerbs } from './limit/verbs.ts'
+import { lockVerbs } from './lock/verbs.ts'
+import { sessionVerbs } from './session/verbs.ts'
 import { shardsVerbs } from './shards/verbs.ts'
 import { upCommand } from './up/command.ts'
 
 /** The whole command line. What a verb does is loaded when it is called. */
 export function buildApp(version: string): Application<Context> {
   const root = buildRouteMap({
-    routes: { up: upCommand, cluster: clusterVerbs, shards: shardsVerbs },
+    routes: {
+      ...{ up: upCommand, cluster: clusterVerbs, shards: shardsVerbs },
+      ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs },
+    },
     docs: {
       brief: 'Everything an application does with Redis or Valkey.',
       fullDescription: `Everything an application does with Redis or Valkey, by hand.
@@ -21,7 +27,8 @@ Environment: REDIS_URL, HOLDFAST_PASSWORD, HOLDFAST_ADDRESS_MAP, NO_COLOR.`,
   return buildApplication(root, {
     name: 'holdfast',
     versionInfo: { currentVersion: version },
-    scanner: { caseStyle: 'allow-kebab-for-camel' },
+    // Behind `--` a word is an argument, whatever it begins with: references of sessions may begin with a dash.
+    scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
     documentation: { caseStyle: 'convert-camel-to-kebab', onlyRequiredInUsageLine: true },
     localization: { text: { ...text_en, exceptionWhileRunningCommand: (error) => explain(error) } },
     determineExitCode: exitCodeOf,

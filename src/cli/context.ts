@@ -9,4 +9,6 @@ export interface Context extends CommandContext {
   /** The terminal, with colours or without. */
   terminal(flags: { readonly color: boolean }): Terminal
   readonly interruption: Interruption
+  /** Asks who sits at the terminal; undefined where nobody does. */
+  readonly ask: ((question: string) => Promise<string>) | undefined
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { runCli } from './run.ts'
@@ -30,12 +31,22 @@ export async function outcome(child: ChildProcess): Promise<Outcome> {
   return { code, ...said }
 }
 
-/** The same in this process, where it need not be one of its own: that takes a second to load the sources. */
-export async function holdfast(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+/**
+ * The same in this process, where it need not be one of its own: that takes a second to load the sources.
+ *
+ * typed  what is typed at a terminal; without it, there is none
+ */
+export async function holdfast(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  typed?: string,
+): Promise<Outcome> {
   const said = { out: '', err: '' }
+  const isTTY = typed !== undefined
   const stdout = { write: (text: string) => (said.out += text) }
-  const stderr = { write: (text: string) => (said.err += text) }
+  const stderr = { write: (text: string) => (said.err += text), isTTY }
   const exit = (code: number) => expect.unreachable(`exit(${code})`)
-  const code = await runCli(words, VERSION, { stdout, stderr, env, exit })
+  const input = isTTY ? { stdin: Object.assign(Readable.from(typed === '' ? [] : [typed]), { isTTY }) } : {}
+  const code = await runCli(words, VERSION, { stdout, stderr, env, exit, ...input })
   return { code, ...said }
 }

@@ -1,14 +1,18 @@
+import type { Readable } from 'node:stream'
 import { run, type StricliDynamicCommandContext, type StricliProcess } from '@stricli/core'
 import { buildApp } from './app.ts'
 import type { Context } from './context.ts'
 import { EXIT } from './exit.ts'
 import { Interruption } from './interruption.ts'
+import { askOn } from './terminal/question.ts'
 import { type Streams, Terminal } from './terminal/terminal.ts'
 
 /** What the program needs of a process. */
 export interface Host extends Streams {
   readonly env: Readonly<Record<string, string | undefined>>
   exit(code: number): void
+  /** Where answers to questions come from. Default nowhere. */
+  readonly stdin?: Readable & { readonly isTTY?: boolean }
 }
 
 /** Runs one command line. answers the exit code; what went wrong stands on stderr */
@@ -16,6 +20,7 @@ export async function runCli(words: readonly string[], version: string, host: Ho
   const interruption = new Interruption((code) => host.exit(code))
   // The parser's own switch: it follows no other.
   const env = isPlain(host.env) ? { ...host.env, STRICLI_NO_COLOR: '1' } : host.env
+  const { stdin, stderr } = host
   const stricliProcess: StricliProcess = {
     stdout: host.stdout,
     stderr: host.stderr,
@@ -25,6 +30,7 @@ export async function runCli(words: readonly string[], version: string, host: Ho
     process: stricliProcess,
     env: host.env,
     interruption,
+    ask: stdin?.isTTY && stderr.isTTY ? (question) => askOn(stdin, stderr, question) : undefined,
     terminal: ({ color }) => new Terminal(host, color && !isPlain(host.env)),
   }
   try {

@@ -1,8 +1,8 @@
 import { onEveryServer } from '../redis/everywhere.ts'
-import { type Key, unescapeName } from '../redis/keyspace.ts'
+import { unescapeName } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import { scanKeys } from '../redis/scan.ts'
-import { type LockKind, lockKey, lockPattern, nameOfKey } from './keys.ts'
+import { type LockKind, lockKey, lockSuperset, nameOfKey } from './keys.ts'
 import { inspectGateScript, inspectScript } from './lua.generated.ts'
 
 export interface HolderView {
@@ -35,8 +35,8 @@ export interface LockView {
   readonly waiting: number
 }
 
-/** A lock or a leader's seat. */
-export async function inspectLock(redis: Redis, kind: 'lock' | 'leader', name: string): Promise<LockView> {
+/** A lock, a leader's seat, or one server's share of a quorum. */
+export async function inspectLock(redis: Redis, kind: 'lock' | 'leader' | 'quorum', name: string): Promise<LockView> {
   const lock = lockKey(redis.keyspace, kind, name)
   const options = { operation: 'lock.inspect', repeat: true }
   const [, nowMs, value, waiting] = await inspectScript.run(redis, { lock }, {}, options)
@@ -89,14 +89,53 @@ export async function inspectGate(redis: Redis, kind: 'rwlock' | 'semaphore', na
 /** A fence is the moment of its grant in µs, or a little more where the clock was set back. */
 const agedMs = (fence: bigint, nowMs: number): number => Math.max(0, nowMs - Math.floor(Number(fence) / 1_000))
 
-/** The names of a kind that have a key now: held, waited for, or used in the last hour. In no order. */
-export async function listNames(redis: Redis, kind: LockKind): Promise<readonly string[]> {
-  const pattern = lockPattern(redis.keyspace, kind)
-  const lots = await onEveryServer(redis, async (node) => {
-    const found: string[] = []
-    for await (const keys of scanKeys(node, pattern, 'lock.list')) found.push(...keys)
-    return found
+/** Kinds that somebody has or waits for; of a quorum, the share of these servers. */
+export type LookedKind = Exclude<LockKind, 'once'>
+export const LOOKED_KINDS: readonly LookedKind[] = ['lock', 'leader', 'rwlock', 'semaphore', 'quorum']
+
+/** Any of them at one moment. */
+export const inspectAny = (redis: Redis, kind: LookedKind, name: string): Promise<LockView> =>
+  kind === 'rwlock' || kind === 'semaphore' ? inspectGate(redis, kind, name) : inspectLock(redis, kind, name)
+
+export interface ListOptions {
+  /** Most that are answered; the search ends there. */
+  readonly limit: number
+  /** Default all. */
+  readonly kinds?: readonly LookedKind[]
+}
+
+export interface LockList {
+  /** Held or waited for, by kind and name. */
+  readonly locks: readonly (LockView & { readonly kind: LookedKind })[]
+  /** False: `limit` was reached, and there may be more. */
+  readonly complete: boolean
+}
+
+/** Looked at side by side. */
+const ABREAST = 50
+
+/**
+ * Who has what, in the whole namespace: one pass of SCAN over every server, in which each lock's key costs one script more. One that is
+ * free keeps its key for an hour, and is left out.
+ */
+export async function listLocks(redis: Redis, { limit, kinds = LOOKED_KINDS }: ListOptions): Promise<LockList> {
+  const { keyspace } = redis
+  const seen = new Set<string>()
+  const found: (LockView & { readonly kind: LookedKind })[] = []
+  const look = async (key: string): Promise<void> => {
+    const kind = kinds.find((one) => key.startsWith(`{${keyspace.stem(one)}`))
+    if (kind === undefined || seen.has(key) || found.length >= limit) return
+    seen.add(key)
+    const view = await inspectAny(redis, kind, unescapeName(nameOfKey(keyspace, kind, key)))
+    if (view.state === 'held' || view.waiting > 0) found.push({ kind, ...view })
+  }
+  await onEveryServer(redis, async (node) => {
+    for await (const keys of scanKeys(node, lockSuperset(keyspace, kinds), 'lock.list')) {
+      for (let i = 0; i < keys.length; i += ABREAST) await Promise.all(keys.slice(i, i + ABREAST).map(look))
+      if (found.length >= limit) return
+    }
   })
-  const keys = new Set(lots.flat())
-  return [...keys].map((key) => unescapeName(nameOfKey(redis.keyspace, kind, key as Key)))
+  const order = (view: (typeof found)[number]) => `${view.kind} ${view.name}`
+  const locks = found.slice(0, limit).sort((one, other) => (order(one) < order(other) ? -1 : 1))
+  return { locks, complete: found.length < limit }
 }

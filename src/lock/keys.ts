@@ -19,6 +19,15 @@ export const lockKey = (keyspace: Keyspace, kind: LockKind, name: string): Key =
 /** Every key of a kind, as a pattern for SCAN and ACL rules. */
 export const lockPattern = (keyspace: Keyspace, kind: LockKind): string => `{${keyspace.stem(kind)}*`
 
+/** All keys of these kinds, and a few of others, as one pattern for SCAN: a server is gone through once for all of them. */
+export function lockSuperset(keyspace: Keyspace, kinds: readonly LockKind[]): string {
+  const [first] = kinds
+  if (kinds.length === 1 && first !== undefined) return lockPattern(keyspace, first)
+  const letters = Math.min(...kinds.map((kind) => kind.length))
+  const classes = Array.from({ length: letters }, (_, i) => `[${[...new Set(kinds.map((kind) => kind[i]))].join('')}]`)
+  return `{${keyspace.stem()}${classes.join('')}*`
+}
+
 /** The name that a key of this kind was made of, still escaped. */
 export const nameOfKey = (keyspace: Keyspace, kind: LockKind, key: string): string =>
   key.slice(keyspace.stem(kind).length + 1, -1)

@@ -1,6 +1,8 @@
 import type { Hold } from './hold.ts'
 import { inspectGate, type LockView } from './inspect.ts'
+import { inboxPrefix } from './keys.ts'
 import { Lockable } from './lockable.ts'
+import { releaseGateForcedScript } from './lua.generated.ts'
 import {
   type AcquireOptions,
   type CheckedLock,
@@ -20,6 +22,7 @@ import type { LockRoom } from './room.ts'
 export class RwLock {
   readonly name: string
   readonly #room: LockRoom
+  readonly #resource: Resource
   readonly #read: Side
   readonly #write: Side
 
@@ -29,6 +32,7 @@ export class RwLock {
     const checked = checkLockOptions(options)
     const resource = room.gateResource('rwlock', name, MOST_PERMITS)
     this.#room = room
+    this.#resource = resource
     this.#read = new Side(room, resource, checked, 1)
     // A writer needs all there is, so nobody else is in beside him.
     this.#write = new Side(room, resource, checked, MOST_PERMITS)
@@ -47,6 +51,16 @@ export class RwLock {
   /** Who has it and who waits, at one moment. A writer is shown with all permits. */
   inspect(): Promise<LockView> {
     return inspectGate(this.#room.redis, 'rwlock', this.name)
+  }
+
+  /** Take it away from the writer or all readers, and let the next in; see `Lock.forceRelease`. False when nobody had it. */
+  async forceRelease(): Promise<boolean> {
+    this.#room.enter(this.#resource.key)
+    const { redis } = this.#room
+    const args = { channel: inboxPrefix(redis.keyspace), capacity: MOST_PERMITS }
+    const options = { operation: 'lock.forceRelease', repeat: false }
+    const [word] = await releaseGateForcedScript.run(redis, { gate: this.#resource.key }, args, options)
+    return word === 'released'
   }
 }
 

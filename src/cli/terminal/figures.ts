@@ -21,3 +21,16 @@ export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(ms < 10_0
 /** At most `width` characters. */
 export const short = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, width - 1)}…`
+
+const UNITS = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1_000, 's'],
+] as const
+
+/** How long: `850 ms`, `12 s`, `3 min`, `5 h`, `2 d`, rounded down. */
+export function span(ms: number): string {
+  const [unit, name] = UNITS.find(([least]) => ms >= least) ?? ([1, 'ms'] as const)
+  return `${Math.floor(ms / unit)} ${name}`
+}

@@ -1,0 +1,211 @@
+// The verbs that look into a namespace, and take something away from somebody there.
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { connect, type Holdfast } from '../index.ts'
+import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import { holdfast } from './program.fixture.ts'
+import { span } from './terminal/figures.ts'
+
+let server: TestServer
+let hf: Holdfast
+let env: Record<string, string>
+let namespace: string
+
+beforeAll(async () => {
+  server = await startServer()
+  env = { REDIS_URL: server.url }
+})
+beforeEach(async () => {
+  namespace = testNamespace('cli')
+  hf = await connect(server.url, { namespace, timeout: '5s' })
+  return () => hf.close()
+})
+afterAll(() => server.stop())
+
+const run = (...words: string[]) => holdfast([...words, '--namespace', namespace], env)
+const json = async (...words: string[]) => {
+  const { code, out, err } = await run(...words, '--json')
+  expect(err).toBe('')
+  expect(code, out).toBe(0)
+  return JSON.parse(out)
+}
+
+describe('holdfast lock', () => {
+  it('lists who has what and who waits, and leaves out what is free', async () => {
+    expect((await run('lock', 'ls')).out).toBe('Nobody has a lock or waits for one.\n')
+    await (await hf.lock('free').acquire()).release()
+    await hf.cache('product', { ttl: '1m' }).set('1', 1)
+    const held = await hf.lock('payment:77', { owner: 'worker-3' }).acquire()
+    const waiting = hf.lock('payment:77', { owner: 'worker-4' }).acquire()
+    await hf.semaphore('exports', { permits: 5 }).acquire({ permits: 2 })
+    await hf.semaphore('exports', { permits: 5 }).acquire()
+    await hf.rwLock('catalogue').write().acquire()
+    await vi.waitFor(async () => expect((await hf.lock('payment:77').inspect()).waiting).toBe(1))
+    const { out, err } = await run('lock', 'ls')
+    expect(err).toBe('')
+    expect(out).toMatch(
+      /^KIND +NAME +HELD BY +FOR +ENDS IN +WAITING\nlock +payment:77 +worker-3 +\d+ m?s +(29|30) s +1\n/,
+    )
+    expect(out).toMatch(/\nrwlock +catalogue +somebody .*\nsemaphore +exports +2 holders .*\n$/)
+    expect(out).not.toContain('free')
+    const listed = await json('lock', 'ls', '--kind', 'semaphore')
+    expect(listed).toMatchObject({ complete: true, locks: [{ kind: 'semaphore', name: 'exports' }] })
+    expect(listed.locks[0].holders.map(({ permits }: { permits: number }) => permits)).toEqual([2, 1])
+    const cut = await run('lock', 'ls', '--limit', '2')
+    expect(cut.out.trim().split('\n')).toHaveLength(3)
+    expect(cut.err).toBe('There may be more: the search ended with --limit 2.\n')
+    await held.release()
+    await (await waiting).release()
+  })
+
+  it('shows one, with fence and line', async () => {
+    const name = 'a\u001b[2J\nb'
+    const held = await hf.lock(name, { owner: 'worker-3' }).acquire()
+    expect(await json('lock', 'show', name)).toMatchObject({
+      ...{ kind: 'lock', name, state: 'held', waiting: 0 },
+      holders: [{ owner: 'worker-3', fence: String(held.fence) }],
+    })
+    expect((await run('lock', 'show', name)).out).toMatch(
+      /^lock a\\u001b\[2J\\u000ab: held, 0 callers waiting\n\nHELD BY +FENCE /,
+    )
+    expect((await run('lock', 'show', name, '--kind', 'rwlock')).out).toMatch(/: free, 0 callers waiting\n$/)
+    await held.release()
+  })
+
+  it('breaks one if that is confirmed, and the next in line has it', async () => {
+    const held = await hf.lock('payment:77', { owner: 'worker-3' }).acquire()
+    const next = hf.lock('payment:77').acquire()
+    await vi.waitFor(async () => expect((await hf.lock('payment:77').inspect()).waiting).toBe(1))
+    const words = ['lock', 'break', 'payment:77', '--namespace', namespace]
+    expect(await holdfast(words, env)).toMatchObject({
+      ...{ code: 4, out: '' },
+      err: expect.stringMatching(
+        /^CHANGE_REFUSED: break: lock payment:77 is taken from worker-3 \(for .*\), who may be at work; --yes does it/,
+      ),
+    })
+    for (const typed of ['n\n', '\n', ''])
+      expect(await holdfast(words, env, typed)).toMatchObject({
+        code: 4,
+        out: '',
+        err: expect.stringMatching(/\[y\/N\] .*nothing was done/s),
+      })
+    expect(held.valid()).toBe(true)
+    expect(await holdfast(words, env, 'y\n')).toMatchObject({ code: 0, out: 'Broke lock payment:77.\n' })
+    await (await next).release()
+    await vi.waitFor(() => expect(held.signal.aborted).toBe(true))
+    expect(await run('lock', 'break', 'payment:77')).toMatchObject({ code: 0, out: 'Nobody has lock payment:77.\n' })
+    await hf.rwLock('r').read().acquire()
+    await hf.semaphore('s', { permits: 2 }).acquire({ permits: 2 })
+    for (const [kind, name] of [
+      ['rwlock', 'r'],
+      ['semaphore', 's'],
+    ] as const) {
+      expect(await json('lock', 'break', name, '--kind', kind, '--yes')).toEqual({ kind, name, released: true })
+      expect(await json('lock', 'show', name, '--kind', kind)).toMatchObject({ state: 'free' })
+    }
+  })
+})
+
+describe('holdfast limit', () => {
+  const rules = [
+    { limit: 10, per: '1h', algorithm: 'fixed' },
+    { limit: 10, per: '1h', algorithm: 'gcra' },
+    { limit: 10, per: '1h', algorithm: 'sliding' },
+    { limit: 10, per: '1h', algorithm: 'log' },
+    { limit: 10, per: '1h', algorithm: 'concurrency' },
+  ] as const
+
+  it('shows what an id has used, looks further if asked to, and forgets it', async () => {
+    const api = hf.limiter('api', { rules })
+    for (const id of ['ann', 'ann:l1', 'bob']) await api.consume(id, { cost: 3 })
+    await api.block('ann', '1h')
+    const { rules: used, blockedMs } = await json('limit', 'show', 'api', 'ann', '--scan')
+    expect(
+      used.map(({ algorithm, used }: { algorithm: string; used: number }) => [algorithm, Math.round(used)]).sort(),
+    ).toEqual(['concurrency', 'fixed', 'gcra', 'log', 'sliding'].map((algorithm) => [algorithm, 3]))
+    expect(blockedMs).toBeGreaterThan(3_500_000)
+    const shown = await run('limit', 'show', 'api', 'ann')
+    expect(shown.out).toMatch(
+      /^api, ann, blocked for another 59 min\n\nALGORITHM +PER +USED +WHEN\nfixed +1 h +3 +window ends in 59 min\n/,
+    )
+    expect(shown.out).not.toContain('concurrency')
+    expect(shown.err).toBe('Rules of log and concurrency are not looked for; --scan does.\n')
+    expect(await run('limit', 'reset', 'api', 'ann')).toMatchObject({ code: 4, out: '' })
+    expect((await api.peek('ann')).blocked).toBe(true)
+    expect(await json('limit', 'reset', 'api', 'ann', '--yes')).toEqual({ name: 'api', id: 'ann', reset: true })
+    expect(await json('limit', 'show', 'api', 'ann', '--scan')).toEqual({ name: 'api', id: 'ann', rules: [] })
+    expect((await api.peek('ann')).rules.map(({ remaining }) => remaining)).toEqual([10, 10, 10, 10, 10])
+    for (const id of ['ann:l1', 'bob']) expect((await api.peek(id)).remaining).toBe(7)
+    expect((await run('limit', 'reset', 'api', 'ann', '--yes')).out).toBe('Nothing of api counts for ann.\n')
+  })
+
+  it('counts no more than still counts', async () => {
+    const quick = hf.limiter('quick', { rules: rules.map((rule) => ({ ...rule, per: 40 })) })
+    await quick.consume('ann', { cost: 3 })
+    await vi.waitFor(async () => {
+      const { rules: used } = await json('limit', 'show', 'quick', 'ann', '--scan')
+      // What drains by its limit is told as it was last seen, until its key ends.
+      expect(used.filter(({ algorithm }: { algorithm: string }) => algorithm !== 'gcra')).toEqual([])
+    })
+  })
+})
+
+describe('holdfast session', () => {
+  it("lists a user's sessions, whatever life they have, and ends one or all", async () => {
+    const sessions = hf.sessions({ idle: '30d', absolute: '90d' })
+    const [one, two] = [
+      await sessions.create({}, { userId: 'ann', label: 'Firefox\u202e on Linux' }),
+      await sessions.create({}, { userId: 'ann' }),
+    ]
+    const staff = hf.sessions({ name: 'staff' })
+    const other = await staff.create({}, { userId: 'ann' })
+    const listed = await json('session', 'ls', 'ann')
+    const info = (await sessions.listFor('ann')).map(({ ref, createdAtMs, lastSeenMs }) => ({
+      ref,
+      createdAtMs,
+      lastSeenMs,
+    }))
+    expect(listed.sessions).toEqual(expect.arrayContaining(info.map((each) => expect.objectContaining(each))))
+    expect(listed.sessions).toHaveLength(2)
+    for (const { expiresAtMs } of listed.sessions) expect(Math.abs(expiresAtMs - one.expiresAtMs)).toBeLessThan(60_000)
+    expect(JSON.stringify(listed)).not.toContain(one.id)
+    const shown = await run('session', 'ls', 'ann')
+    expect(shown.out).toMatch(/^REF +LABEL +BEGAN +LAST SEEN +ENDS IN\n/)
+    expect(shown.out).toMatch(/ {2}Firefox\\u202e on Linux {2}\d+ m?s ago .*(29|30) d\n/)
+    const ref = sessions.refOf(one.id) as string
+    expect(await run('session', 'revoke', 'ann', '--all')).toMatchObject({ code: 4, out: '' })
+    const end = (...words: string[]) =>
+      holdfast(['session', 'revoke', '--namespace', namespace, '--yes', ...words], env)
+    expect(await end('--', 'ann', ref)).toMatchObject({ code: 0, out: 'Ended 1 session of ann.\n' })
+    expect(await end('--', 'ann', ref)).toMatchObject({ code: 1, out: 'Ended 0 sessions of ann.\n' })
+    expect([await sessions.load(one.id), (await sessions.load(two.id))?.id]).toEqual([undefined, two.id])
+    expect((await end('ann', '--all')).out).toBe('Ended 1 session of ann.\n')
+    expect(await sessions.load(two.id)).toBeUndefined()
+    expect((await run('session', 'ls', 'ann')).out).toBe('ann has no session.\n')
+    expect(await json('session', 'revoke', 'ann', '--all', '--set', 'staff', '--yes')).toEqual({
+      user: 'ann',
+      revoked: 1,
+    })
+    expect(await staff.load(other.id)).toBeUndefined()
+    for (const words of [['ann'], ['ann', ref, '--all']])
+      expect(await end(...words)).toMatchObject({ code: 2, out: '' })
+  })
+})
+
+it('helps with an example for each verb, and ends with 3 where no server answers', async () => {
+  const verbs = ['lock ls', 'lock show', 'lock break', 'limit show', 'limit reset', 'session ls', 'session revoke']
+  for (const verb of verbs) {
+    const { code, out } = await holdfast([...verb.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain(`\n  holdfast ${verb} `)
+  }
+  const gone = ['lock', 'ls', '--url', 'redis://:s3cret@127.0.0.1:1', '--timeout', '200ms']
+  const { code, out, err } = await holdfast(gone)
+  expect([code, out]).toEqual([3, ''])
+  expect(err).not.toContain('s3cret')
+})
+
+it('writes spans of time as people read them', () => {
+  expect([0, 999, 1_000, 59_999, 60_000, 7_200_000, 86_400_000 * 3].map(span)).toEqual([
+    ...['0 ms', '999 ms', '1 s', '59 s', '1 min', '2 h', '3 d'],
+  ])
+})
