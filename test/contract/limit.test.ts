@@ -1,5 +1,7 @@
 import type { Algorithm, Holdfast, Limiter, RuleOptions } from 'holdfast'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { Holdfast as Instance } from '../../src/holdfast.ts'
+import { inspectLimitUse } from '../../src/limit/inspect.ts'
 import { hashTag } from '../../src/redis/slots.ts'
 import { Place } from './place.ts'
 
@@ -74,6 +76,21 @@ it('takes any name and id, and keeps them apart', async () => {
       for (const id of ids) expect((await limiter.consume(id)).allowed, id).toBe(allowed)
   await one.reset('a')
   for (const id of ids) expect((await one.peek(id)).allowed).toBe(id === 'a')
+})
+
+it('tells what an id has used, on whichever server it is, and changes nothing', async () => {
+  const limiter = mixed(hf)
+  for (const id of IDS.slice(0, 6)) {
+    await limiter.consume(id, { cost: 3 })
+    for (const scan of [false, true]) {
+      const { rules, blockedMs } = await inspectLimitUse(Instance.redisOf(hf), 'mixed', id, { scan })
+      const used = rules.map(({ algorithm, perMs, used }) => [algorithm, perMs, Math.round(used)]).sort()
+      const shown = ALL.filter((algorithm) => scan || !['log', 'concurrency'].includes(algorithm))
+      expect(used).toEqual(shown.map((algorithm) => [algorithm, 3_600_000, 3]).sort())
+      expect(blockedMs).toBeUndefined()
+    }
+    expect((await limiter.peek(id)).remaining).toBe(2)
+  }
 })
 
 it('forgets all ids of one limiter, wherever they are, and none of another', async () => {

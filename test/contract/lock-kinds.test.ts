@@ -1,5 +1,7 @@
 import { type HeldLock, type Holdfast, OnceConflictError, OnceFailedError, type Term } from 'holdfast'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { Holdfast as Instance } from '../../src/holdfast.ts'
+import { listLocks } from '../../src/lock/inspect.ts'
 import { Place } from './place.ts'
 
 const place = new Place({ locks: true })
@@ -142,6 +144,29 @@ describe('a semaphore', () => {
     await vi.waitFor(() => expect([lives.valid(), next.valid()]).toEqual([false, false]), { timeout: 5_000 })
     expect((await s.inspect()).state).toBe('free')
   })
+})
+
+it('lists what is held or waited for on every server, each once, up to a number', async () => {
+  const redis = Instance.redisOf(other)
+  expect(await listLocks(redis, { limit: 1 })).toEqual({ locks: [], complete: true })
+  const names = Array.from({ length: 20 }, (_, i) => `${i} {x}:*\n`)
+  const held = await Promise.all([
+    ...names.map((name) => hf.lock(name, { owner: 'me' }).acquire()),
+    ...[hf.rwLock('r').read().acquire(), hf.semaphore('s', { permits: 5 }).acquire({ permits: 2 })],
+  ])
+  await (await hf.lock('free').acquire()).release()
+  const { locks, complete } = await listLocks(redis, { limit: 100 })
+  expect(complete).toBe(true)
+  expect(locks.map(({ kind, name }) => [kind, name]).sort()).toEqual(
+    [...names.map((name) => ['lock', name]), ['rwlock', 'r'], ['semaphore', 's']].sort(),
+  )
+  expect(locks.every(({ holders, waiting }) => holders.length === 1 && waiting === 0)).toBe(true)
+  const some = await listLocks(redis, { limit: 5, kinds: ['lock'] })
+  expect([some.locks.length, some.complete]).toEqual([5, false])
+  expect(await other.rwLock('r').forceRelease()).toBe(true)
+  expect(await other.rwLock('r').forceRelease()).toBe(false)
+  await Promise.all(held.map((one) => one.release()))
+  expect((await listLocks(redis, { limit: 100 })).locks).toEqual([])
 })
 
 describe('several locks', () => {

@@ -1,6 +1,8 @@
 // Sessions by their users, and sets of sessions beside each other, on every topology.
 import type { Holdfast, Sessions, SessionsOptions } from 'holdfast'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Holdfast as Instance } from '../../src/holdfast.ts'
+import { inspectUser } from '../../src/session/inspect.ts'
 import { Place } from './place.ts'
 import { expectLives } from './session-lives.ts'
 
@@ -45,6 +47,9 @@ describe("a user's sessions", () => {
       expect(JSON.stringify(listed)).not.toContain(id.slice(16))
       expect(await sessions.load(ref)).toBeUndefined()
     }
+    const seen = await inspectUser(Instance.redisOf(hf), 'default', 'USR123')
+    expect(seen).toHaveLength(3)
+    expect(seen).toEqual(expect.arrayContaining([...listed]))
     expect(new Set(listed.map(({ label }) => label))).toEqual(new Set(['one', 'two\tlines\n\\', undefined]))
     expect(await sessions.listFor('nobody')).toEqual([])
   })
