@@ -1,8 +1,18 @@
 // What a user's compiler takes and refuses. The lines below `@ts-expect-error` are compiled by `npm run types`, never run.
-import { type Holdfast, type Limiter, rateLimitHeaders, type Turn, type Value } from 'holdfast'
+import { type Holdfast, ipKey, type Limiter, rateLimitHeaders, type Turn, type Value } from 'holdfast'
 import { expectTypeOf, test } from 'vitest'
 
 declare const hf: Holdfast
+// Types alone, so that no framework is loaded: nothing below is run.
+declare const express: typeof import('express')
+declare const fastify: typeof import('fastify')['default']
+declare const Hono: typeof import('hono')['Hono']
+declare const forExpress: typeof import('holdfast/express')
+declare const forFastify: typeof import('holdfast/fastify')
+declare const forHono: typeof import('holdfast/hono')
+declare const forFetch: typeof import('holdfast/fetch')
+declare const rateLimit: typeof import('express-rate-limit')['rateLimit']
+declare const expressRateLimitStore: typeof import('holdfast/http')['expressRateLimitStore']
 
 test('a value is of one type, and so is its log', () => {
   const calls = () => {
@@ -43,6 +53,36 @@ test('a limiter takes rules, and gives turns', () => {
     hf.limiter('x', { whenDown: 'allow' })
     // @ts-expect-error open is allow here
     hf.limiter('x', { rules: [], whenDown: 'open' })
+  }
+  expectTypeOf(calls).toBeFunction()
+})
+
+test('a limit behind each door takes what its framework calls a request', () => {
+  const calls = (api: Limiter) => {
+    const app = express()
+    app.use(
+      forExpress.limitRequests(api, { key: (req) => ipKey(req.ip ?? ''), cost: (req) => req.query.length as never }),
+    )
+    app.use(forExpress.limitRequests(api, { refuse: (_, res, turn) => res.json({ again: turn.retryAfterMs }) }))
+    const logins = forFastify.limitRequests(api, {
+      key: async (request) => (request.body as { user: string }).user,
+      refundIf: ({ status }, request) => status < 400 && request.method === 'POST',
+    })
+    const server = fastify()
+    server.register(forFastify.limitRequests(api))
+    server.post('/login', { preHandler: logins.hook }, async () => 'in')
+    new Hono().use(forHono.limitRequests(api, { key: (c) => c.req.param('id') ?? '', headers: false }))
+    const guarded = forFetch.limitRequests(api, { key: (request, env: { ip: string }) => `${request.url} ${env.ip}` })
+    const handler = guarded((_request: Request, env: { ip: string }) => new Response(env.ip))
+    expectTypeOf(handler).parameters.toEqualTypeOf<[request: Request, env: { ip: string }]>()
+    // @ts-expect-error nobody else knows who a Request is from
+    forFetch.limitRequests(api, {})
+    // @ts-expect-error an id is text
+    forHono.limitRequests(api, { key: () => 5 })
+    // @ts-expect-error the option is called refuse
+    forExpress.limitRequests(api, { handler: () => {} })
+    const store = expressRateLimitStore(hf, { prefix: 'api' })
+    app.use(rateLimit({ windowMs: 60_000, limit: 100, store }))
   }
   expectTypeOf(calls).toBeFunction()
 })
