@@ -121,7 +121,8 @@ function useOf(field: string, [x = 0, y = 0, z = 0]: readonly number[], nowUs: n
     const [current, past] = x >= window ? [y, z] : x === window - perUs ? [0, y] : [0, 0]
     return { ...use, used: rounded(current + (past * (perUs - (nowUs - window))) / perUs) }
   }
-  return { ...use, used: rounded(y / perUs), seenMs: msLeft(nowUs - x) }
+  // By `z` the last of it has drained, whatever the limit is.
+  return { ...use, used: nowUs < z ? rounded(y / perUs) : 0, seenMs: msLeft(nowUs - x) }
 }
 
 async function ownUse(redis: Redis, key: Key, field: string, nowUs: number): Promise<RuleUse> {

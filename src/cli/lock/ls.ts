@@ -43,7 +43,7 @@ export function showList({ locks }: LockList, paint: Paint): string {
       many ?? (first === undefined ? '' : printable(first.owner) || 'somebody'),
       first === undefined ? '' : span(Math.max(...holders.map(({ heldForMs }) => heldForMs))),
       first === undefined ? '' : span(Math.max(...holders.map(({ leftMs }) => leftMs))),
-      waiting === 0 ? '' : String(waiting),
+      String(waiting),
     ]
   })
   return table(COLUMNS, rows, paint)
