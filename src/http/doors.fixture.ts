@@ -67,7 +67,7 @@ function optionsOf<Args extends [unknown, ...unknown[]]>(
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
-async function listen(server: Server): Promise<Opened> {
+export async function listen(server: Server): Promise<Opened> {
   if (!server.listening) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections())
   return { port: (server.address() as AddressInfo).port, close }

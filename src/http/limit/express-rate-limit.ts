@@ -8,7 +8,7 @@ export interface ExpressRateLimitOptions {
   readonly prefix?: string
 }
 
-/** The verbs of a store that express-rate-limit calls, of its versions 6 to 8. */
+/** The verbs of a store that express-rate-limit calls. */
 export interface ExpressRateLimitStore {
   /** What sets its keys apart. */
   readonly prefix: string

@@ -34,6 +34,7 @@ export function limitRequests(limiter: object, options: FetchLimitOptions): Fetc
       const passage = await gate.ask([request, ...rest], () => undefined)
       if (passage === undefined) return handler(request, ...rest)
       if (!passage.turn.allowed) return accompanied(passage, request, await refuse(request, passage.turn))
+      if (passage.holdsPermits) passage.keep()
       try {
         return accompanied(passage, request, await handler(request, ...rest))
       } catch (error) {

@@ -39,6 +39,7 @@ export function limitRequests(limiter: object, options: HonoLimitOptions = {}): 
       c.res = await refuse(c, passage.turn)
       return tell(c, passage)
     }
+    if (passage.holdsPermits) passage.keep()
     if (passage.holdsPermits && outgoing !== undefined) whenClosed(outgoing, () => passage.release())
     try {
       await next()

@@ -14,7 +14,10 @@ export function accompany(passage: Passage, response: ServerResponse): void {
   beforeHead(response, isWanted, () => {
     for (const [name, value] of passage.headersOver(present)) response.setHeader(name, value)
   })
-  if (passage.holdsPermits) whenClosed(response, () => passage.release())
+  if (passage.holdsPermits) {
+    passage.keep()
+    whenClosed(response, () => passage.release())
+  }
   if (passage.mayRefund)
     whenAnswered(response, () => {
       const headers = new Headers(headersOf(response).map(([name, value]): [string, string] => [name, value]))

@@ -19,6 +19,7 @@ export class Passage {
   readonly #charge: Charge
   readonly #version: HeadersVersion | false
   readonly #wantsRefund: ((response: Answered) => boolean) | undefined
+  #renewal: NodeJS.Timeout | undefined
 
   constructor(
     limiter: Limiter,
@@ -34,9 +35,28 @@ export class Passage {
     this.#wantsRefund = wantsRefund
   }
 
-  /** It holds permits, which somebody else may wait for: `release` is to be called when its response has ended. */
+  /** It holds permits, which somebody else may wait for: `release` is to be called when its response has ended, and `keep` until then. */
   get holdsPermits(): boolean {
-    return this.turn.allowed && this.turn.rules.some(({ algorithm }) => algorithm === 'concurrency')
+    return this.turn.allowed && this.#permitsMs !== undefined
+  }
+
+  /** How long its permits last by themselves. */
+  get #permitsMs(): number | undefined {
+    const lives = this.turn.rules.filter(({ algorithm }) => algorithm === 'concurrency').map(({ perMs }) => perMs)
+    return lives.length === 0 ? undefined : Math.min(...lives)
+  }
+
+  /** Keeps the permits of a response that takes longer than they last. */
+  keep(): void {
+    if (this.#permitsMs === undefined || this.#renewal !== undefined) return
+    const renew = () => {
+      this.turn.extend().then(
+        (still) => still || clearInterval(this.#renewal),
+        () => {},
+      )
+    }
+    this.#renewal = setInterval(renew, Math.max(1, this.#permitsMs / 3))
+    this.#renewal.unref()
   }
 
   /** `answered` is to be called. */
@@ -66,6 +86,7 @@ export class Passage {
 
   /** The response has ended, however that was. A permit that cannot be given back ends by itself. */
   release(): void {
+    clearInterval(this.#renewal)
     this.turn.release().catch(() => {})
   }
 }

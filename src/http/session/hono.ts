@@ -22,7 +22,11 @@ export function withSession<T extends object, As extends string = 'session'>(
 ): HonoSessions<T, As> {
   const as = checkSessionDoor(sessions, options) as As
   const made = toCookie(cookie)
+  const visited = new WeakSet<object>()
   return async (c, next) => {
+    // Mounted twice on the way: the session and its cookie are those of the first time.
+    if (visited.has(c)) return next()
+    visited.add(c)
     const visit = new SessionVisit(sessions, made, c.req.header('cookie'))
     c.set(as, visit as never)
     await next()
