@@ -7,10 +7,15 @@ export function askOn(input: Readable, output: { write(text: string): unknown },
   // No terminal to readline, which would keep Ctrl-C from ending the program.
   const lines = createInterface({ input, terminal: false })
   return new Promise((resolve) => {
+    let answer: string | undefined
     lines.once('line', (line) => {
-      resolve(line)
+      answer = line
       lines.close()
     })
-    lines.once('close', () => resolve(''))
+    lines.once('close', () => {
+      // Nobody ended the line.
+      if (answer === undefined) output.write('\n')
+      resolve(answer ?? '')
+    })
   })
 }
