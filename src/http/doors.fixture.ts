@@ -1,10 +1,11 @@
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect as connectSocket } from 'node:net'
 import { Readable } from 'node:stream'
 import { serve } from '@hono/node-server'
 import express, { type NextFunction, type Request as Req, type Response as Res } from 'express'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Hono } from 'hono'
+import { expect, vi } from 'vitest'
 import { ipKey, type Limiter, type Sessions } from '../index.ts'
 import * as forExpress from './express.ts'
 import * as forFastify from './fastify.ts'
@@ -24,7 +25,7 @@ export interface Answer {
 }
 /** What is the same of the options of all doors; functions are given the request's headers. */
 export interface Options {
-  readonly key?: (headers: Record<string, string | undefined>) => string
+  readonly key?: (headers: Record<string, string | undefined>) => string | Promise<string>
   readonly cost?: (headers: Record<string, string | undefined>) => number
   readonly skip?: (headers: Record<string, string | undefined>) => boolean
   readonly refundIf?: (response: forFetch.Answered) => boolean
@@ -38,6 +39,7 @@ export interface Options {
 }
 export interface Opened {
   readonly port: number
+  readonly server: Server
   close(): Promise<unknown>
 }
 type Open = (
@@ -70,7 +72,7 @@ function optionsOf<Args extends [unknown, ...unknown[]]>(
 export async function listen(server: Server): Promise<Opened> {
   if (!server.listening) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = () => new Promise((resolve) => server.close(resolve).closeAllConnections())
-  return { port: (server.address() as AddressInfo).port, close }
+  return { port: (server.address() as AddressInfo).port, server, close }
 }
 
 const served = (fetch: (request: Request, env: never) => Response | Promise<Response>): Promise<Opened> =>
@@ -121,7 +123,7 @@ export const DOORS: Record<'express' | 'fastify' | 'hono' | 'fetch', Open> = {
       return reply.code(status).send(body)
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
-    return { port: (app.server.address() as AddressInfo).port, close: () => app.close() }
+    return { ...(await listen(app.server)), close: () => app.close() }
   },
   hono: (limiter, sessions, options, handler) => {
     const app = new Hono()
@@ -163,6 +165,19 @@ export const DOORS: Record<'express' | 'fastify' | 'hono' | 'fetch', Open> = {
       }
     })
   },
+}
+
+export const soon = (work: () => unknown) => vi.waitFor(work, { timeout: 10_000, interval: 5 })
+
+/** A client who asks, and leaves when `hasBegun` no longer throws; resolves when the server knows it. */
+export async function leave({ port, server }: Opened, path: string, hasBegun: () => void): Promise<void> {
+  const client = connectSocket(port, '127.0.0.1')
+  client.on('error', () => {})
+  client.write(`GET ${path} HTTP/1.1\r\nhost: h\r\n\r\n`)
+  await soon(hasBegun)
+  client.destroy()
+  const open = () => new Promise((resolve) => server.getConnections((_, count) => resolve(count)))
+  await soon(async () => expect(await open()).toBe(0))
 }
 
 export interface Got {
