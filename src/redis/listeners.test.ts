@@ -4,7 +4,7 @@ import type { Node } from './node.ts'
 import type { Subscriber } from './subscriber.ts'
 import type { Topology } from './topology.ts'
 
-const nodes = [{}, {}, {}] as readonly Node[]
+const nodes = [{}, {}, {}] as unknown as readonly Node[]
 const topology = { onChange: () => {}, stations: () => nodes, primaries: () => nodes } as unknown as Topology
 
 /** Of three servers the first alone can be heard; `tries`: how often each was asked. */
