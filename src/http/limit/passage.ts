@@ -12,6 +12,9 @@ export interface Charge {
 /** Several limits of one response stand in one list, each by the names of its rules. */
 const LISTS = new Set(['RateLimit', 'RateLimit-Policy'])
 
+/** A timer that is told to wait for longer does not wait at all. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1
+
 /** A request that a limiter was asked about, from its turn to the end of its response. */
 export class Passage {
   readonly turn: Turn
@@ -55,7 +58,7 @@ export class Passage {
         () => {},
       )
     }
-    this.#renewal = setInterval(renew, Math.max(1, this.#permitsMs / 3))
+    this.#renewal = setInterval(renew, Math.min(LONGEST_WAIT_MS, Math.max(1, this.#permitsMs / 3)))
     this.#renewal.unref()
   }
 
