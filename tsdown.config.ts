@@ -26,6 +26,7 @@ const library: UserConfig = {
     'http/index': 'src/http/index.ts',
     'limit/index': 'src/limit/index.ts',
     'value/index': 'src/value/index.ts',
+    'queue/index': 'src/queue/index.ts',
     'keyv/index': 'src/keyv/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',

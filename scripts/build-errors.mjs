@@ -37,6 +37,8 @@ const RETRYABLE = {
   LOCK_TIMEOUT: 'yes',
   SERVER_FULL: 'yes, once there is room',
   VALUE_CONFLICT: 'yes',
+  JOB_TIMEOUT: 'yes',
+  QUEUE_FULL: 'yes, once there is room',
   SERVER_ERROR: 'when the server said "not now" (`BUSY`, `LOADING`, …)',
 }
 

@@ -22,6 +22,9 @@ import {
 } from './lock/index.ts'
 import { Once } from './lock/once.ts'
 import { LockRoom } from './lock/room.ts'
+import type { Queue, QueueOptions } from './queue/index.ts'
+import { resolveQueueOptions } from './queue/options.ts'
+import { QueueRoom } from './queue/room.ts'
 import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
@@ -51,6 +54,7 @@ export class Holdfast implements AsyncDisposable {
   #values: ValueStore | undefined
   #locks: LockRoom | undefined
   #once: Once | undefined
+  #queues: QueueRoom | undefined
   readonly #quorums = new Set<Quorum>()
 
   /** @internal */
@@ -200,6 +204,20 @@ export class Holdfast implements AsyncDisposable {
     return this.#once.run(key, work, options)
   }
 
+  /**
+   * Jobs that are kept until they are done, in the whole fleet. The same name with the same options is the same instance.
+   *
+   * name     any string of at most 512 bytes; `T` is what its payloads are
+   * options  see QueueOptions
+   * throws   ConfigError for wrong options, or when the name is in use with others
+   */
+  queue<T = unknown>(name: string, options?: QueueOptions<T>): Queue<T> {
+    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'queue', 'close() was called')
+    checkName('name', name)
+    this.#queues ??= new QueueRoom(this.#redis)
+    return this.#queues.queue<T>(name, resolveQueueOptions(options), sameOptions)
+  }
+
   /** Locks on at least 3 servers that know nothing of each other; closed with this instance, or by itself. */
   quorum(urls: readonly string[], options?: QuorumOptions): Quorum {
     if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'quorum', 'close() was called')
@@ -233,6 +251,7 @@ export class Holdfast implements AsyncDisposable {
     this.#closed = true
     for (const { cache } of this.#caches.values()) cache.close()
     const quorums = [...this.#quorums].map((quorum) => quorum.close())
+    await this.#queues?.close()
     await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums])
     await this.#redis.close()
   }

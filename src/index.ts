@@ -80,6 +80,31 @@ export type {
   WaiterView,
 } from './lock/index.ts'
 export { LockLostError, LockTimeoutError, OnceConflictError, OnceFailedError } from './lock/index.ts'
+export type {
+  AddedJob,
+  AddOptions,
+  BackoffFunction,
+  BackoffOptions,
+  CloseOptions,
+  DeadLetter,
+  DeadLettersOptions,
+  DeadReason,
+  DeadSelection,
+  Handler,
+  Job,
+  JobContext,
+  JobFailure,
+  ProcessOptions,
+  PulledJob,
+  Queue,
+  QueueCounts,
+  QueueOptions,
+  RedriveOptions,
+  RedriveResult,
+  Worker,
+  WorkerStats,
+} from './queue/index.ts'
+export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'

@@ -38,6 +38,12 @@ export const ERROR_CODES = {
   ONCE_CONFLICT: 'A key of `once` stands for another request than this one: their fingerprints differ.',
   ONCE_FAILED: 'What ran once under this key failed, and its error was kept, as asked.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
+  JOB_LEASE_LOST:
+    'The lease of a job is lost, or may be: another may run it by now, and what is done for it does not count.',
+  JOB_TIMEOUT: 'A handler took longer than the `timeout` of its job; the attempt counts as failed.',
+  QUEUE_FULL:
+    'The queue has as many jobs as its `maxLength` allows. `added` tells what of the call was added all the same.',
+  WORKER_CLOSED: 'The worker waited no longer for its handler: the job was handed back, without using an attempt.',
   SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
   CHANGE_REFUSED:
     'A change of servers would lose data or service, or cannot be made as they are now. Nothing was changed.',

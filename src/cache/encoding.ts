@@ -2,8 +2,9 @@ import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { checkBoolean, checkInteger, checkKnown } from '../base/check.ts'
 import { decode, decodeTree, encode, encodeTree } from '../base/codec.ts'
 import { ConfigError, ValueError } from '../base/errors.ts'
+import { checkSchema, type StandardSchema } from '../base/schema.ts'
 import { type Packer, packer } from './msgpack.ts'
-import { checkSchema, type StandardSchema, shapeOf } from './schema.ts'
+import { shapeOf } from './schema.ts'
 
 /** How a cache's values are written. */
 export interface EncodingOptions<T = unknown> {
@@ -85,7 +86,7 @@ export class Encoding {
     this.#codec = this.#own?.name ?? (codec as string)
     this.#packer = codec === 'msgpack' ? packer('encoding.codec') : undefined
     this.#compress = resolveCompress(options.compress)
-    this.#schema = checkSchema(options.schema)
+    this.#schema = checkSchema('encoding.schema', options.schema)
     this.shape = shapeOf(this.#schema, options.version)
     const own = this.#own === undefined ? '' : `${this.#own.encode}${this.#own.decode}`
     this.says = JSON.stringify([this.#codec, own, this.#compress ?? null, this.shape, this.#schema !== undefined])

@@ -1,3 +1,4 @@
+export type { StandardSchema } from '../base/schema.ts'
 export { Cache } from './cache.ts'
 export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
 export type { CacheStats, Explanation, MissReasons, Staleness, StoredEntry } from './inspect.ts'
@@ -21,5 +22,4 @@ export type {
   WarmResult,
   WriteOptions,
 } from './options.ts'
-export type { StandardSchema } from './schema.ts'
 export type { WrapOptions, Wrapped } from './wrap.ts'

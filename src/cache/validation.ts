@@ -1,7 +1,7 @@
+import { type StandardSchema, validate } from '../base/schema.ts'
 import type { LoadContext } from './load-context.ts'
 import { isUnchanged } from './loading.ts'
 import { inOrder, type Load, type LoadMany } from './options.ts'
-import { type StandardSchema, validate } from './schema.ts'
 
 /** A loader of one id whose answer fits; "not there" needs not. */
 export function validLoad(schema: StandardSchema, id: string, load: Load<unknown>) {

@@ -1,11 +1,11 @@
 import { unlessAborted } from '../base/clock.ts'
 import { ConfigError } from '../base/errors.ts'
+import { validate } from '../base/schema.ts'
 import type { Entries, FilledEntry } from './entries.ts'
 import type { TagStamp } from './frame.ts'
 import type { LoadPlan } from './load-plan.ts'
 import { checkId, type ResolvedCacheOptions, type WarmFailure, type WarmOptions, type WarmResult } from './options.ts'
 import type { Refill } from './refill.ts'
-import { validate } from './schema.ts'
 import type { TagMoment, TagTable } from './tags.ts'
 
 /** Rows of one batch, and most entries of one script call. */

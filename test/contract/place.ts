@@ -8,6 +8,7 @@ import { LimitKeys } from '../../src/limit/keys.ts'
 import { limitRights } from '../../src/limit/rights.ts'
 import type { Algorithm } from '../../src/limit/rules.ts'
 import { lockRights } from '../../src/lock/rights.ts'
+import { queueRights } from '../../src/queue/rights.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
@@ -38,6 +39,8 @@ export interface PlaceUse {
   readonly keyv?: readonly string[]
   /** Default false. */
   readonly locks?: boolean
+  /** The names of its queues. Default none. */
+  readonly queues?: readonly string[]
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -132,6 +135,7 @@ export class Place {
       limiters = {},
       keyv = [],
       locks = false,
+      queues = [],
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -149,6 +153,7 @@ export class Place {
       ),
       ...keyv.map((name) => new KeyvKeys(space, name).rights),
       ...(locks ? [lockRights(space)] : []),
+      ...queues.map((name) => queueRights(space, name)),
     )
   }
 

@@ -1,0 +1,182 @@
+import { checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { ConfigError } from '../base/errors.ts'
+import type { Redis } from '../redis/redis.ts'
+import { type Envelope, readEnvelope } from '../stream/envelope.ts'
+import { bellPrefix } from '../stream/keys.ts'
+import type { Layout } from '../stream/layout.ts'
+import { listDeadScript, purgeDeadScript, redriveScript } from '../stream/lua.generated.ts'
+import type { DeadReason } from './endings.ts'
+import { type JobFailure, readFailure } from './failure.ts'
+import type { Payloads } from './payload.ts'
+
+/** A job that nobody runs any more. */
+export interface DeadLetter<T = unknown> {
+  readonly id: string
+  /** As it was added; undefined where it cannot be read, which `reason` says. */
+  readonly data: T
+  readonly reason: DeadReason
+  /** What its last attempt threw; undefined after a crash. */
+  readonly error: JobFailure | undefined
+  /** How often it was tried. */
+  readonly attempts: number
+  readonly priority: number
+  /** When it was added and when it died, in ms of the server's clock. */
+  readonly addedAtMs: number | undefined
+  readonly diedAtMs: number
+}
+
+export interface DeadLettersOptions<T = unknown> {
+  /** Most that are answered, the latest first. 1 to 10,000, default 100. */
+  readonly limit?: number
+  /** Which. Default: all. */
+  readonly filter?: (letter: DeadLetter<T>) => boolean
+}
+
+export interface DeadSelection<T = unknown> {
+  /** These alone. Default: all. */
+  readonly ids?: readonly string[]
+  /** Of those, which. Default: all. */
+  readonly filter?: (letter: DeadLetter<T>) => boolean
+}
+
+export interface RedriveOptions<T = unknown> extends DeadSelection<T> {
+  /** Say only which would be redriven. Default false. */
+  readonly preview?: boolean
+}
+
+export interface RedriveResult {
+  /** Ids that were redriven; with `preview`, that would be. */
+  readonly ids: readonly string[]
+  /** Ids that were left, since a living job has the same. */
+  readonly exists: readonly string[]
+}
+
+/** Letters of one call. */
+const PAGE = 200
+
+/** The dead letters of a queue: seen, given another life, or forgotten. */
+export class DeadLetters<T> {
+  readonly #redis: Redis
+  readonly #layouts: readonly Layout[]
+  readonly #payloads: Payloads
+
+  constructor(redis: Redis, layouts: readonly Layout[], payloads: Payloads) {
+    this.#redis = redis
+    this.#layouts = layouts
+    this.#payloads = payloads
+  }
+
+  async list(options: DeadLettersOptions<T> = {}): Promise<DeadLetter<T>[]> {
+    checkKnown('options', options, ['limit', 'filter'])
+    const limit = checkInteger('limit', options.limit ?? 100, 1, 10_000)
+    const filter = checkFunction('filter', options.filter)
+    const found = await Promise.all(
+      this.#layouts.map(async (layout) => {
+        const letters: DeadLetter<T>[] = []
+        for await (const letter of this.#each(layout, filter === undefined ? limit : PAGE)) {
+          if (filter === undefined || filter(letter)) letters.push(letter)
+          if (letters.length === limit) break
+        }
+        return letters
+      }),
+    )
+    return found
+      .flat()
+      .sort((a, b) => b.diedAtMs - a.diedAtMs)
+      .slice(0, limit)
+  }
+
+  async redrive(options: RedriveOptions<T> = {}): Promise<RedriveResult> {
+    const { preview = false } = options
+    const ids: string[] = []
+    const exists: string[] = []
+    for (const layout of this.#layouts) {
+      const selected = await this.#select(layout, options, ['ids', 'filter', 'preview'])
+      if (preview) ids.push(...selected)
+      else
+        for (let at = 0; at < selected.length; at += PAGE) {
+          const some = selected.slice(at, at + PAGE)
+          const left = await this.#redriveSome(layout, some)
+          exists.push(...left)
+          ids.push(...some.filter((id) => !left.includes(id)))
+        }
+    }
+    return { ids, exists }
+  }
+
+  async purge(options: DeadSelection<T> = {}): Promise<number> {
+    let count = 0
+    for (const layout of this.#layouts) {
+      const { dead, deadBodies } = layout.keys
+      const selected = await this.#select(layout, options, ['ids', 'filter'])
+      for (let at = 0; at < selected.length; at += PAGE) {
+        const args = { ids: selected.slice(at, at + PAGE) }
+        const options = { operation: 'queue.purge', repeat: true }
+        count += (await purgeDeadScript.run(this.#redis, { dead, deadBodies }, args, options))[1]
+      }
+    }
+    return count
+  }
+
+  async #redriveSome(layout: Layout, ids: readonly string[]): Promise<readonly string[]> {
+    for (;;) {
+      const { state, dead, deadBodies, ids: named, idle } = layout.keys
+      const keys = { state, dead, deadBodies, ids: named, idle, lanes: layout.lanes }
+      const args = { layout: layout.text, channel: bellPrefix(this.#redis.keyspace), ids }
+      // A repeat finds those that it has redriven dead no more; of named ones it may say that they exist, which is so.
+      const reply = await redriveScript.run(this.#redis, keys, args, { operation: 'queue.redrive', repeat: true })
+      if (reply[0] === 'redriven') return reply.slice(1)
+      layout.learn(reply[1])
+    }
+  }
+
+  /** The ids that are meant, and that are dead: they were all looked at before any is changed. */
+  async #select(layout: Layout, selection: DeadSelection<T>, known: readonly string[]): Promise<readonly string[]> {
+    checkKnown('options', selection, known)
+    const filter = checkFunction('filter', selection.filter)
+    const { ids } = selection
+    if (ids !== undefined && (!Array.isArray(ids) || ids.some((id) => typeof id !== 'string')))
+      throw new ConfigError('ids', 'a list of ids', ids)
+    const wanted = ids === undefined ? undefined : new Set(ids)
+    const selected: string[] = []
+    for await (const letter of this.#each(layout, PAGE))
+      if ((wanted?.has(letter.id) ?? true) && (filter?.(letter) ?? true)) selected.push(letter.id)
+    return selected
+  }
+
+  async *#each(layout: Layout, page: number): AsyncGenerator<DeadLetter<T>> {
+    const { dead, deadBodies } = layout.keys
+    // Others die meanwhile and push the rest down: none is shown twice.
+    const seen = new Set<string>()
+    for (let from = 0; ; from += page) {
+      const options = { operation: 'queue.deadLetters', repeat: true }
+      const args = { from, count: Math.min(page, 1_000) }
+      const [, , ...rows] = await listDeadScript.run(this.#redis, { dead, deadBodies }, args, options)
+      for (let i = 0; i < rows.length; i += 3) {
+        const id = String(rows[i])
+        if (seen.has(id)) continue
+        seen.add(id)
+        yield this.#read(id, Number(rows[i + 1]), rows[i + 2] as Buffer)
+      }
+      if (rows.length === 0) return
+    }
+  }
+
+  #read(id: string, diedAtMs: number, body: Buffer): DeadLetter<T> {
+    const start = 1 + (body[0] as number)
+    const reason = body.toString('latin1', 1, start) as DeadReason
+    const end = start + 7 + Number(body.toString('latin1', start, start + 7))
+    const error = readFailure(body.toString('utf8', start + 7, end))
+    const envelope = readEnvelope(body, end, body.length)
+    const { used: attempts, priority, addedAtMs } = envelope
+    return { id, data: this.#data(envelope) as T, reason, error, attempts, priority, addedAtMs, diedAtMs }
+  }
+
+  #data(envelope: Envelope): unknown {
+    try {
+      return this.#payloads.read(envelope)
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { Delivery } from '../stream/consumer-lease.ts'
+import type { Ending } from '../stream/settlements.ts'
+import { GiveUp } from './errors.ts'
+import { delayBefore, writeFailure } from './failure.ts'
+import { optionsOf } from './job.ts'
+import type { ResolvedQueue } from './options.ts'
+
+/** Why a job is dead. `payload`: it cannot be read, or does not fit the schema. */
+export type DeadReason = 'attempts' | 'given-up' | 'payload' | 'crash'
+
+export const doneOf = ({ envelope: { isNamed, id } }: Delivery): Ending =>
+  isNamed ? { op: 'done', named: id } : PLAIN_DONE
+
+const PLAIN_DONE: Ending = { op: 'done', named: '' }
+
+/** What becomes of a job whose attempt failed. */
+export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknown): Ending {
+  const used = delivery.envelope.used + delivery.deliveries
+  const dead = (reason: DeadReason): Ending => ({ op: 'dead', used, reason, error: writeFailure(error) })
+  if (error instanceof GiveUp || (error as Error | undefined)?.name === 'GiveUp') return dead('given-up')
+  if (error instanceof PayloadFault) return { op: 'dead', used, reason: 'payload', error: writeFailure(error.cause) }
+  const own = optionsOf(delivery)
+  if (used >= (own.attempts ?? queue.attempts)) return dead('attempts')
+  return { op: 'retry', used, delayMs: delayBefore(own.backoff ?? queue.backoff, used, error) }
+}
+
+/** Its payload will not be better next time. */
+export class PayloadFault extends Error {
+  constructor(cause: unknown) {
+    super('the payload cannot be used', { cause })
+  }
+}
+
+/** Back after a while, as if this attempt had not been. */
+export const deferredOf = ({ envelope: { used } }: Delivery, delayMs: number): Ending => ({
+  op: 'retry',
+  used,
+  delayMs,
+})
+
+export const handedBackOf = ({ deliveries }: Delivery): Ending => ({ op: 'back', deliveries })

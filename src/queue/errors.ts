@@ -1,0 +1,67 @@
+import { HoldfastError } from '../base/errors.ts'
+
+/** A job's lease ended, or may have: another may run it by now, and whatever its handler does is refused. */
+export class JobLeaseLostError extends HoldfastError {
+  static override readonly kind = 'JobLeaseLostError'
+
+  readonly queue: string
+  readonly jobId: string
+
+  constructor(queue: string, jobId: string, why: string, cause?: unknown) {
+    super('JOB_LEASE_LOST', `queue '${queue}': the lease of job '${jobId}' is lost: ${why}`, { cause })
+    this.queue = queue
+    this.jobId = jobId
+  }
+}
+
+/** A handler took longer than the job's `timeout`. */
+export class JobTimeoutError extends HoldfastError {
+  static override readonly kind = 'JobTimeoutError'
+
+  readonly queue: string
+  readonly jobId: string
+  readonly timeoutMs: number
+
+  constructor(queue: string, jobId: string, timeoutMs: number) {
+    super('JOB_TIMEOUT', `queue '${queue}': job '${jobId}' took longer than ${timeoutMs} ms`, { retryable: true })
+    this.queue = queue
+    this.jobId = jobId
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** There are as many jobs as `maxLength` allows. */
+export class QueueFullError extends HoldfastError {
+  static override readonly kind = 'QueueFullError'
+
+  readonly queue: string
+  readonly maxLength: number
+  /** Jobs of the call that were added all the same, in their order. */
+  readonly added: readonly string[]
+
+  constructor(queue: string, maxLength: number, added: readonly string[]) {
+    const some = added.length === 0 ? 'nothing was added' : `${added.length} of the call were added`
+    super('QUEUE_FULL', `queue '${queue}': it has its ${maxLength} jobs; ${some}`, { retryable: true })
+    this.queue = queue
+    this.maxLength = maxLength
+    this.added = added
+  }
+}
+
+/** Thrown by a handler that knows that trying again is of no use: the job goes to the dead letters at once. */
+export class GiveUp extends Error {
+  override readonly name = 'GiveUp'
+
+  constructor(message = 'given up by its handler', options?: ErrorOptions) {
+    super(message, options)
+  }
+}
+
+/** Reason of a worker's or a process's end, told to handlers by their signals. */
+export class WorkerClosedError extends HoldfastError {
+  static override readonly kind = 'WorkerClosedError'
+
+  constructor(queue: string, jobId: string) {
+    super('WORKER_CLOSED', `queue '${queue}': the worker is closed, and job '${jobId}' was handed back`)
+  }
+}

@@ -1,0 +1,79 @@
+import type { Redis } from '../redis/redis.ts'
+import type { Layout } from '../stream/layout.ts'
+import { countsScript } from '../stream/lua.generated.ts'
+
+export interface QueueCounts {
+  /** Jobs that could run now. */
+  readonly waiting: number
+  /** Jobs that are being worked on, or whose worker has died and whose lease has not ended yet. */
+  readonly active: number
+  /** Jobs that wait for their time: a delay, or the next attempt. */
+  readonly delayed: number
+  /** Dead letters. */
+  readonly dead: number
+  /** How long the first of those that could run has waited, in ms; undefined where none waits. */
+  readonly oldestMs: number | undefined
+  /** How long until the next of those that wait for their time may run, in ms; undefined where there is none. */
+  readonly nextDueMs: number | undefined
+  readonly paused: boolean
+  /** Processes that hold a lease. */
+  readonly consumers: number
+  /** Those that could run, by their priority. */
+  readonly waitingBy: ReadonlyMap<number, number>
+}
+
+export async function readCounts(redis: Redis, layouts: readonly Layout[]): Promise<QueueCounts> {
+  const all = await Promise.all(layouts.map((layout) => readShard(redis, layout)))
+  const sum = (pick: (counts: QueueCounts) => number) => all.reduce((total, counts) => total + pick(counts), 0)
+  const waitingBy = new Map<number, number>()
+  for (const counts of all)
+    for (const [priority, waiting] of counts.waitingBy)
+      waitingBy.set(priority, (waitingBy.get(priority) ?? 0) + waiting)
+  return {
+    waiting: sum(({ waiting }) => waiting),
+    active: sum(({ active }) => active),
+    delayed: sum(({ delayed }) => delayed),
+    dead: sum(({ dead }) => dead),
+    oldestMs: pickDefined(
+      Math.max,
+      all.map(({ oldestMs }) => oldestMs),
+    ),
+    nextDueMs: pickDefined(
+      Math.min,
+      all.map(({ nextDueMs }) => nextDueMs),
+    ),
+    paused: all.some(({ paused }) => paused),
+    consumers: Math.max(...all.map(({ consumers }) => consumers)),
+    waitingBy,
+  }
+}
+
+async function readShard(redis: Redis, layout: Layout): Promise<QueueCounts> {
+  const { state, leases, delayed, dead } = layout.keys
+  for (;;) {
+    const keys = { state, leases, delayed, dead, lanes: layout.lanes }
+    const options = { operation: 'queue.counts', repeat: true }
+    const reply = await countsScript.run(redis, keys, { layout: layout.text }, options)
+    if (reply[0] === 'layout') {
+      layout.learn(reply[1])
+      continue
+    }
+    const [, waiting, active, later, dying, oldestMs, dueMs, paused, consumers, ...lanes] = reply
+    return {
+      ...{ waiting, active, delayed: later, dead: dying },
+      oldestMs: oldestMs < 0 ? undefined : oldestMs,
+      nextDueMs: dueMs < 0 ? undefined : dueMs,
+      paused: paused === 1,
+      consumers,
+      waitingBy: new Map(layout.priorities.map((priority, i) => [priority, lanes[i] as number])),
+    }
+  }
+}
+
+function pickDefined(
+  pick: (...values: number[]) => number,
+  values: readonly (number | undefined)[],
+): number | undefined {
+  const defined = values.filter((value) => value !== undefined)
+  return defined.length === 0 ? undefined : pick(...defined)
+}

@@ -1,0 +1,195 @@
+import { checkFraction, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError } from '../base/errors.ts'
+import { checkSchema, type StandardSchema } from '../base/schema.ts'
+import { LONGEST_ID, MOST_ATTEMPTS } from '../stream/envelope.ts'
+
+export interface BackoffOptions {
+  /** The wait before the second attempt; each later one is twice the one before. Default `'1s'`. */
+  readonly base?: Duration
+  /** Most that it grows to. Default `'5m'`. */
+  readonly max?: Duration
+  /** Share of each wait that is left to chance, so that jobs that failed together do not come back together. Default 0.2. */
+  readonly jitter?: number
+}
+
+/** The wait before the next attempt, of the number of attempts made and what the last one threw. */
+export type BackoffFunction = (attempts: number, error: unknown) => Duration
+
+export interface QueueOptions<T = unknown> {
+  /** How often a job is tried before it goes to the dead letters, 1 to 100. Default 5. */
+  readonly attempts?: number
+  /** Waits between attempts. */
+  readonly backoff?: BackoffOptions | BackoffFunction
+  /** So long after a process died its jobs run elsewhere; while it lives it renews this by itself. 100 ms to an hour, default `'15s'`. */
+  readonly lease?: Duration
+  /** How long an attempt may take; then its signal fires. Default: as long as it likes. */
+  readonly timeout?: Duration
+  /** How long a handler may still take after its signal fired, before its place is given to another. Default `'5s'`. */
+  readonly grace?: Duration
+  /** A schema of zod, valibot, ArkType …: payloads must fit it when they are added and when they are run. */
+  readonly schema?: StandardSchema<T>
+  /** Most jobs that wait, for their turn or for their time, or run; more are refused by QUEUE_FULL. Default: any number. */
+  readonly maxLength?: number
+  /** Dead letters that are kept; beyond, the oldest go. 1 to 10 million, default 10,000. */
+  readonly keepDead?: number
+  /** Parts of the queue, each on a server of its own where there are several. 1 to 64, default 1. The same in every process. */
+  readonly shards?: number
+}
+
+export interface AddOptions {
+  /** An id of your own, of at most 120 bytes: while a job of it exists, another is not added. Default: one that no other has. */
+  readonly id?: string
+  /** How long from now it waits. */
+  readonly delay?: Duration
+  /** When it may run: a Date, or ms of the wall clock. */
+  readonly at?: Date | number
+  /** Higher goes first; a whole number of -1000 to 1000. Default 0. */
+  readonly priority?: number
+  /** As of the queue, for this job. */
+  readonly attempts?: number
+  /** As of the queue, for this job. */
+  readonly timeout?: Duration
+  /** As of the queue, for this job; a function is the queue's alone. */
+  readonly backoff?: BackoffOptions
+}
+
+export interface ProcessOptions {
+  /** Jobs at the same time. 1 to 10,000, default 1. */
+  readonly concurrency?: number
+  /** Told of each attempt that failed. Default: nobody. */
+  readonly onError?: (error: unknown, job: { readonly id: string; readonly attempt: number } | undefined) => void
+}
+
+export interface CloseOptions {
+  /** How long running handlers may still take; then they are aborted, and their jobs handed back without using an attempt. Default `'10s'`. */
+  readonly timeout?: Duration
+}
+
+export interface ResolvedBackoff {
+  readonly baseMs: number
+  readonly maxMs: number
+  readonly jitter: number
+}
+
+export interface ResolvedQueue {
+  readonly attempts: number
+  readonly backoff: ResolvedBackoff | BackoffFunction
+  readonly leaseMs: number
+  readonly timeoutMs: number
+  readonly graceMs: number
+  readonly schema: StandardSchema | undefined
+  readonly maxLength: number
+  readonly keepDead: number
+  readonly shards: number
+}
+
+/** What was set for one job alone, as it is stored with it. */
+export interface JobOptions {
+  readonly attempts?: number
+  readonly timeoutMs?: number
+  readonly backoff?: ResolvedBackoff
+}
+
+const QUEUE = ['attempts', 'backoff', 'lease', 'timeout', 'grace', 'schema', 'maxLength', 'keepDead', 'shards']
+const ADD = ['id', 'delay', 'at', 'priority', 'attempts', 'timeout', 'backoff']
+export const HIGHEST_PRIORITY = 1_000
+const DEFAULT_BACKOFF: ResolvedBackoff = { baseMs: 1_000, maxMs: 300_000, jitter: 0.2 }
+/** A timer of Node is no longer. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
+export function resolveQueueOptions<T>(options: QueueOptions<T> = {}): ResolvedQueue {
+  checkKnown('', options, QUEUE)
+  const {
+    attempts = 5,
+    backoff,
+    lease = '15s',
+    timeout,
+    grace = '5s',
+    maxLength,
+    keepDead = 10_000,
+    shards = 1,
+  } = options
+  return {
+    attempts: checkAttempts(attempts),
+    backoff: typeof backoff === 'function' ? backoff : resolveBackoff(backoff),
+    leaseMs: toMs(lease, 'lease', { min: 100, max: 3_600_000 }),
+    timeoutMs: timeout === undefined ? 0 : toMs(timeout, 'timeout', { max: LONGEST_TIMEOUT_MS }),
+    graceMs: toMs(grace, 'grace', { min: 0, max: LONGEST_TIMEOUT_MS }),
+    schema: checkSchema('schema', options.schema),
+    maxLength: maxLength === undefined ? 0 : checkInteger('maxLength', maxLength, 1, 1e9),
+    keepDead: checkInteger('keepDead', keepDead, 1, 1e7),
+    shards: checkInteger('shards', shards, 1, 64),
+  }
+}
+
+const checkAttempts = (attempts: unknown): number => checkInteger('attempts', attempts, 1, Math.min(100, MOST_ATTEMPTS))
+
+function resolveBackoff(backoff: BackoffOptions | undefined): ResolvedBackoff {
+  if (backoff === undefined) return DEFAULT_BACKOFF
+  checkKnown('backoff', backoff, ['base', 'max', 'jitter'])
+  const { base = '1s', max = '5m', jitter = 0.2 } = backoff
+  const baseMs = toMs(base, 'backoff.base', { min: 0 })
+  return {
+    baseMs,
+    maxMs: Math.max(baseMs, toMs(max, 'backoff.max', { min: 0 })),
+    jitter: checkFraction('backoff.jitter', jitter),
+  }
+}
+
+export interface CheckedAdd {
+  readonly id: string | undefined
+  readonly priority: number
+  readonly kind: 'in' | 'at'
+  readonly ms: number
+  /** JSON of `JobOptions`; '' for none. */
+  readonly options: string
+}
+
+const PLAIN_ADD: CheckedAdd = { id: undefined, priority: 0, kind: 'in', ms: 0, options: '' }
+
+export function checkAdd(options: AddOptions | undefined): CheckedAdd {
+  if (options === undefined) return PLAIN_ADD
+  checkKnown('options', options, ADD)
+  const { id, delay, at, priority = 0, attempts, timeout, backoff } = options
+  if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID))
+    throw new ConfigError('id', `a text of 1 to ${LONGEST_ID} bytes`, id)
+  if (delay !== undefined && at !== undefined) throw new ConfigError('at', 'nothing beside `delay`', at)
+  const own: JobOptions = {
+    ...(attempts === undefined ? {} : { attempts: checkAttempts(attempts) }),
+    ...(timeout === undefined ? {} : { timeoutMs: toMs(timeout, 'timeout', { max: LONGEST_TIMEOUT_MS }) }),
+    ...(backoff === undefined ? {} : { backoff: resolveBackoff(backoff) }),
+  }
+  return {
+    id,
+    priority: checkInteger('priority', priority, -HIGHEST_PRIORITY, HIGHEST_PRIORITY),
+    kind: at === undefined ? 'in' : 'at',
+    ms: at === undefined ? toMs(delay ?? 0, 'delay', { min: 0 }) : checkMoment(at),
+    options: Object.keys(own).length === 0 ? '' : JSON.stringify(own),
+  }
+}
+
+function checkMoment(at: unknown): number {
+  const ms = at instanceof Date ? at.getTime() : at
+  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0 || ms > 8.64e15)
+    throw new ConfigError('at', 'a Date, or ms since 1970', at)
+  return Math.round(ms)
+}
+
+export interface CheckedProcess {
+  readonly concurrency: number
+  readonly onError: ProcessOptions['onError']
+}
+
+export function checkProcess(options: ProcessOptions = {}): CheckedProcess {
+  checkKnown('options', options, ['concurrency', 'onError'])
+  return {
+    concurrency: checkInteger('concurrency', options.concurrency ?? 1, 1, 10_000),
+    onError: checkFunction('onError', options.onError),
+  }
+}
+
+export function checkClose(options: CloseOptions = {}): number {
+  checkKnown('options', options, ['timeout'])
+  return toMs(options.timeout ?? '10s', 'timeout', { min: 0, max: LONGEST_TIMEOUT_MS })
+}

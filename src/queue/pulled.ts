@@ -1,0 +1,103 @@
+import { type Duration, toMs } from '../base/duration.ts'
+import type { Delivery } from '../stream/consumer-lease.ts'
+import type { Ending } from '../stream/settlements.ts'
+import { doneOf, failedOf, handedBackOf } from './endings.ts'
+import { JobLeaseLostError, JobTimeoutError } from './errors.ts'
+import { Job, optionsOf } from './job.ts'
+import type { ResolvedQueue } from './options.ts'
+
+/** A job that was taken and not ended for so long counts as failed, where no `timeout` says another time. */
+const FORGOTTEN_MS = 30 * 60_000
+
+/** A job that was taken by hand: its lease is renewed by this process until it is ended, or its time is over. */
+export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
+  readonly #queue: string
+  readonly #options: ResolvedQueue
+  readonly #onRefused: () => void
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+  #isEnded = false
+
+  /** @internal */
+  constructor(queue: string, options: ResolvedQueue, delivery: Delivery, data: T, onRefused: () => void) {
+    super(delivery, data)
+    this.#queue = queue
+    this.#options = options
+    this.#onRefused = onRefused
+    delivery.onLost = (why) => this.#stop(new JobLeaseLostError(queue, this.id, why))
+    this.#endIn((optionsOf(delivery).timeoutMs ?? options.timeoutMs) || FORGOTTEN_MS)
+  }
+
+  /** Fires when the lease is lost or the time for the job is over: from then on it may run elsewhere. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  #endIn(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      const error = new JobTimeoutError(this.#queue, this.id, ms)
+      this.#stop(error)
+      this.delivery.lease.settle(this.delivery, failedOf(this.#options, this.delivery, error))
+    }, ms).unref()
+  }
+
+  #stop(reason: Error): void {
+    this.#isEnded = true
+    clearTimeout(this.#timer)
+    this.#controller.abort(reason)
+  }
+
+  /** It is done. Throws JOB_LEASE_LOST when that does not count, since it may run elsewhere. */
+  complete(): Promise<void> {
+    return this.#end(doneOf(this.delivery))
+  }
+
+  /** It failed: it is tried again after the queue's backoff, or is among the dead letters if this was its last attempt. */
+  async fail(error: unknown): Promise<void> {
+    return this.#end(failedOf(this.#options, this.delivery, error))
+  }
+
+  /** Back for another to take, without using an attempt. */
+  release(): Promise<void> {
+    return this.#end(handedBackOf(this.delivery))
+  }
+
+  /** The time for it is over so long from now. Throws JOB_LEASE_LOST when it is over already. */
+  async extend(time: Duration): Promise<void> {
+    const ms = toMs(time, 'time', { max: 2 ** 31 - 1 })
+    if (this.#isEnded || !this.delivery.lease.isValid()) throw this.#lostError()
+    this.#endIn(ms)
+  }
+
+  #end(ending: Ending): Promise<void> {
+    return new Promise((resolve, reject) => {
+      clearTimeout(this.#timer)
+      const told = (settled: boolean, error?: unknown) => {
+        if (error !== undefined) return reject(error)
+        if (settled) return resolve()
+        const lost = this.#lostError()
+        this.#stop(lost)
+        reject(lost)
+      }
+      if (!this.#isEnded && this.delivery.lease.settle(this.delivery, ending, told)) {
+        this.#isEnded = true
+        return
+      }
+      this.#onRefused()
+      reject(this.#lostError())
+    })
+  }
+
+  #lostError(): Error {
+    const { reason } = this.signal
+    return reason instanceof JobLeaseLostError
+      ? reason
+      : new JobLeaseLostError(this.#queue, this.id, 'it was ended, or given to another', reason)
+  }
+
+  /** Back for another to take, if it was not ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isEnded) await this.release()
+  }
+}

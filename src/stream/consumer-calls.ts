@@ -1,0 +1,144 @@
+import type { Redis } from '../redis/redis.ts'
+import type { ConsumerLease, Delivery } from './consumer-lease.ts'
+import { readEnvelope } from './envelope.ts'
+import { bellPrefix } from './keys.ts'
+import type { Layout } from './layout.ts'
+import { extendScript, releaseScript, settleScript, type TurnReply, turnScript } from './lua.generated.ts'
+import { type Batch, settleArgs } from './settlements.ts'
+
+const PAUSED = 1
+const LAST_ALONE = 4
+
+/** What a turn brought. */
+export interface Turned {
+  readonly deliveries: Delivery[]
+  /** Until a job is due, or a lease of somebody else has ended; undefined where nothing of the kind is known. */
+  readonly dueMs: number | undefined
+  readonly isPaused: boolean
+  readonly lastIsAlone: boolean
+}
+
+/** Another layout stands, or the lease has ended: nothing was done. */
+export type Undone = 'layout' | 'gone'
+
+/** What consumers of one shard say to the server, in the words of its scripts. */
+export class ConsumerCalls {
+  readonly #redis: Redis
+  readonly #layout: Layout
+  readonly #room: string
+  readonly #channel: string
+
+  constructor(redis: Redis, layout: Layout, room: string) {
+    this.#redis = redis
+    this.#layout = layout
+    this.#room = room
+    this.#channel = bellPrefix(redis.keyspace)
+  }
+
+  get #keys() {
+    const { state, leases, delayed, bodies, dead, deadBodies, ids, idle } = this.#layout.keys
+    return { state, leases, delayed, bodies, dead, deadBodies, ids, idle, lanes: this.#layout.lanes }
+  }
+
+  #laneOf = (priority: number): number => this.#layout.priorities.indexOf(priority) + 1
+
+  /** Ends a batch and takes up to `count` jobs. Never sent twice by itself: the jobs of a lost answer would be nobody's. */
+  async turn(
+    lease: ConsumerLease,
+    batch: Batch,
+    count: number,
+    inbox: string,
+    deadMost: number,
+  ): Promise<Turned | Undone> {
+    const alone = lease.alone === 'busy' ? 'busy' : lease.alone === 'ended' ? 'alone' : 'stay'
+    const mode = lease.isJoined ? alone : 'join'
+    const args = {
+      ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, lease: lease.leaseMs, count },
+      ...{ inbox, mode, most: deadMost, settles: settleArgs(batch, this.#laneOf) },
+    }
+    const options = { operation: `${this.#room}.turn`, repeat: false }
+    const reply = await turnScript.run(this.#redis, this.#keys, args, options)
+    if (reply[0] === 'layout') return this.#learn(reply[1])
+    if (reply[0] === 'gone') return 'gone'
+    const [, , dueMs, flags, heads] = reply
+    return {
+      deliveries: heads === '' ? [] : readDeliveries(lease, this.#layout.priorities, reply),
+      dueMs: dueMs < 0 ? undefined : dueMs,
+      isPaused: (flags & PAUSED) !== 0,
+      lastIsAlone: (flags & LAST_ALONE) !== 0,
+    }
+  }
+
+  /** Ends a batch. */
+  async settle(lease: ConsumerLease, batch: Batch, deadMost: number): Promise<'settled' | Undone> {
+    const args = {
+      ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, most: deadMost },
+      settles: settleArgs(batch, this.#laneOf),
+    }
+    const options = { operation: `${this.#room}.settle`, repeat: true }
+    const reply = await settleScript.run(this.#redis, this.#keys, args, options)
+    return reply[0] === 'layout' ? this.#learn(reply[1]) : reply[0]
+  }
+
+  /** Hands back all that a lease was given and does not hold. */
+  async release(lease: ConsumerLease, leaves: boolean): Promise<void> {
+    const { state, leases, idle } = this.#layout.keys
+    while (!lease.isLost) {
+      const args = {
+        ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, leaves: leaves ? 1 : 0 },
+        kept: [...lease.held].map(({ entry }) => entry),
+      }
+      const options = { operation: `${this.#room}.release`, repeat: true }
+      const keys = { state, leases, idle, lanes: this.#layout.lanes }
+      const reply = await releaseScript.run(this.#redis, keys, args, options)
+      if (reply[0] === 'layout') this.#learn(reply[1])
+      else if (reply[0] !== 'more' || !leaves) return
+    }
+  }
+
+  /** Says that these are alive; answers the ids of those whose leases have ended. */
+  async extend(consumers: readonly ConsumerLease[], leaseMs: number): Promise<readonly string[]> {
+    const timeoutMs = Math.max(50, Math.min(this.#redis.timeoutMs, Math.ceil(leaseMs / 3)))
+    const args = { lease: leaseMs, consumers: consumers.map(({ id }) => id) }
+    const options = { operation: `${this.#room}.extend`, repeat: true, timeoutMs }
+    const [, ...gone] = await extendScript.run(this.#redis, { leases: this.#layout.keys.leases }, args, options)
+    return gone
+  }
+
+  /** Makes again the streams that somebody has deleted past us. */
+  async mendLanes(): Promise<void> {
+    for (const priority of this.#layout.priorities) await this.#layout.open(priority, `${this.#room}.turn`)
+  }
+
+  #learn(layout: string): 'layout' {
+    this.#layout.learn(layout)
+    return 'layout'
+  }
+}
+
+function readDeliveries(
+  lease: ConsumerLease,
+  priorities: readonly number[],
+  [, fenceText, , flags, heads, blob]: Extract<TurnReply, readonly [word: 'turn', ...unknown[]]>,
+): Delivery[] {
+  const fence = BigInt(fenceText)
+  const words = heads.split(' ')
+  const deliveries: Delivery[] = []
+  let start = 0
+  for (let at = 0; at < words.length; ) {
+    const lane = priorities[Number(words[at]) - 1] as number
+    const times = Number(words[at + 1])
+    const count = Number(words[at + 2])
+    at += 3
+    for (let i = 0; i < count; i++, at += 2) {
+      const end = start + Number(words[at + 1])
+      const envelope = readEnvelope(blob, start, end)
+      const entry = words[at] as string
+      // What is given out alone comes last.
+      const isAlone = (flags & LAST_ALONE) !== 0 && at + 2 === words.length
+      deliveries.push({ lease, lane, entry, deliveries: times, fence, isAlone, envelope, onLost: undefined })
+      start = end
+    }
+  }
+  return deliveries
+}

@@ -1,0 +1,331 @@
+import { backoffMs } from '../base/backoff.ts'
+import { monotonicMs } from '../base/clock.ts'
+import { ConnectionError, TimeoutError } from '../base/errors.ts'
+import type { Redis } from '../redis/redis.ts'
+import type { Bell } from './bell.ts'
+import { ConsumerCalls, type Turned } from './consumer-calls.ts'
+import { ConsumerLease, type Delivery } from './consumer-lease.ts'
+import type { Layout } from './layout.ts'
+import { type Batch, tellAll } from './settlements.ts'
+
+/** A message may be lost: who waits looks by himself now and then. */
+const POLL_MS = 2_000
+const AGAIN_BASE_MS = 20
+const AGAIN_MAX_MS = 1_000
+/** The server renews a lease once an eighth of it has passed: so much of it is sure after each turn. */
+const SURE_SHARE = 7 / 8
+
+/** For whom a consumer takes jobs. */
+export interface Crew {
+  readonly leaseMs: number
+  /** Dead letters that are kept. */
+  readonly deadMost: number
+  /** Sets places aside for jobs of this shard, and says how many. */
+  reserve(consumer: Consumer): number
+  /** The jobs that came for places set aside. */
+  deliver(reserved: number, deliveries: readonly Delivery[]): void
+  /** True while there are workers that want to be told of work. */
+  readonly isWaiting: boolean
+  /** Endings that came too late. */
+  onRefused(count: number): void
+  onError(error: unknown): void
+}
+
+type Taken = (delivery: Delivery | undefined, error?: unknown) => void
+
+/** This process as a consumer of one shard: takes jobs, ends them, and keeps its lease, in turns that never overlap. */
+export class Consumer {
+  readonly layout: Layout
+  readonly #calls: ConsumerCalls
+  readonly #crew: Crew
+  readonly #bell: Bell
+  #lease: ConsumerLease | undefined
+  readonly #retired = new Set<ConsumerLease>()
+  #takes: Taken[] = []
+  #isScheduled = false
+  /** There may be something to do that the turn under way does not know of. */
+  #isWanted = false
+  #running: Promise<void> | undefined
+  #tending: Promise<void> | undefined
+  /** Nothing was there when it was last looked. */
+  #isEmpty = false
+  /** There may be jobs that the turn under way came too early for. */
+  #hasNews = false
+  #isRinging = false
+  #failures = 0
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(redis: Redis, layout: Layout, crew: Crew, bell: Bell, room: string) {
+    this.layout = layout
+    this.#calls = new ConsumerCalls(redis, layout, room)
+    this.#crew = crew
+    this.#bell = bell
+  }
+
+  get isEmpty(): boolean {
+    return this.#isEmpty
+  }
+
+  /** Jobs that are being worked on. */
+  get held(): number {
+    let held = this.#lease?.held.size ?? 0
+    for (const lease of this.#retired) held += lease.held.size
+    return held
+  }
+
+  /** A job, or undefined when there is none now. */
+  take(): Promise<Delivery | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#takes.push((delivery, error) => (error === undefined ? resolve(delivery) : reject(error)))
+      this.pump()
+    })
+  }
+
+  /** Somebody said that there is work. */
+  ring(): void {
+    this.#look()
+    // With no place free it is for another: a turn of nothing passes it on.
+    this.#isRinging = true
+    this.pump()
+  }
+
+  #look(): void {
+    this.#isEmpty = false
+    this.#hasNews = true
+  }
+
+  /** Looks for what to do, soon: what ends meanwhile goes along. */
+  pump(): void {
+    if (this.#isScheduled) return
+    if (this.#running !== undefined) {
+      this.#isWanted = true
+      return
+    }
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#running ??= this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do this.#isWanted = false
+      while ((await this.#turn()) || this.#isWanted)
+    } finally {
+      this.#running = undefined
+    }
+  }
+
+  /** One turn. True when there is more to do at once. */
+  async #turn(): Promise<boolean> {
+    const crew = this.#crew
+    const known = this.#lease?.settlements.size ?? 0
+    // A turn that is made anyway looks anyway.
+    const reserved = (this.#isEmpty && known === 0) || this.#isClosed ? 0 : crew.reserve(this)
+    const takes = this.#takes
+    const wanted = reserved + takes.length
+    if (wanted === 0 && known === 0 && !(this.#isRinging && this.#lease !== undefined)) {
+      if (crew.isWaiting && this.#isEmpty && this.#timer === undefined) this.#wakeIn(POLL_MS)
+      return false
+    }
+    this.#takes = []
+    this.#isRinging = false
+    this.#hasNews = false
+    const lease = this.#leaseNow()
+    const batch = lease.settlements.take()
+    const sentMs = monotonicMs()
+    try {
+      const inbox = crew.isWaiting ? this.#bell.id : ''
+      const turned = await this.#calls.turn(lease, batch, wanted, inbox, crew.deadMost)
+      this.#failures = 0
+      if (turned === 'layout' || turned === 'gone') {
+        if (turned === 'layout') lease.settlements.putBack(batch)
+        else this.#onGone(lease, batch)
+        crew.deliver(reserved, [])
+        this.#takes = [...takes, ...this.#takes]
+        return true
+      }
+      lease.isJoined = true
+      lease.renewed(sentMs, lease.leaseMs * SURE_SHARE)
+      tellAll(batch, true)
+      if (lease.alone === 'ended' && lease.settlements.size === 0) lease.alone = 'none'
+      return this.#onTurn(lease, turned, reserved, takes)
+    } catch (error) {
+      crew.deliver(reserved, [])
+      for (const take of takes) take(undefined, error)
+      await this.#onFailed(lease, batch, error)
+      return false
+    }
+  }
+
+  #leaseNow(): ConsumerLease {
+    const { leaseMs } = this.#crew
+    const now = this.#lease
+    // One that holds nothing may have lapsed in silence.
+    if (now !== undefined && now.held.size === 0 && now.settlements.size === 0 && !now.isValid()) {
+      now.end()
+      this.#lease = undefined
+    }
+    this.#lease ??= new ConsumerLease(leaseMs, {
+      lost: (lost) => this.#onLost(lost),
+      settled: (lease) => (lease.isRetired ? void this.#tend() : this.pump()),
+    })
+    if (!this.#lease.isJoined) this.#lease.renewed(monotonicMs(), leaseMs * SURE_SHARE)
+    return this.#lease
+  }
+
+  #onGone(lease: ConsumerLease, batch: Batch): void {
+    lease.lose('the server says that it has ended')
+    this.#refuse(batch)
+  }
+
+  #onLost(lost: ConsumerLease): void {
+    if (this.#lease === lost) this.#lease = undefined
+    this.#retired.delete(lost)
+    while (lost.settlements.size > 0) this.#refuse(lost.settlements.take())
+    this.pump()
+  }
+
+  #refuse(batch: Batch): void {
+    if (batch.size === 0) return
+    this.#crew.onRefused(batch.size)
+    tellAll(batch, false)
+  }
+
+  #onTurn(lease: ConsumerLease, turned: Turned, reserved: number, takes: readonly Taken[]): boolean {
+    const { deliveries, dueMs, isPaused, lastIsAlone } = turned
+    if (lastIsAlone) lease.alone = 'busy'
+    for (const delivery of deliveries) lease.held.add(delivery)
+    const wanted = reserved + takes.length
+    if (wanted > 0) this.#isEmpty = deliveries.length < wanted && !this.#hasNews
+    let given = 0
+    for (const take of takes) take(deliveries[given++])
+    this.#crew.deliver(reserved, takes.length === 0 ? deliveries : deliveries.slice(given))
+    if (this.#isEmpty && this.#crew.isWaiting) {
+      this.#wakeIn(dueMs === undefined || isPaused ? POLL_MS : Math.min(POLL_MS, dueMs + 1))
+      this.#bell.hear(this.layout.keys.state)
+    }
+    return this.#takes.length > 0 || (!this.#isEmpty && deliveries.length > 0) || lease.settlements.size > 0
+  }
+
+  /** The answer did not come. What was to be ended is told again; what was taken, if anything, is handed back. */
+  async #onFailed(lease: ConsumerLease, batch: Batch, error: unknown): Promise<void> {
+    if (lease.isLost) this.#refuse(batch)
+    else lease.settlements.putBack(batch)
+    const isUnsent = (error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent
+    if (!isUnsent && !lease.isLost && this.#lease === lease) {
+      // It may have been carried out: what it gave would be unknown here. From now on another takes the jobs.
+      lease.isRetired = true
+      this.#lease = undefined
+      this.#retired.add(lease)
+    }
+    this.#crew.onError(error)
+    if (String((error as Error).message).includes('NOGROUP'))
+      await this.#calls.mendLanes().catch((thrown) => this.#crew.onError(thrown))
+    this.#isEmpty = true
+    this.#wakeIn(backoffMs(this.#failures++, AGAIN_BASE_MS, AGAIN_MAX_MS))
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#isClosed) return
+    const variedMs = ms >= POLL_MS ? ms * (0.9 + Math.random() / 5) : ms
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#look()
+      this.pump()
+      void this.#tend()
+    }, variedMs).unref()
+  }
+
+  /** Says that this process is alive, and ends what is left of retired leases. */
+  async beat(): Promise<void> {
+    const leases = [...this.#retired]
+    if (this.#lease?.isJoined && (this.#lease.held.size > 0 || this.#crew.isWaiting)) leases.push(this.#lease)
+    if (leases.length === 0) return
+    const { leaseMs } = this.#crew
+    const sentMs = monotonicMs()
+    const gone = await this.#calls.extend(leases, leaseMs)
+    for (const lease of leases)
+      if (gone.includes(lease.id)) lease.lose('the server says that it has ended')
+      else lease.renewed(sentMs, leaseMs)
+    await this.#tend()
+  }
+
+  /** Ends what retired leases have ended, and hands back what they do not know of. */
+  #tend(): Promise<void> {
+    this.#tending ??= this.#tendAll().finally(() => {
+      this.#tending = undefined
+    })
+    return this.#tending
+  }
+
+  async #tendAll(): Promise<void> {
+    for (const lease of [...this.#retired])
+      try {
+        await this.#flushLease(lease)
+        const leaves = lease.held.size === 0 && lease.settlements.size === 0
+        await this.#calls.release(lease, leaves)
+        if (!leaves) continue
+        this.#retired.delete(lease)
+        lease.end()
+      } catch (error) {
+        this.#crew.onError(error)
+      }
+  }
+
+  /** Tells all that a lease has ended, without taking more. */
+  async #flushLease(lease: ConsumerLease): Promise<void> {
+    while (lease.settlements.size > 0 && !lease.isLost) {
+      const batch = lease.settlements.take()
+      try {
+        const word = await this.#calls.settle(lease, batch, this.#crew.deadMost)
+        if (word === 'settled') tellAll(batch, true)
+        else if (word === 'gone') this.#onGone(lease, batch)
+        else lease.settlements.putBack(batch)
+      } catch (error) {
+        if (lease.isLost) this.#refuse(batch)
+        else lease.settlements.putBack(batch)
+        throw error
+      }
+    }
+  }
+
+  /** Resolves when all that has ended so far was told, or cannot be told now. */
+  async flush(): Promise<void> {
+    await this.#tend()
+    do {
+      this.#running ??= this.#run()
+      await this.#running
+    } while ((this.#lease?.settlements.size ?? 0) > 0 && this.#failures === 0)
+  }
+
+  /** Takes nothing more, tells what has ended, and gives the lease back: what is still held is another's at once. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    for (const take of this.#takes.splice(0)) take(undefined)
+    await this.#running
+    await this.#tending
+    const leases = [...this.#retired, ...(this.#lease === undefined ? [] : [this.#lease])]
+    this.#lease = undefined
+    this.#retired.clear()
+    for (const lease of leases) {
+      try {
+        await this.#flushLease(lease)
+        // Held until now by somebody who has not ended it, and now cannot.
+        const held = [...lease.held]
+        lease.held.clear()
+        if (lease.isJoined) await this.#calls.release(lease, true)
+        for (const delivery of held) delivery.onLost?.('close() was called')
+      } catch (error) {
+        // The server is away: its lease ends by itself there.
+        this.#crew.onError(error)
+      }
+      while (lease.settlements.size > 0) this.#refuse(lease.settlements.take())
+      lease.end()
+    }
+  }
+}

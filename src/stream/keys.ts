@@ -1,0 +1,79 @@
+import type { Key, Keyspace } from '../redis/keyspace.ts'
+
+/**
+ * The keys of one shard of a stream, all of one hash tag. For the first shard of the queue `email` in the namespace `shop`:
+ *
+ *     {shop:queue:email:0}              hash    layout (its lanes), paused, the last fence
+ *     {shop:queue:email:0}:lane:0       stream  jobs that wait or run, one stream a priority, one group `g`
+ *     {shop:queue:email:0}:leases       zset    consumers, by the end of their leases
+ *     {shop:queue:email:0}:delayed      zset    ids of jobs that wait for their time, by it
+ *     {shop:queue:email:0}:bodies       hash    their envelopes
+ *     {shop:queue:email:0}:ids          hash    ids that users gave, of jobs that exist
+ *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died
+ *     {shop:queue:email:0}:dead-bodies  hash    their reasons, errors and envelopes
+ *     {shop:queue:email:0}:idle         zset    processes that want to be told of work, by since when
+ *     {shop:queue:email:0}:receipt:P:0  string  the last batch of producer P, so that a repeat adds nothing. A minute
+ *
+ * Only receipts expire: whatever else is here is work that somebody counts on.
+ */
+export class ShardKeys {
+  readonly state: Key
+  readonly leases: Key
+  readonly delayed: Key
+  readonly bodies: Key
+  readonly ids: Key
+  readonly dead: Key
+  readonly deadBodies: Key
+  readonly idle: Key
+  readonly #lanes = new Map<number, Key>()
+
+  constructor(state: Key) {
+    const of = (part: string) => `${state}:${part}` as Key
+    this.state = state
+    this.leases = of('leases')
+    this.delayed = of('delayed')
+    this.bodies = of('bodies')
+    this.ids = of('ids')
+    this.dead = of('dead')
+    this.deadBodies = of('dead-bodies')
+    this.idle = of('idle')
+  }
+
+  lane(priority: number): Key {
+    const known = this.#lanes.get(priority)
+    if (known !== undefined) return known
+    const lane = `${this.state}:lane:${priority}` as Key
+    this.#lanes.set(priority, lane)
+    return lane
+  }
+
+  receipt(producer: string, slot: number): Key {
+    return `${this.state}:receipt:${producer}:${slot}` as Key
+  }
+}
+
+/** The keys of a stream of one room, such as a queue. */
+export class StreamKeys {
+  readonly #keyspace: Keyspace
+  readonly #room: string
+  readonly #name: string
+  /** A pattern over all its keys, for the manifest of rights. */
+  readonly pattern: string
+
+  constructor(keyspace: Keyspace, room: string, name: string) {
+    this.#keyspace = keyspace
+    this.#room = room
+    this.#name = name
+    this.pattern = `{${keyspace.stem(room, name)}*`
+  }
+
+  shard(shard: number): ShardKeys {
+    return new ShardKeys(this.#keyspace.entity(this.#room, this.#name, String(shard)))
+  }
+}
+
+/** What the channels of processes begin with: each process hears one, whatever it waits for. */
+export const bellPrefix = (keyspace: Keyspace): string => keyspace.channel('bell', '')
+
+/** All of them, as a pattern for ACL rules. */
+export const bellPattern = (keyspace: Keyspace): string => `${bellPrefix(keyspace)}*`

@@ -1,0 +1,29 @@
+-- How jobs leave their lanes. Reads: call, now, KEYS as `turn` has them.
+local function body_of(lane, entry)
+  local found = call('XRANGE', lane, entry, entry)[1]
+  return found and found[2][2]
+end
+
+-- True where the entry was still pending, so that a repeat does nothing.
+local function take_out(lane, entry)
+  if call('XACK', lane, 'g', entry) == 0 then return false end
+  call('XDEL', lane, entry)
+  return true
+end
+
+-- Among the dead letters, whose oldest give way beyond `most`.
+local function bury(envelope, reason, fault, most)
+  local id = id_of(envelope)
+  if is_named(envelope) then call('HDEL', KEYS[7], id) end
+  call('ZADD', KEYS[5], now, id)
+  call('HSET', KEYS[6], id, char(#reason) .. reason .. format('%07d', #fault) .. fault .. envelope)
+  if call('ZCARD', KEYS[5]) <= most then return end
+  local oldest = call('ZPOPMIN', KEYS[5], 2)
+  for i = 1, #oldest, 2 do call('HDEL', KEYS[6], oldest[i]) end
+end
+
+-- Back among those that wait, first of all: its place is before all that were never given out.
+local function hand_back(lane, entry, count)
+  call('XCLAIM', lane, 'g', '~', 0, entry, 'RETRYCOUNT', count, 'JUSTID')
+  call('ZADD', KEYS[2], 0, '~')
+end

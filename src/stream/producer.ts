@@ -1,0 +1,224 @@
+import { monotonicMs } from '../base/clock.ts'
+import { randomId } from '../base/id.ts'
+import type { Key } from '../redis/keyspace.ts'
+import type { Redis } from '../redis/redis.ts'
+import { bellPrefix } from './keys.ts'
+import type { Layout } from './layout.ts'
+import { addScript } from './lua.generated.ts'
+
+/** A job on its way into a stream. */
+export interface Posting {
+  readonly envelope: string
+  readonly priority: number
+  /** `in`: so long from now, 0 for now; `at`: at this moment of the server's clock. */
+  readonly kind: 'in' | 'at'
+  readonly ms: number
+  /** The id, if it is the user's; '' otherwise. */
+  readonly named: string
+}
+
+/** `exists`: a job with this id is there already. `full`: there are as many jobs as there may be. */
+export type Outcome = 'added' | 'exists' | 'full'
+
+interface Order {
+  readonly postings: readonly Posting[]
+  readonly outcomes: Outcome[]
+  readonly resolve: (outcomes: readonly Outcome[]) => void
+  readonly reject: (error: unknown) => void
+  readonly madeMs: number
+  /** How many have been taken into a batch. */
+  taken: number
+  failed: boolean
+}
+
+/** Jobs of one script call: more would keep others from the server for too long. */
+const MOST_JOBS = 500
+const MOST_LETTERS = 512 * 1024
+/** Batches under way at a time: the server works on one while the next is written. */
+const SLOTS = 2
+/** A repeat of a call cannot come later. */
+const KEEP_MS = 60_000
+/** A batch that waited behind others has at least this time left. */
+const LEAST_TIME_MS = 20
+
+interface Slot {
+  readonly receipt: Key
+  batch: number
+  isBusy: boolean
+}
+
+const WORDS: Readonly<Record<string, Outcome>> = { a: 'added', x: 'exists', f: 'full' }
+const isPlain = ({ priority, kind, ms, named }: Posting): boolean =>
+  priority === 0 && kind === 'in' && ms === 0 && named === ''
+
+/** Puts jobs into one shard. Those of one tick, and all that come while others are under way, leave in one call of bounded size. */
+export class Producer {
+  readonly #redis: Redis
+  readonly #layout: Layout
+  readonly #operation: string
+  readonly #slots: readonly Slot[]
+  readonly #channel: string
+  readonly #length: number
+  #orders: Order[] = []
+  #isScheduled = false
+
+  /** `length`: most jobs that there may be in the shard; 0 for any number. */
+  constructor(redis: Redis, layout: Layout, room: string, id: string, length: number) {
+    this.#redis = redis
+    this.#layout = layout
+    this.#operation = `${room}.add`
+    this.#length = length
+    this.#channel = bellPrefix(redis.keyspace)
+    this.#slots = Array.from({ length: SLOTS }, (_, slot) => ({
+      receipt: layout.keys.receipt(id, slot),
+      batch: 0,
+      isBusy: false,
+    }))
+  }
+
+  /** The outcome of each, in order. Up to 500 at a time they are put in together or, where the length is bounded, not at all. */
+  post(postings: readonly Posting[]): Promise<readonly Outcome[]> {
+    return new Promise((resolve, reject) => {
+      const madeMs = monotonicMs()
+      this.#orders.push({ postings, outcomes: [], resolve, reject, madeMs, taken: 0, failed: false })
+      this.#schedule()
+    })
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#orders.length === 0 || this.#slots.every(({ isBusy }) => isBusy)) return
+    this.#isScheduled = true
+    // After all that is ready to run: whoever else adds in this tick comes along.
+    process.nextTick(() => {
+      this.#isScheduled = false
+      const slot = this.#slots.find(({ isBusy }) => !isBusy)
+      if (slot === undefined) return
+      const batch = this.#gather()
+      if (batch.length > 0) void this.#send(slot, batch)
+      this.#schedule()
+    })
+  }
+
+  /** The next of those that wait, as pieces of orders. */
+  #gather(): readonly Piece[] {
+    const pieces: Piece[] = []
+    let jobs = 0
+    let letters = 0
+    while (this.#orders.length > 0 && jobs < MOST_JOBS && letters < MOST_LETTERS) {
+      const order = this.#orders[0] as Order
+      // All or none of it: by itself.
+      const isWhole = this.#length > 0 && order.postings.length > 1
+      if (isWhole && pieces.length > 0) break
+      const from = order.taken
+      while (order.taken < order.postings.length && jobs < MOST_JOBS && letters < MOST_LETTERS) {
+        letters += (order.postings[order.taken++] as Posting).envelope.length
+        jobs++
+      }
+      pieces.push({ order, from, to: order.taken })
+      if (order.taken === order.postings.length) this.#orders.shift()
+      if (isWhole) break
+    }
+    return pieces
+  }
+
+  async #send(slot: Slot, pieces: readonly Piece[]): Promise<void> {
+    slot.isBusy = true
+    try {
+      const outcomes = await this.#add(slot, pieces)
+      let at = 0
+      for (const { order, from, to } of pieces) {
+        for (let i = from; i < to; i++) order.outcomes[i] = outcomes[at++] as Outcome
+        if (to === order.postings.length && !order.failed) order.resolve(order.outcomes)
+      }
+    } catch (error) {
+      for (const { order } of pieces) {
+        order.failed = true
+        order.reject(error)
+        const waiting = this.#orders.indexOf(order)
+        if (waiting >= 0) this.#orders.splice(waiting, 1)
+      }
+    } finally {
+      slot.isBusy = false
+      this.#schedule()
+    }
+  }
+
+  async #add(slot: Slot, pieces: readonly Piece[]): Promise<readonly Outcome[]> {
+    const postings = pieces.flatMap(({ order, from, to }) =>
+      from === 0 && to === order.postings.length ? order.postings : order.postings.slice(from, to),
+    )
+    const oldestMs = (pieces[0] as Piece).order.madeMs
+    const batch = ++slot.batch
+    const isWhole = this.#length > 0 && postings.length > 1 && pieces.length === 1 ? 1 : 0
+    for (;;) {
+      await this.#openLanes(postings)
+      const { text: layout } = this.#layout
+      const { keys, lanes, jobs, plain } = this.#pack(postings, slot)
+      const args = {
+        ...{ layout, channel: this.#channel, batch, keepMs: KEEP_MS, length: this.#length, whole: isWhole },
+        ...{ plain, jobs },
+      }
+      const timeoutMs = Math.max(LEAST_TIME_MS, this.#redis.timeoutMs - (monotonicMs() - oldestMs))
+      const options = { operation: this.#operation, repeat: true, timeoutMs }
+      const reply = await addScript.run(this.#redis, { ...keys, lanes }, args, options)
+      if (reply[0] === 'layout') this.#layout.learn(String(reply[1]))
+      else if (reply[0] === 'full') return postings.map(() => 'full')
+      else return outcomesOf(postings, reply[1], String(reply[2]))
+    }
+  }
+
+  async #openLanes(postings: readonly Posting[]): Promise<void> {
+    for (const { priority } of postings)
+      if (!this.#layout.has(priority)) await this.#layout.open(priority, this.#operation)
+  }
+
+  #pack(postings: readonly Posting[], slot: Slot) {
+    const { state, delayed, bodies, ids, idle } = this.#layout.keys
+    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle }
+    const jobs: string[] = []
+    const others: string[] = []
+    const used: number[] = []
+    for (const posting of postings) {
+      if (isPlain(posting)) {
+        jobs.push(posting.envelope)
+        continue
+      }
+      const { priority, kind, ms, named, envelope } = posting
+      if (!used.includes(priority)) used.push(priority)
+      others.push(String(priority), kind, String(ms), named, envelope)
+    }
+    const plain = jobs.length
+    // The lane of plain jobs comes first; where the length is bounded, all are counted.
+    const all = this.#length > 0 ? this.#layout.priorities : []
+    const lanes = [...new Set([...(plain > 0 ? [0] : []), ...used, ...all])]
+    for (let i = 0; i < others.length; i += 5) others[i] = String(lanes.indexOf(Number(others[i])) + 1)
+    for (const other of others) jobs.push(other)
+    return { keys, lanes: lanes.map((priority) => this.#layout.keys.lane(priority)), jobs, plain }
+  }
+}
+
+interface Piece {
+  readonly order: Order
+  readonly from: number
+  readonly to: number
+}
+
+function outcomesOf(postings: readonly Posting[], admitted: number, words: string): readonly Outcome[] {
+  let plain = 0
+  let other = 0
+  return postings.map((posting) =>
+    isPlain(posting) ? (plain++ < admitted ? 'added' : 'full') : (WORDS[words[other++] as string] as Outcome),
+  )
+}
+
+/** Ids of one producer: no other ever makes the same, and those made later come later in any order of texts. */
+export class ProducerIds {
+  /** 54 bits of chance. */
+  readonly producer = randomId(9)
+  #count = 0
+
+  next(): string {
+    const count = (this.#count++).toString(36)
+    return `${this.producer}${count.length.toString(36)}${count}`
+  }
+}
