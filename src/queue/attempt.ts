@@ -136,8 +136,10 @@ export class Attempt implements JobContext {
     this.#isSettled = true
     clearTimeout(this.#timer)
     const counts = this.#delivery.lease.settle(this.#delivery, ending)
-    if (!counts) this.#place.refused()
-    return counts
+    if (counts) return true
+    this.#place.refused()
+    this.#abort(new JobLeaseLostError(this.#place.queue, this.#delivery.envelope.id, 'it was not renewed in time'))
+    return false
   }
 
   #abort(reason: Error): void {

@@ -1,0 +1,236 @@
+// What becomes of jobs when workers die or stand still, answers are lost, and servers restart or are full.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { connect, type Holdfast, type Job, type Queue, type QueueOptions } from 'holdfast'
+import { startProxy, startServer, type TestProxy, type TestServer, testNamespace } from 'holdfast/testing'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+
+// Runs the sources in a process of their own, as Vitest does here.
+const LOADER = new URL('../../scripts/typescript.mjs', import.meta.url).href
+const CHILD = fileURLToPath(new URL('./queue-child.ts', import.meta.url))
+const SOON = { timeout: 10_000, interval: 5 }
+
+/** A process that works on a queue. */
+class Child {
+  readonly process: ChildProcess
+  readonly lines: string[] = []
+  readonly ended: Promise<void>
+
+  constructor() {
+    this.process = spawn(process.execPath, ['--import', LOADER, CHILD, server.url], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    this.process.stdin!.on('error', () => {})
+    this.ended = new Promise((resolve) => this.process.once('exit', () => resolve()))
+    createInterface({ input: this.process.stdout! }).on('line', (line) => this.lines.push(line))
+  }
+
+  work(leaseMs: number, concurrency: number): void {
+    this.process.stdin!.write(`${namespace} ${leaseMs} ${concurrency}\n`)
+  }
+
+  said(start: string, count = 1): Promise<void> {
+    return vi.waitFor(() => expect(this.lines.filter((line) => line.startsWith(start))).toHaveLength(count), {
+      ...SOON,
+      timeout: 20_000,
+    })
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL')
+    await this.ended
+  }
+}
+
+let server: TestServer
+let proxy: TestProxy
+let namespace: string
+let children: Child[] = []
+const open: Holdfast[] = []
+
+beforeAll(async () => {
+  server = await startServer({ appendOnly: true })
+  // Slow to start, so they start at once and are waited for where they are needed.
+  children = Array.from({ length: 4 }, () => new Child())
+  proxy = await startProxy({ target: server })
+})
+beforeEach(() => {
+  namespace = testNamespace('queue')
+})
+afterEach(async () => {
+  await proxy.heal()
+  await server.command('CONFIG', 'SET', 'maxmemory', '0')
+  await Promise.all(open.splice(0).map((hf) => hf.close()))
+})
+afterAll(async () => {
+  await Promise.all(children.map((child) => child.kill()))
+  await proxy.close()
+  await server.stop()
+})
+
+async function queueOf<T = string>(
+  options: QueueOptions<T> = {},
+  url = server.url,
+  timeout = 5_000,
+): Promise<Queue<T>> {
+  const hf = await connect(url, { namespace, timeout })
+  open.push(hf)
+  return hf.queue<T>('jobs', options)
+}
+const nextChild = (): Child =>
+  children.find(
+    ({ process: { exitCode, signalCode }, lines }) => exitCode === null && signalCode === null && lines.length <= 1,
+  ) as Child
+
+describe('a worker process', () => {
+  it('that is killed loses its jobs to others within the lease and a second', async () => {
+    const queue = await queueOf({ lease: 600 })
+    const child = nextChild()
+    await queue.addMany(['hang a', 'hang b', 'hang c'])
+    child.work(600, 3)
+    await child.said('began', 3)
+    await child.kill()
+    const killedMs = performance.now()
+    const ran: string[] = []
+    queue.process((job) => void ran.push(`${job.data} ${job.attempt}`), { concurrency: 3 })
+    await vi.waitFor(() => expect(ran).toHaveLength(3), SOON)
+    expect(performance.now() - killedMs).toBeLessThan(1_600)
+    expect(ran.sort()).toEqual(['hang a 2', 'hang b 2', 'hang c 2'])
+  })
+
+  it('that stands still past its lease ends nothing, and hears of it', async () => {
+    const queue = await queueOf({ lease: 500 })
+    const child = nextChild()
+    await queue.add('stand x')
+    child.work(500, 1)
+    await child.said('began x 1')
+    child.process.kill('SIGSTOP')
+    const job = await vi.waitFor(async () => {
+      const taken = await queue.take()
+      expect(taken).toBeDefined()
+      return taken as NonNullable<typeof taken>
+    }, SOON)
+    expect(job.attempt).toBe(2)
+    child.process.kill('SIGCONT')
+    await child.said('ended JOB_LEASE_LOST refused 1 done 0')
+    expect(await queue.counts()).toMatchObject({ active: 1, waiting: 0 })
+    await job.complete()
+    expect(await queue.counts()).toMatchObject({ active: 0, waiting: 0, dead: 0 })
+    await child.kill()
+  })
+
+  it('that is killed by a job three times buries that job, and none of its neighbours', async () => {
+    const queue = await queueOf({ lease: 300 })
+    await queue.addMany(['slow a', 'kill p', 'slow b'])
+    // The neighbours run when it dies, twice; then each is given out alone.
+    for (let times = 1; times <= 3; times++) {
+      const child =
+        children.find(({ process: { signalCode }, lines }) => signalCode === null && lines.length <= 1) ?? new Child()
+      if (!children.includes(child)) children.push(child)
+      child.work(300, 3)
+      await child.ended
+    }
+    const ran: string[] = []
+    queue.process((job) => void ran.push(job.data), { concurrency: 3 })
+    await vi.waitFor(() => expect(ran.toSorted()).toEqual(['slow b']), SOON)
+    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+    expect(await queue.deadLetters()).toMatchObject([{ data: 'kill p', reason: 'crash', attempts: 3 }])
+  })
+})
+
+describe('answers that are lost', () => {
+  it('add no job twice', async () => {
+    const queue = await queueOf({}, proxy.url)
+    await queue.add('first')
+    proxy.dropReplies()
+    const adding = Promise.all([queue.add('second'), queue.add('third', { id: '3' })])
+    const near = await queueOf()
+    await vi.waitFor(async () => expect((await near.counts()).waiting).toBe(3), SOON)
+    await proxy.heal()
+    proxy.cut()
+    expect((await adding).map(({ added }) => added)).toEqual([true, true])
+    expect((await near.counts()).waiting).toBe(3)
+  })
+
+  it('leave no job with a worker that never heard of it', async () => {
+    const far = await queueOf({ lease: 2_000 }, proxy.url, 300)
+    const near = await queueOf({ lease: 2_000 })
+    const ran: string[] = []
+    expect(await far.take()).toBeUndefined()
+    await near.addMany(['a', 'b', 'c'])
+    proxy.dropReplies()
+    const taken = far.take().catch((error) => error)
+    await vi.waitFor(async () => expect(await near.counts()).toMatchObject({ active: 1, waiting: 2 }), SOON)
+    expect(await taken).toMatchObject({ sent: true })
+    await proxy.heal()
+    const worker = far.process((job) => void ran.push(`${job.data} ${job.attempt}`), { concurrency: 2 })
+    await vi.waitFor(() => expect(ran.toSorted()).toEqual(['a 1', 'b 1', 'c 1']), SOON)
+    await worker.close()
+    expect(await near.counts()).toMatchObject({ active: 0, waiting: 0 })
+  })
+})
+
+describe('a server', () => {
+  it('that is away for longer than the lease fires the signals of all that runs', async () => {
+    const queue = await queueOf({ lease: 400 }, proxy.url, 200)
+    let signal: AbortSignal | undefined
+    const worker = queue.process((_, context) => {
+      signal = context.signal
+      return new Promise((resolve) => context.signal.addEventListener('abort', resolve))
+    })
+    await queue.add('x')
+    await vi.waitFor(() => expect(signal).toBeDefined(), SOON)
+    proxy.drop()
+    await vi.waitFor(() => expect(signal?.reason).toMatchObject({ code: 'JOB_LEASE_LOST' }), SOON)
+    await proxy.heal()
+    // And goes on by itself: the job is given out again.
+    await vi.waitFor(() => expect(signal?.aborted).toBe(false), SOON)
+    await worker.close({ timeout: 0 })
+  })
+
+  it('that is restarted with its file, or has forgotten its scripts, loses no job', async () => {
+    const queue = await queueOf<number>({ lease: 1_000 })
+    const ran: number[] = []
+    await queue.addMany([1, 2, 3])
+    await queue.add(4, { delay: 300 })
+    const held = await queue.take()
+    await server.command('CONFIG', 'SET', 'appendfsync', 'always')
+    await server.kill()
+    await server.restart()
+    await server.command('SCRIPT', 'FLUSH')
+    queue.process((job: Job<number>) => void ran.push(job.data))
+    await vi.waitFor(() => expect(ran.toSorted()).toEqual([2, 3, 4]), SOON)
+    await held?.complete()
+    await vi.waitFor(
+      async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0 }),
+      SOON,
+    )
+  })
+
+  it('that is full refuses what is added, and lets all that was be ended', async () => {
+    const queue = await queueOf<string>({ attempts: 2, backoff: { base: 1 } })
+    await queue.addMany(['a', 'b', 'c'])
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await expect(queue.add('d')).rejects.toMatchObject({ code: 'SERVER_FULL', retryable: true })
+    const [a, b, c] = [await queue.take(), await queue.take(), await queue.take()]
+    await a?.complete()
+    await b?.fail(new Error('again'))
+    await c?.release()
+    const again = [
+      await queue.take(),
+      await vi.waitFor(async () => (await queue.take()) ?? Promise.reject(new Error('not yet')), SOON),
+    ]
+    expect(again.map((job) => [job?.data, job?.attempt]).toSorted()).toEqual([
+      ['b', 2],
+      ['c', 1],
+    ])
+    for (const job of again) await job?.fail(new Error('no'))
+    await vi.waitFor(async () => {
+      const job = await queue.take()
+      expect(job?.data).toBe('c')
+      await job?.fail(new Error('no'))
+    }, SOON)
+    expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0, dead: 2 })
+  })
+})
