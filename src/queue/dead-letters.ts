@@ -59,8 +59,10 @@ export class DeadLetters<T> {
   readonly #redis: Redis
   readonly #layouts: readonly Layout[]
   readonly #payloads: Payloads
+  readonly #groupMost: number
 
-  constructor(redis: Redis, layouts: readonly Layout[], payloads: Payloads) {
+  constructor(redis: Redis, layouts: readonly Layout[], payloads: Payloads, groupMost: number) {
+    this.#groupMost = groupMost
     this.#redis = redis
     this.#layouts = layouts
     this.#payloads = payloads
@@ -120,9 +122,10 @@ export class DeadLetters<T> {
 
   async #redriveSome(layout: Layout, ids: readonly string[]): Promise<readonly string[]> {
     for (;;) {
-      const { state, dead, deadBodies, ids: named, idle } = layout.keys
-      const keys = { state, dead, deadBodies, ids: named, idle, lanes: layout.lanes }
-      const args = { layout: layout.text, channel: bellPrefix(this.#redis.keyspace), ids }
+      const { state, dead, deadBodies, bodies, ids: named, idle } = layout.keys
+      const keys = { state, dead, deadBodies, bodies, ids: named, idle, lanes: layout.all }
+      const channel = bellPrefix(this.#redis.keyspace)
+      const args = { layout: layout.text, channel, group: this.#groupMost, ids }
       // A repeat finds those that it has redriven dead no more; of named ones it may say that they exist, which is so.
       const reply = await redriveScript.run(this.#redis, keys, args, { operation: 'queue.redrive', repeat: true })
       if (reply[0] === 'redriven') return reply.slice(1)

@@ -8,10 +8,10 @@ import type { ResolvedQueue } from './options.ts'
 /** Why a job is dead. `payload`: it cannot be read, or does not fit the schema. */
 export type DeadReason = 'attempts' | 'given-up' | 'payload' | 'crash'
 
-export const doneOf = ({ envelope: { isNamed, id } }: Delivery): Ending =>
-  isNamed ? { op: 'done', named: id } : PLAIN_DONE
+export const doneOf = ({ envelope: { isNamed, id, group = '' } }: Delivery): Ending =>
+  isNamed || group !== '' ? { op: 'done', named: isNamed ? id : '', group } : PLAIN_DONE
 
-const PLAIN_DONE: Ending = { op: 'done', named: '' }
+const PLAIN_DONE: Ending = { op: 'done', named: '', group: '' }
 
 /** What becomes of a job whose attempt failed. */
 export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknown): Ending {

@@ -1,4 +1,5 @@
 import type { Redis } from '../redis/redis.ts'
+import { HELD } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
 import { countsScript } from '../stream/lua.generated.ts'
 
@@ -18,7 +19,7 @@ export interface QueueCounts {
   readonly paused: boolean
   /** Processes that hold a lease. */
   readonly consumers: number
-  /** Those that could run, by their priority. */
+  /** Those that could run, by their priority; without those of groups and of exact ranks. */
   readonly waitingBy: ReadonlyMap<number, number>
 }
 
@@ -51,7 +52,7 @@ export async function readCounts(redis: Redis, layouts: readonly Layout[]): Prom
 async function readShard(redis: Redis, layout: Layout): Promise<QueueCounts> {
   const { state, leases, delayed, dead } = layout.keys
   for (;;) {
-    const keys = { state, leases, delayed, dead, lanes: layout.lanes }
+    const keys = { state, leases, delayed, dead, lanes: layout.all }
     const options = { operation: 'queue.counts', repeat: true }
     const reply = await countsScript.run(redis, keys, { layout: layout.text }, options)
     if (reply[0] === 'layout') {
@@ -65,7 +66,11 @@ async function readShard(redis: Redis, layout: Layout): Promise<QueueCounts> {
       nextDueMs: dueMs < 0 ? undefined : dueMs,
       paused: paused === 1,
       consumers,
-      waitingBy: new Map(layout.priorities.map((priority, i) => [priority, lanes[i] as number])),
+      waitingBy: new Map(
+        layout.priorities.flatMap((priority, i) =>
+          priority === HELD ? [] : [[priority, lanes[i] as number] as const],
+        ),
+      ),
     }
   }
 }

@@ -8,6 +8,7 @@ export class Job<T = unknown> {
   /** 1 for the first. */
   readonly attempt: number
   readonly priority: number
+  readonly group: string | undefined
   /** Higher than that of every delivery of this job before: for a resource that refuses older ones. */
   readonly fence: bigint
   /** When it was added, in ms of the server's clock. */
@@ -17,11 +18,12 @@ export class Job<T = unknown> {
 
   /** @internal */
   constructor(delivery: Delivery, data: T) {
-    const { envelope, deliveries, lane, fence, entry } = delivery
+    const { envelope, deliveries, fence, entry } = delivery
     this.id = envelope.id
     this.data = data
     this.attempt = envelope.used + deliveries
-    this.priority = lane
+    this.priority = envelope.priority
+    this.group = envelope.group
     this.fence = fence
     this.addedAtMs = envelope.addedAtMs ?? Number.parseInt(entry, 10)
     this.delivery = delivery

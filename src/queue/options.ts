@@ -1,4 +1,4 @@
-import { checkFraction, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { checkFraction, checkFunction, checkInteger, checkKnown, checkOneOf } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { checkSchema, type StandardSchema } from '../base/schema.ts'
@@ -33,6 +33,13 @@ export interface QueueOptions<T = unknown> {
   readonly maxLength?: number
   /** Dead letters that are kept; beyond, the oldest go. 1 to 10 million, default 10,000. */
   readonly keepDead?: number
+  /**
+   * `'stream'` (default): the fastest; up to 16 different priorities. `'priority'`: any priority, and a job that waits can be moved by
+   * `reprioritize`. The same in every process.
+   */
+  readonly mode?: 'stream' | 'priority'
+  /** How many jobs of one group may run at the same time, 1 to 1,000. Default 1: one after the other. The same in every process. */
+  readonly groupConcurrency?: number
   /** Parts of the queue, each on a server of its own where there are several. 1 to 64, default 1. The same in every process. */
   readonly shards?: number
 }
@@ -44,8 +51,10 @@ export interface AddOptions {
   readonly delay?: Duration
   /** When it may run: a Date, or ms of the wall clock. */
   readonly at?: Date | number
-  /** Higher goes first; a whole number of -1000 to 1000. Default 0. */
+  /** Higher goes first; a whole number of -100,000 to 100,000. Default 0. */
   readonly priority?: number
+  /** Jobs of one group run in the order in which they were added, also after failures; at most 120 bytes. Not beside `priority`. */
+  readonly group?: string
   /** As of the queue, for this job. */
   readonly attempts?: number
   /** As of the queue, for this job. */
@@ -82,6 +91,8 @@ export interface ResolvedQueue {
   readonly maxLength: number
   readonly keepDead: number
   readonly shards: number
+  readonly mode: 'stream' | 'priority'
+  readonly groupConcurrency: number
 }
 
 /** What was set for one job alone, as it is stored with it. */
@@ -91,9 +102,22 @@ export interface JobOptions {
   readonly backoff?: ResolvedBackoff
 }
 
-const QUEUE = ['attempts', 'backoff', 'lease', 'timeout', 'grace', 'schema', 'maxLength', 'keepDead', 'shards']
-const ADD = ['id', 'delay', 'at', 'priority', 'attempts', 'timeout', 'backoff']
-export const HIGHEST_PRIORITY = 1_000
+const QUEUE = [
+  'attempts',
+  'backoff',
+  'lease',
+  'timeout',
+  'grace',
+  'schema',
+  'maxLength',
+  'keepDead',
+  'shards',
+  'mode',
+  'groupConcurrency',
+]
+const ADD = ['id', 'delay', 'at', 'priority', 'group', 'attempts', 'timeout', 'backoff']
+/** With it and 2^36 jobs a rank is still exact. */
+export const HIGHEST_PRIORITY = 100_000
 const DEFAULT_BACKOFF: ResolvedBackoff = { baseMs: 1_000, maxMs: 300_000, jitter: 0.2 }
 /** A timer of Node is no longer. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
@@ -120,6 +144,8 @@ export function resolveQueueOptions<T>(options: QueueOptions<T> = {}): ResolvedQ
     maxLength: maxLength === undefined ? 0 : checkInteger('maxLength', maxLength, 1, 1e9),
     keepDead: checkInteger('keepDead', keepDead, 1, 1e7),
     shards: checkInteger('shards', shards, 1, 64),
+    mode: checkOneOf('mode', options.mode ?? 'stream', ['stream', 'priority']),
+    groupConcurrency: checkInteger('groupConcurrency', options.groupConcurrency ?? 1, 1, 1_000),
   }
 }
 
@@ -140,20 +166,27 @@ function resolveBackoff(backoff: BackoffOptions | undefined): ResolvedBackoff {
 export interface CheckedAdd {
   readonly id: string | undefined
   readonly priority: number
+  readonly group: string | undefined
   readonly kind: 'in' | 'at'
   readonly ms: number
   /** JSON of `JobOptions`; '' for none. */
   readonly options: string
 }
 
-const PLAIN_ADD: CheckedAdd = { id: undefined, priority: 0, kind: 'in', ms: 0, options: '' }
+const PLAIN_ADD: CheckedAdd = { id: undefined, priority: 0, group: undefined, kind: 'in', ms: 0, options: '' }
 
 export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   if (options === undefined) return PLAIN_ADD
   checkKnown('options', options, ADD)
-  const { id, delay, at, priority = 0, attempts, timeout, backoff } = options
+  const { id, delay, at, priority = 0, group, attempts, timeout, backoff } = options
   if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID))
     throw new ConfigError('id', `a text of 1 to ${LONGEST_ID} bytes`, id)
+  if (
+    group !== undefined &&
+    (typeof group !== 'string' || group === '' || Buffer.byteLength(group) > LONGEST_ID || group.includes('\0'))
+  )
+    throw new ConfigError('group', `a text of 1 to ${LONGEST_ID} bytes, none of them zero`, group)
+  if (group !== undefined && priority !== 0) throw new ConfigError('priority', 'nothing beside `group`', priority)
   if (delay !== undefined && at !== undefined) throw new ConfigError('at', 'nothing beside `delay`', at)
   const own: JobOptions = {
     ...(attempts === undefined ? {} : { attempts: checkAttempts(attempts) }),
@@ -163,6 +196,7 @@ export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   return {
     id,
     priority: checkInteger('priority', priority, -HIGHEST_PRIORITY, HIGHEST_PRIORITY),
+    group,
     kind: at === undefined ? 'in' : 'at',
     ms: at === undefined ? toMs(delay ?? 0, 'delay', { min: 0 }) : checkMoment(at),
     options: Object.keys(own).length === 0 ? '' : JSON.stringify(own),

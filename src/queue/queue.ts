@@ -1,3 +1,4 @@
+import { checkInteger } from '../base/check.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { Observed } from '../base/observe.ts'
@@ -5,9 +6,9 @@ import type { Redis } from '../redis/redis.ts'
 import type { Bell } from '../stream/bell.ts'
 import { ShardCrew } from '../stream/crew.ts'
 import { writeEnvelope } from '../stream/envelope.ts'
-import { bellPrefix, StreamKeys } from '../stream/keys.ts'
+import { bellPrefix, HELD, StreamKeys } from '../stream/keys.ts'
 import { Layout } from '../stream/layout.ts'
-import { pauseScript } from '../stream/lua.generated.ts'
+import { moveScript, pauseScript } from '../stream/lua.generated.ts'
 import { type Outcome, type Posting, Producer, ProducerIds } from '../stream/producer.ts'
 import type { Handler } from './attempt.ts'
 import {
@@ -26,6 +27,7 @@ import {
   type CloseOptions,
   checkAdd,
   checkProcess,
+  HIGHEST_PRIORITY,
   type ProcessOptions,
   type ResolvedQueue,
 } from './options.ts'
@@ -80,10 +82,12 @@ export class Queue<T = unknown> implements AsyncDisposable {
     const keys = new StreamKeys(redis.keyspace, 'queue', name)
     this.#layouts = Array.from({ length: options.shards }, (_, shard) => new Layout(redis, keys.shard(shard)))
     const length = options.maxLength === 0 ? 0 : Math.ceil(options.maxLength / options.shards)
+    const bounds = { length, groupMost: options.groupConcurrency }
     const producer = randomId(9)
-    this.#producers = this.#layouts.map((layout) => new Producer(redis, layout, 'queue', producer, length))
+    this.#producers = this.#layouts.map((layout) => new Producer(redis, layout, 'queue', producer, bounds))
     this.#crew = new ShardCrew(redis, this.#layouts, bell, {
       ...{ room: 'queue', leaseMs: options.leaseMs, deadMost: Math.ceil(options.keepDead / options.shards) },
+      groupMost: options.groupConcurrency,
       onRefused: (count) => {
         this.#refused += count
       },
@@ -91,7 +95,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
         this.#lastError = error
       },
     })
-    this.#dead = new DeadLetters<T>(redis, this.#layouts, this.#payloads)
+    this.#dead = new DeadLetters<T>(redis, this.#layouts, this.#payloads, options.groupConcurrency)
   }
 
   /**
@@ -156,12 +160,18 @@ export class Queue<T = unknown> implements AsyncDisposable {
   }
 
   #prepare(data: unknown, options: AddOptions | undefined): Prepared {
-    const { id: own, priority, kind, ms, options: text } = checkAdd(options)
+    const { id: own, priority, group, kind, ms, options: text } = checkAdd(options)
     const { payload, types } = this.#payloads.write(data)
     const id = own ?? this.#ids.next()
     const isNamed = own !== undefined
-    const envelope = writeEnvelope({ id, isNamed, priority, options: text, types, payload })
-    return { id, shard: this.#shardOf(id), posting: { envelope, priority, kind, ms, named: own ?? '' } }
+    const isRanked = group === undefined && this.#options.mode === 'priority'
+    const envelope = writeEnvelope({
+      ...{ id, isNamed, isRanked, priority, options: text, types, payload },
+      ...(group === undefined ? {} : { group }),
+    })
+    const lane = isRanked || group !== undefined ? HELD : priority
+    // A group stays together.
+    return { id, shard: this.#shardOf(group ?? id), posting: { envelope, lane, kind, ms, named: own ?? '' } }
   }
 
   /** The same in every process. */
@@ -237,6 +247,38 @@ export class Queue<T = unknown> implements AsyncDisposable {
   purge(options?: DeadSelection<T>): Promise<number> {
     this.#enter()
     return this.#dead.purge(options)
+  }
+
+  /**
+   * Another priority for a job that waits. False for one that runs, or is not there.
+   *
+   * throws  ConfigError in a queue of another mode than `'priority'`
+   */
+  async reprioritize(id: string, priority: number): Promise<boolean> {
+    if (this.#options.mode !== 'priority') throw new ConfigError('mode', "'priority', to move jobs", this.#options.mode)
+    return this.#move(id, String(checkInteger('priority', priority, -HIGHEST_PRIORITY, HIGHEST_PRIORITY)))
+  }
+
+  /**
+   * Takes away a job that waits for its time, for its group's turn, or, in the mode `'priority'`, for its turn. False for one that runs,
+   * waits in a lane of a stream, or is not there.
+   */
+  remove(id: string): Promise<boolean> {
+    return this.#move(id, '')
+  }
+
+  async #move(id: string, priority: string): Promise<boolean> {
+    this.#enter()
+    if (typeof id !== 'string') throw new ConfigError('id', 'the id of a job', id)
+    for (const { keys } of this.#layouts) {
+      const { delayed, ids, bodies, ranked, grouped } = keys
+      const operation = priority === '' ? 'queue.remove' : 'queue.reprioritize'
+      const args = { id, priority }
+      const options = { operation, repeat: false }
+      const [word] = await moveScript.run(this.#redis, { delayed, ids, bodies, ranked, grouped }, args, options)
+      if (word === 'moved') return true
+    }
+    return false
   }
 
   /** No process begins another job of this queue; those that run end. */

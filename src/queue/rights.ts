@@ -7,8 +7,8 @@ export function queueRights(keyspace: Keyspace, name: string): Rights {
   return {
     commands: [
       ...['EVALSHA', 'EVAL', 'TIME', 'GET', 'SET', 'EXISTS', 'PUBLISH', 'SUBSCRIBE'],
-      ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL'],
-      ...['ZADD', 'ZREM', 'ZSCORE', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZPOPMIN'],
+      ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL', 'HINCRBY'],
+      ...['ZADD', 'ZREM', 'ZSCORE', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZPOPMIN', 'ZRANGEBYLEX'],
       ...['XADD', 'XDEL', 'XACK', 'XLEN', 'XRANGE', 'XREADGROUP', 'XPENDING', 'XCLAIM'],
       ...['XGROUP|CREATE', 'XGROUP|DELCONSUMER', 'XINFO|GROUPS'],
     ],

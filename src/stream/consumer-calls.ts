@@ -18,6 +18,13 @@ export interface Turned {
   readonly lastIsAlone: boolean
 }
 
+export interface Bounds {
+  /** Dead letters that are kept. */
+  readonly deadMost: number
+  /** Jobs of one group that may run at the same time. */
+  readonly groupMost: number
+}
+
 /** Another layout stands, or the lease has ended: nothing was done. */
 export type Undone = 'layout' | 'gone'
 
@@ -37,7 +44,7 @@ export class ConsumerCalls {
 
   get #keys() {
     const { state, leases, delayed, bodies, dead, deadBodies, ids, idle } = this.#layout.keys
-    return { state, leases, delayed, bodies, dead, deadBodies, ids, idle, lanes: this.#layout.lanes }
+    return { state, leases, delayed, bodies, dead, deadBodies, ids, idle, lanes: this.#layout.all }
   }
 
   #laneOf = (priority: number): number => this.#layout.priorities.indexOf(priority) + 1
@@ -48,13 +55,13 @@ export class ConsumerCalls {
     batch: Batch,
     count: number,
     inbox: string,
-    deadMost: number,
+    { deadMost, groupMost }: Bounds,
   ): Promise<Turned | Undone> {
     const alone = lease.alone === 'busy' ? 'busy' : lease.alone === 'ended' ? 'alone' : 'stay'
     const mode = lease.isJoined ? alone : 'join'
     const args = {
       ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, lease: lease.leaseMs, count },
-      ...{ inbox, mode, most: deadMost, settles: settleArgs(batch, this.#laneOf) },
+      ...{ inbox, mode, most: deadMost, group: groupMost, settles: settleArgs(batch, this.#laneOf) },
     }
     const options = { operation: `${this.#room}.turn`, repeat: false }
     const reply = await turnScript.run(this.#redis, this.#keys, args, options)
@@ -70,9 +77,9 @@ export class ConsumerCalls {
   }
 
   /** Ends a batch. */
-  async settle(lease: ConsumerLease, batch: Batch, deadMost: number): Promise<'settled' | Undone> {
+  async settle(lease: ConsumerLease, batch: Batch, { deadMost, groupMost }: Bounds): Promise<'settled' | Undone> {
     const args = {
-      ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, most: deadMost },
+      ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, most: deadMost, group: groupMost },
       settles: settleArgs(batch, this.#laneOf),
     }
     const options = { operation: `${this.#room}.settle`, repeat: true }

@@ -3,7 +3,7 @@ import { monotonicMs } from '../base/clock.ts'
 import { ConnectionError, TimeoutError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from './bell.ts'
-import { ConsumerCalls, type Turned } from './consumer-calls.ts'
+import { type Bounds, ConsumerCalls, type Turned } from './consumer-calls.ts'
 import { ConsumerLease, type Delivery } from './consumer-lease.ts'
 import type { Layout } from './layout.ts'
 import { type Batch, tellAll } from './settlements.ts'
@@ -16,10 +16,8 @@ const AGAIN_MAX_MS = 1_000
 const SURE_SHARE = 7 / 8
 
 /** For whom a consumer takes jobs. */
-export interface Crew {
+export interface Crew extends Bounds {
   readonly leaseMs: number
-  /** Dead letters that are kept. */
-  readonly deadMost: number
   /** Sets places aside for jobs of this shard, and says how many. */
   reserve(consumer: Consumer): number
   /** The jobs that came for places set aside. */
@@ -138,7 +136,7 @@ export class Consumer {
     const sentMs = monotonicMs()
     try {
       const inbox = crew.isWaiting ? this.#bell.id : ''
-      const turned = await this.#calls.turn(lease, batch, wanted, inbox, crew.deadMost)
+      const turned = await this.#calls.turn(lease, batch, wanted, inbox, crew)
       this.#failures = 0
       if (turned === 'layout' || turned === 'gone') {
         if (turned === 'layout') lease.settlements.putBack(batch)
@@ -281,7 +279,7 @@ export class Consumer {
     while (lease.settlements.size > 0 && !lease.isLost) {
       const batch = lease.settlements.take()
       try {
-        const word = await this.#calls.settle(lease, batch, this.#crew.deadMost)
+        const word = await this.#calls.settle(lease, batch, this.#crew)
         if (word === 'settled') tellAll(batch, true)
         else if (word === 'gone') this.#onGone(lease, batch)
         else lease.settlements.putBack(batch)

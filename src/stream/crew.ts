@@ -17,6 +17,7 @@ export interface CrewOptions {
   readonly room: string
   readonly leaseMs: number
   readonly deadMost: number
+  readonly groupMost: number
   readonly onRefused: (count: number) => void
   readonly onError: (error: unknown) => void
 }
@@ -25,6 +26,7 @@ export interface CrewOptions {
 export class ShardCrew implements Crew {
   readonly leaseMs: number
   readonly deadMost: number
+  readonly groupMost: number
   readonly consumers: readonly Consumer[]
   readonly #options: CrewOptions
   readonly #bell: Bell
@@ -39,6 +41,7 @@ export class ShardCrew implements Crew {
   constructor(redis: Redis, layouts: readonly Layout[], bell: Bell, options: CrewOptions) {
     this.leaseMs = options.leaseMs
     this.deadMost = options.deadMost
+    this.groupMost = options.groupMost
     this.#options = options
     this.#bell = bell
     this.consumers = layouts.map((layout) => new Consumer(redis, layout, this, bell, options.room))

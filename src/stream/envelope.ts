@@ -4,7 +4,7 @@
  *     flags(1) used(1) id length(1) id
  *     then, where the flags say so:
  *     2   priority: length(1), digits     8   group: length(2), text      32  types: length(4), text
- *     4   when it was added: 13 digits    16  options: length(2), text
+ *     4   when it was added: 13 digits    16  options: length(2), text       64  it waits by exact rank
  */
 export interface Envelope {
   readonly id: string
@@ -29,18 +29,20 @@ const ADDED = 4
 const GROUP = 8
 const OPTIONS = 16
 const TYPES = 32
+const RANKED = 64
 
 /** Most bytes of an id or a group. */
 export const LONGEST_ID = 120
 /** More attempts are not counted. */
 export const MOST_ATTEMPTS = 120
 
+/** What is to be written. `isRanked`: it waits by its exact priority, not in a lane. */
 export type NewEnvelope = Pick<Envelope, 'id' | 'isNamed' | 'payload'> &
-  Partial<Pick<Envelope, 'priority' | 'group' | 'options' | 'types'>>
+  Partial<Pick<Envelope, 'priority' | 'group' | 'options' | 'types'>> & { readonly isRanked?: boolean }
 
 export function writeEnvelope(envelope: NewEnvelope): string {
-  const { id, isNamed, priority = 0, group, options = '', types = '', payload } = envelope
-  let flags = isNamed ? NAMED : 0
+  const { id, isNamed, isRanked, priority = 0, group, options = '', types = '', payload } = envelope
+  let flags = (isNamed ? NAMED : 0) | (isRanked === true ? RANKED : 0)
   let rest = ''
   if (priority !== 0) {
     flags |= PRIORITY

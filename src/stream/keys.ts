@@ -1,20 +1,30 @@
-import type { Key, Keyspace } from '../redis/keyspace.ts'
+import { escapeLast, type Key, type Keyspace } from '../redis/keyspace.ts'
+
+/** The lane of what is given out by exact rank or by group, as a priority that no job has: above all others. */
+export const HELD = 1_000_000
 
 /**
  * The keys of one shard of a stream, all of one hash tag. For the first shard of the queue `email` in the namespace `shop`:
  *
  *     {shop:queue:email:0}              hash    layout (its lanes), paused, the last fence
  *     {shop:queue:email:0}:lane:0       stream  jobs that wait or run, one stream a priority, one group `g`
+ *     {shop:queue:email:0}:lane:held    stream  jobs that were given out of the following five; none of them waits there
+ *     {shop:queue:email:0}:ranked       zset    ids of jobs that wait by their exact priority
+ *     {shop:queue:email:0}:grouped      zset    those that wait for their group's turn: group, a zero byte, place in line, id
+ *     {shop:queue:email:0}:round        zset    groups that have a turn, by when they had the last one
+ *     {shop:queue:email:0}:running      hash    by group, how many of its jobs are given out
+ *     {shop:queue:email:0}:parked       zset    groups whose first job waits for its next attempt, by when that is
  *     {shop:queue:email:0}:leases       zset    consumers, by the end of their leases
  *     {shop:queue:email:0}:delayed      zset    ids of jobs that wait for their time, by it
- *     {shop:queue:email:0}:bodies       hash    their envelopes
+ *     {shop:queue:email:0}:bodies       hash    envelopes of all that wait in no lane
  *     {shop:queue:email:0}:ids          hash    ids that users gave, of jobs that exist
  *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died
  *     {shop:queue:email:0}:dead-bodies  hash    their reasons, errors and envelopes
  *     {shop:queue:email:0}:idle         zset    processes that want to be told of work, by since when
+ *     {shop:queue:email:0}:progress:ID  string  what a handler last told of a job. An hour
  *     {shop:queue:email:0}:receipt:P:0  string  the last batch of producer P, so that a repeat adds nothing. A minute
  *
- * Only receipts expire: whatever else is here is work that somebody counts on.
+ * Only receipts and progress expire: whatever else is here is work that somebody counts on.
  */
 export class ShardKeys {
   readonly state: Key
@@ -25,6 +35,11 @@ export class ShardKeys {
   readonly dead: Key
   readonly deadBodies: Key
   readonly idle: Key
+  readonly ranked: Key
+  readonly grouped: Key
+  readonly round: Key
+  readonly running: Key
+  readonly parked: Key
   readonly #lanes = new Map<number, Key>()
 
   constructor(state: Key) {
@@ -37,14 +52,23 @@ export class ShardKeys {
     this.dead = of('dead')
     this.deadBodies = of('dead-bodies')
     this.idle = of('idle')
+    this.ranked = of('ranked')
+    this.grouped = of('grouped')
+    this.round = of('round')
+    this.running = of('running')
+    this.parked = of('parked')
   }
 
   lane(priority: number): Key {
     const known = this.#lanes.get(priority)
     if (known !== undefined) return known
-    const lane = `${this.state}:lane:${priority}` as Key
+    const lane = `${this.state}:lane:${priority === HELD ? 'held' : priority}` as Key
     this.#lanes.set(priority, lane)
     return lane
+  }
+
+  progress(id: string): Key {
+    return `${this.state}:progress:${escapeLast(id)}` as Key
   }
 
   receipt(producer: string, slot: number): Key {

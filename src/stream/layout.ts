@@ -1,7 +1,7 @@
 import { ConfigError } from '../base/errors.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
-import type { ShardKeys } from './keys.ts'
+import { HELD, type ShardKeys } from './keys.ts'
 import { openLaneScript } from './lua.generated.ts'
 
 /** More lanes would make every turn long. */
@@ -18,6 +18,8 @@ export class Layout {
   text = ''
   priorities: readonly number[] = []
   lanes: readonly Key[] = []
+  /** The lanes, and after them what scripts need beside where there are ranks or groups. */
+  all: readonly Key[] = []
 
   constructor(redis: Redis, keys: ShardKeys) {
     this.#redis = redis
@@ -30,6 +32,8 @@ export class Layout {
     this.text = text
     this.priorities = text === '' ? [] : text.split(',').map(Number)
     this.lanes = this.priorities.map((priority) => this.keys.lane(priority))
+    const { ranked, grouped, round, running, parked } = this.keys
+    this.all = this.has(HELD) ? [...this.lanes, ranked, grouped, round, running, parked] : this.lanes
   }
 
   has(priority: number): boolean {

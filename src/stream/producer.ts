@@ -9,7 +9,8 @@ import { addScript } from './lua.generated.ts'
 /** A job on its way into a stream. */
 export interface Posting {
   readonly envelope: string
-  readonly priority: number
+  /** The priority of the lane that it needs; `HELD` for one that waits by exact rank or in a group. */
+  readonly lane: number
   /** `in`: so long from now, 0 for now; `at`: at this moment of the server's clock. */
   readonly kind: 'in' | 'at'
   readonly ms: number
@@ -19,6 +20,13 @@ export interface Posting {
 
 /** `exists`: a job with this id is there already. `full`: there are as many jobs as there may be. */
 export type Outcome = 'added' | 'exists' | 'full'
+
+export interface ProducerBounds {
+  /** Most jobs that there may be in the shard; 0 for any number. */
+  readonly length: number
+  /** Jobs of one group that may run at the same time. */
+  readonly groupMost: number
+}
 
 interface Order {
   readonly postings: readonly Posting[]
@@ -48,8 +56,7 @@ interface Slot {
 }
 
 const WORDS: Readonly<Record<string, Outcome>> = { a: 'added', x: 'exists', f: 'full' }
-const isPlain = ({ priority, kind, ms, named }: Posting): boolean =>
-  priority === 0 && kind === 'in' && ms === 0 && named === ''
+const isPlain = ({ lane, kind, ms, named }: Posting): boolean => lane === 0 && kind === 'in' && ms === 0 && named === ''
 
 /** Puts jobs into one shard. Those of one tick, and all that come while others are under way, leave in one call of bounded size. */
 export class Producer {
@@ -59,15 +66,16 @@ export class Producer {
   readonly #slots: readonly Slot[]
   readonly #channel: string
   readonly #length: number
+  readonly #groupMost: number
   #orders: Order[] = []
   #isScheduled = false
 
-  /** `length`: most jobs that there may be in the shard; 0 for any number. */
-  constructor(redis: Redis, layout: Layout, room: string, id: string, length: number) {
+  constructor(redis: Redis, layout: Layout, room: string, id: string, { length, groupMost }: ProducerBounds) {
     this.#redis = redis
     this.#layout = layout
     this.#operation = `${room}.add`
     this.#length = length
+    this.#groupMost = groupMost
     this.#channel = bellPrefix(redis.keyspace)
     this.#slots = Array.from({ length: SLOTS }, (_, slot) => ({
       receipt: layout.keys.receipt(id, slot),
@@ -156,7 +164,7 @@ export class Producer {
       const { keys, lanes, jobs, plain } = this.#pack(postings, slot)
       const args = {
         ...{ layout, channel: this.#channel, batch, keepMs: KEEP_MS, length: this.#length, whole: isWhole },
-        ...{ plain, jobs },
+        ...{ group: this.#groupMost, plain, jobs },
       }
       const timeoutMs = Math.max(LEAST_TIME_MS, this.#redis.timeoutMs - (monotonicMs() - oldestMs))
       const options = { operation: this.#operation, repeat: true, timeoutMs }
@@ -168,32 +176,24 @@ export class Producer {
   }
 
   async #openLanes(postings: readonly Posting[]): Promise<void> {
-    for (const { priority } of postings)
-      if (!this.#layout.has(priority)) await this.#layout.open(priority, this.#operation)
+    for (const { lane } of postings) if (!this.#layout.has(lane)) await this.#layout.open(lane, this.#operation)
   }
 
   #pack(postings: readonly Posting[], slot: Slot) {
     const { state, delayed, bodies, ids, idle } = this.#layout.keys
-    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle }
+    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains: this.#layout.keys.lane(0) }
     const jobs: string[] = []
     const others: string[] = []
-    const used: number[] = []
     for (const posting of postings) {
-      if (isPlain(posting)) {
-        jobs.push(posting.envelope)
-        continue
-      }
-      const { priority, kind, ms, named, envelope } = posting
-      if (!used.includes(priority)) used.push(priority)
-      others.push(String(priority), kind, String(ms), named, envelope)
+      const { kind, ms, named, envelope } = posting
+      if (isPlain(posting)) jobs.push(envelope)
+      else others.push(kind, String(ms), named, envelope)
     }
     const plain = jobs.length
-    // The lane of plain jobs comes first; where the length is bounded, all are counted.
-    const all = this.#length > 0 ? this.#layout.priorities : []
-    const lanes = [...new Set([...(plain > 0 ? [0] : []), ...used, ...all])]
-    for (let i = 0; i < others.length; i += 5) others[i] = String(lanes.indexOf(Number(others[i])) + 1)
     for (const other of others) jobs.push(other)
-    return { keys, lanes: lanes.map((priority) => this.#layout.keys.lane(priority)), jobs, plain }
+    // Plain ones need no other lane, unless all are counted.
+    const lanes = others.length > 0 || this.#length > 0 ? this.#layout.all : []
+    return { keys, lanes, jobs, plain }
   }
 }
 

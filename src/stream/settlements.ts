@@ -1,6 +1,6 @@
 /** How a delivery ends. */
 export type Ending =
-  | { readonly op: 'done'; readonly named: string }
+  | { readonly op: 'done'; readonly named: string; readonly group: string }
   /** Put back after `delayMs`, with so many attempts used. */
   | { readonly op: 'retry'; readonly used: number; readonly delayMs: number }
   | { readonly op: 'dead'; readonly used: number; readonly reason: string; readonly error: string }
@@ -43,7 +43,7 @@ export class Settlements {
   /** `told` is called once, when it is known. */
   add(lane: number, entry: string, ending: Ending, told?: Told): void {
     this.#size++
-    if (ending.op === 'done' && ending.named === '' && told === undefined) {
+    if (ending.op === 'done' && ending.named === '' && ending.group === '' && told === undefined) {
       const done = this.#done.get(lane)
       if (done === undefined) this.#done.set(lane, [entry])
       else done.push(entry)
@@ -102,7 +102,7 @@ export function settleArgs(batch: Batch, laneOf: (priority: number) => number): 
 function wordsOf(ending: Ending): Pick<Other, 'op' | 'number' | 'text' | 'more'> {
   switch (ending.op) {
     case 'done':
-      return { op: 'done', number: 0, text: ending.named, more: '' }
+      return { op: 'done', number: 0, text: ending.named, more: ending.group }
     case 'retry':
       return { op: 'retry', number: ending.used, text: String(ending.delayMs), more: '' }
     case 'dead':

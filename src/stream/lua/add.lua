@@ -6,21 +6,23 @@
 --       bodies   hash, their envelopes
 --       ids      hash, ids that users gave
 --       idle     zset, processes that want to be told
---       lanes…   streams that are used here; of plain jobs the first
+--       plains   stream of the priority 0
+--       lanes…   streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout   text, the priorities of the lanes as the caller knows them
 --       channel  text, what the channels of processes begin with
 --       batch    int, one more than that of the batch before
 --       keepMs   int, how long a repeat of this batch may still come
 --       length   int, jobs that there may be; 0: any number
 --       whole    int, 1: all of them or none
---       plain    int, envelopes that come first: due now, of the first lane, with an id of the producer's
---       jobs…    bytes, the plain ones; then by five: lane, kind (in, at), ms, the user's id or '', envelope
+--       group    int, jobs of one group that may run at the same time
+--       plain    int, envelopes that come first: due now, of the priority 0, with an id of the producer's
+--       jobs…    bytes, the plain ones; then by four: kind (in, at), ms, the user's id or '', envelope
 -- REPLY {'added', plain:int, words:text} | {'full', length:int} | {'layout', layout:text}
 -- WHY   a call that is sent again after a lost answer must add nothing twice: the receipt holds the answer of the last batch, one small
 --       key a producer instead of an id a job
 --       Words are a letter for each of the others: a added, x one with this id exists, f full
 -- COST  half a µs a job; six commands more
-local call, sub, format = redis.call, string.sub, string.format
+local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
 local idle, channel = KEYS[6], ARGV[2]
 local receipt = call('GET', KEYS[2])
 if receipt then
@@ -29,39 +31,50 @@ if receipt then
 end
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
-local LANES, plain, first = 6, tonumber(ARGV[7]), 8
-local left, length, wanted = math.huge, tonumber(ARGV[5]), plain + (#ARGV - 7 - plain) / 5
+local LANES, plain, first = 7, tonumber(ARGV[8]), 9
+local left, length, wanted = math.huge, tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
 if length > 0 then
   left = length - call('ZCARD', KEYS[3])
-  for i = LANES + 1, #KEYS do left = left - call('XLEN', KEYS[i]) end
+  local last = #KEYS
+  if sub(layout, 1, 7) == '1000000' then
+    left = left - call('ZCARD', KEYS[last - 4]) - call('ZCARD', KEYS[last - 3])
+    last = last - 5
+  end
+  for i = LANES + 1, last do left = left - call('XLEN', KEYS[i]) end
   if left < wanted and (ARGV[6] == '1' or left <= 0) then return {'full', length - left} end
   if plain > left then plain = left end
 end
 for i = first, first + plain - 1 do call('XADD', KEYS[7], '*', 'j', ARGV[i]) end
+left = left - plain
 local clock = call('TIME')
 local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
 local words, ready = {}, plain > 0
-left = left - plain
-for i = first + tonumber(ARGV[7]), #ARGV, 5 do
-  local due, id, envelope, word = tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], 'a'
-  if ARGV[i + 1] == 'in' then due = now + due end
-  if left <= 0 then
-    word = 'f'
-  elseif id ~= '' and call('HSETNX', KEYS[5], id, '1') == 0 then
-    word = 'x'
-  else
-    left = left - 1
-    if due <= now then
-      call('XADD', KEYS[LANES + ARGV[i]], '*', 'j', envelope)
+first = first + tonumber(ARGV[8])
+if first <= #ARGV then
+  local group_most = tonumber(ARGV[7])
+  -- PUT envelope
+  -- PUT place
+  for i = first, #ARGV, 4 do
+    local due, id, envelope, word = tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], 'a'
+    if ARGV[i] == 'in' then due = now + due end
+    if left <= 0 then
+      word = 'f'
+    elseif id ~= '' and call('HSETNX', KEYS[5], id, '1') == 0 then
+      word = 'x'
     else
-      if id == '' then id = sub(envelope, 4, 3 + string.byte(envelope, 3)) end
-      call('HSET', KEYS[4], id, envelope)
-      call('ZADD', KEYS[3], format('%.0f', due), id)
+      left = left - 1
+      if due <= now then
+        place(envelope)
+      else
+        id = id_of(envelope)
+        call('HSET', KEYS[4], id, envelope)
+        call('ZADD', KEYS[3], format('%.0f', due), id)
+      end
+      -- Also a new first of those that wait for their time: who sleeps until the old one must know.
+      ready = true
     end
-    -- A new first of those that wait for their time: who sleeps until the old one must know.
-    ready = true
+    words[#words + 1] = word
   end
-  words[#words + 1] = word
 end
 words = table.concat(words)
 call('SET', KEYS[2], ARGV[3] .. ' ' .. plain .. ' ' .. words, 'PX', ARGV[4])

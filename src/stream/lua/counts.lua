@@ -4,7 +4,7 @@
 --       leases   zset, consumers by the end of their leases
 --       delayed  zset, ids by when they are due
 --       dead     zset, ids by when they died
---       lanes…   streams, in the order of the layout
+--       lanes…   streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout  text, the priorities of the lanes as the caller knows them
 -- REPLY {'counts', waiting:int, active:int, delayed:int, dead:int, oldestMs:int, dueMs:int, paused:int, consumers:int, lanes…:int} | {'layout', layout:text}
 -- WHY   what was handed back, or waits to be given out alone, is pending in its stream and yet waits
@@ -16,7 +16,12 @@ if (known[1] or '') ~= ARGV[1] then return {'layout', known[1] or ''} end
 local clock = call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
 local waiting, active, oldest, each = 0, 0, -1, {}
-for i = LANES + 1, #KEYS do
+local last = #KEYS
+if string.sub(ARGV[1], 1, 7) == '1000000' then
+  waiting = call('ZCARD', KEYS[last - 4]) + call('ZCARD', KEYS[last - 3])
+  last = last - 5
+end
+for i = LANES + 1, last do
   local pending = call('XPENDING', KEYS[i], 'g')
   local total, back, since = pending[1], 0, nil
   for _, row in ipairs(pending[4] or {}) do
@@ -27,8 +32,8 @@ for i = LANES + 1, #KEYS do
   local first
   if back > 0 then first = (call('XPENDING', KEYS[i], 'g', '-', '+', 1, '~')[1] or {})[1] end
   if not first and here > 0 then
-    local last = call('XINFO', GROUPS, KEYS[i])[1][8]
-    first = (call('XRANGE', KEYS[i], '(' .. last, '+', 'COUNT', 1)[1] or {})[1]
+    local given = call('XINFO', GROUPS, KEYS[i])[1][8]
+    first = (call('XRANGE', KEYS[i], '(' .. given, '+', 'COUNT', 1)[1] or {})[1]
   end
   if first then
     local age = now - string.match(first, '^%d+')

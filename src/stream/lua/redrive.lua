@@ -3,39 +3,38 @@
 -- KEYS  state       hash, layout and more
 --       dead        zset, ids by when they died
 --       deadBodies  hash, reasons, errors, envelopes
+--       bodies      hash, envelopes of those that are in no lane
 --       ids         hash, ids that users gave
 --       idle        zset, processes that want to be told
---       lanes…      streams, in the order of the layout
+--       lanes…      streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout   text, the priorities of the lanes as the caller knows them
 --       channel  text, what the channels of processes begin with
+--       group    int, jobs of one group that may run at the same time
 --       ids…     text, which
 -- REPLY {'redriven', exists…:text} | {'layout', layout:text}
 -- WHY   those whose id a living job has are left where they are, and named. One that is not dead any more is passed over: a repeat
 --       does nothing
 -- COST  six commands each, at most 500
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local LANES, idle, channel = 5, KEYS[5], ARGV[2]
+local LANES, idle, channel, group_most = 6, KEYS[6], ARGV[2], tonumber(ARGV[3])
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
 local clock = call('TIME')
 local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
-local index, n, ready = {}, 0, false
-for priority in string.gmatch(layout, '[^,]+') do
-  n = n + 1
-  index[priority] = n
-end
+local ready = false
 -- PUT ring
 -- PUT envelope
+-- PUT place
 local reply = {'redriven'}
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local body = call('HGET', KEYS[3], ARGV[i])
   if body then
     local at = 2 + byte(body, 1)
     local envelope = sub(body, at + 7 + tonumber(sub(body, at, at + 6)))
-    if is_named(envelope) and call('HSETNX', KEYS[4], ARGV[i], '1') == 0 then
+    if is_named(envelope) and call('HSETNX', KEYS[5], ARGV[i], '1') == 0 then
       reply[#reply + 1] = ARGV[i]
     else
-      call('XADD', KEYS[LANES + index[priority_of(envelope)]], '*', 'j', sub(envelope, 1, 1) .. char(0) .. sub(envelope, 3))
+      place(sub(envelope, 1, 1) .. char(0) .. sub(envelope, 3))
       call('ZREM', KEYS[2], ARGV[i])
       call('HDEL', KEYS[3], ARGV[i])
       ready = true

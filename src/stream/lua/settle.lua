@@ -8,11 +8,12 @@
 --       deadBodies  hash, reasons, errors, envelopes
 --       ids         hash, ids that users gave
 --       idle        zset, processes that want to be told
---       lanes…      streams, in the order of the layout
+--       lanes…      streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout    text, the priorities of the lanes as the caller knows them
 --       channel   text, what the channels of processes begin with
 --       consumer  text
 --       most      int, dead letters that are kept
+--       group     int, jobs of one group that may run at the same time
 --       settles…  text, as of turn
 -- REPLY {'settled'} | {'layout', layout:text} | {'gone'}
 -- WHY   a repeat finds its jobs ended and does nothing, so this may be sent again, which a turn may not
@@ -24,9 +25,10 @@ if layout ~= ARGV[1] then return {'layout', layout} end
 if tonumber(call('ZSCORE', KEYS[2], me) or -1) < 0 then return {'gone'} end
 local clock = call('TIME')
 local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
-local most, ready, at = tonumber(ARGV[4]), false, 5
+local most, group_most, ready, at = tonumber(ARGV[4]), tonumber(ARGV[5]), false, 6
 -- PUT ring
 -- PUT envelope
+-- PUT place
 -- PUT ending
 -- PUT settle
 if ready then ring() end

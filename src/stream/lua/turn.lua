@@ -8,7 +8,7 @@
 --       deadBodies  hash, reasons, errors, envelopes
 --       ids         hash, ids that users gave
 --       idle        zset, processes that want to be told
---       lanes…      streams, in the order of the layout
+--       lanes…      streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout    text, the priorities of the lanes as the caller knows them, highest first
 --       channel   text, what the channels of processes begin with
 --       consumer  text
@@ -17,6 +17,7 @@
 --       inbox     text, where the caller wants to be told; '' nowhere
 --       mode      text: join, the first turn of this consumer; stay; busy, with a job that was given out alone; alone, that one has ended
 --       most      int, dead letters that are kept
+--       group     int, jobs of one group that may run at the same time
 --       settles…  text: how many lots of done jobs; each: lane, how many, entries. Then by six: op, lane, entry, number, text, text
 -- REPLY {'turn', fence:text, dueMs:int, flags:int, heads:text, blob:bytes} | {'layout', layout:text} | {'gone'}
 -- WHY   one round trip for a batch, and one fence for all that it ends: a consumer whose jobs were given to others ends nothing.
@@ -24,18 +25,19 @@
 -- COST  nine commands and half a µs for each job; at most 100 due jobs, the jobs of one dead consumer up to count
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
 local LANES, DELCONSUMER, GROUP, GROUPS = 8, 'DELCONSUMER', 'GROUP', 'GROUPS'
-local lanes, idle, channel, me = #KEYS - LANES, KEYS[8], ARGV[2], ARGV[3]
+local idle, channel, layout, me = KEYS[8], ARGV[2], ARGV[1], ARGV[3]
 local known = call('HMGET', KEYS[1], 'layout', 'paused', 'fence')
-if (known[1] or '') ~= ARGV[1] then return {'layout', known[1] or ''} end
+if (known[1] or '') ~= layout then return {'layout', known[1] or ''} end
 local clock = call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local now = math.floor(micros / 1000)
-local lease, most = tonumber(ARGV[4]), tonumber(ARGV[8])
-local lease_end, mode, ready, at = now + lease, ARGV[7], false, 9
+local lease, most, group_most = tonumber(ARGV[4]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local lease_end, mode, ready, at = now + lease, ARGV[7], false, 10
 local score = tonumber(call('ZSCORE', KEYS[2], me) or -1)
 if score < 0 and mode ~= 'join' then return {'gone'} end
 -- PUT ring
 -- PUT envelope
+-- PUT place
 -- PUT ending
 -- PUT settle
 -- Not each time: callers count on seven eighths of it.
@@ -47,22 +49,23 @@ if mode == 'alone' then call('ZREM', KEYS[2], me .. '!') end
 
 local due = call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
 if due[1] and tonumber(due[2]) <= now then
-  local index = {}
-  local n = 0
-  for priority in string.gmatch(ARGV[1], '[^,]+') do
-    n = n + 1
-    index[priority] = n
-  end
   for _, id in ipairs(call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)) do
     local envelope = call('HGET', KEYS[4], id)
     if envelope then
-      call('XADD', KEYS[LANES + index[priority_of(envelope)]], '*', 'j', envelope)
       call('HDEL', KEYS[4], id)
+      place(envelope)
     end
     call('ZREM', KEYS[3], id)
   end
   ready = true
   due = call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+end
+
+if parked then
+  for _, group in ipairs(call('ZRANGEBYSCORE', parked, '-inf', now, 'LIMIT', 0, 100)) do
+    call('ZREM', parked, group)
+    join_round(group)
+  end
 end
 
 local heads, blobs, given, count, flags = {}, {}, 0, tonumber(ARGV[5]), 0
@@ -72,26 +75,22 @@ local function give(lane, deliveries, one)
   blobs[#blobs + 1] = envelope
 end
 -- PUT reclaim
+-- PUT giving
 if known[2] then
   flags = 1
 elseif count > 0 then
   given = reclaim(count)
+  if lanes > 1 and given < count and micros % 4 == 0 then given = given + give_overdue(math.ceil((count - given) / 4)) end
+  if ranked and given < count then given = given + give_ranked(count - given) end
+  -- Groups have half of the places, and of single ones every other.
+  local share = math.ceil((count - given) / 2)
+  if share == 1 and micros % 2 == 0 then share = 0 end
+  if grouped and share > 0 then given = given + give_grouped(share) end
   for i = 1, lanes do
     if given == count then break end
-    local read = call('XREADGROUP', GROUP, 'g', me, 'COUNT', count - given, 'STREAMS', KEYS[LANES + i], '>')
-    if read then
-      local entries = read[1][2]
-      local n, words = #entries, { i .. ' 1 ' .. #entries }
-      for j = 1, n do
-        local entry = entries[j]
-        local envelope = entry[2][2]
-        words[2 * j], words[2 * j + 1] = entry[1], #envelope
-        blobs[#blobs + 1] = envelope
-      end
-      heads[#heads + 1] = table.concat(words, ' ')
-      given = given + n
-    end
+    given = given + give_new(i, count - given)
   end
+  if grouped and given < count then given = given + give_grouped(count - given) end
   if given < count and mode ~= 'busy' and call('ZSCORE', KEYS[2], '!') and take_suspect() then
     given, flags = given + 1, 4
   end
@@ -106,6 +105,7 @@ local next = -1
 if given < count then
   -- The next job that is due, and the end of the next lease but the caller's: whose jobs may have to be given to somebody.
   local moments = { flags ~= 1 and due[2] or nil }
+  if parked and flags ~= 1 then moments[#moments + 1] = call('ZRANGE', parked, 0, 0, 'WITHSCORES')[2] end
   local leases = flags ~= 1 and call('ZRANGE', KEYS[2], 0, 1, 'WITHSCORES') or {}
   for i = 1, #leases, 2 do
     if leases[i] ~= me then moments[#moments + 1] = leases[i + 1] end
@@ -117,12 +117,8 @@ if given < count then
   if ARGV[6] ~= '' then call('ZADD', idle, now, ARGV[6]) end
 elseif flags ~= 1 and call('EXISTS', idle) == 1 then
   -- More than this one can take: somebody who waits may have it.
-  for i = 1, lanes do
-    if not ready then
-      local last = call('XINFO', GROUPS, KEYS[LANES + i])[1]
-      ready = #call('XRANGE', KEYS[LANES + i], '(' .. last[8], '+', 'COUNT', 1) > 0
-    end
-  end
+  for i = 1, lanes do ready = ready or first_new(i) ~= nil end
+  if ranked then ready = ready or call('EXISTS', ranked, round) > 0 end
   if ready then ring() end
 end
 return {'turn', format('%.0f', fence), math.ceil(next), flags, table.concat(heads, ' '), table.concat(blobs)}

@@ -11,10 +11,18 @@ local function take_out(lane, entry)
   return true
 end
 
+-- A job of a group is given out no more: the next of its group may be.
+local function end_turn(group)
+  if call('HINCRBY', running, group, -1) <= 0 then call('HDEL', running, group) end
+  join_round(group)
+end
+
 -- Among the dead letters, whose oldest give way beyond `most`.
 local function bury(envelope, reason, fault, most)
   local id = id_of(envelope)
   if is_named(envelope) then call('HDEL', KEYS[7], id) end
+  local group = group_of(envelope)
+  if group then end_turn(group) end
   call('ZADD', KEYS[5], now, id)
   call('HSET', KEYS[6], id, char(#reason) .. reason .. format('%07d', #fault) .. fault .. envelope)
   if call('ZCARD', KEYS[5]) <= most then return end

@@ -8,7 +8,13 @@ end
 for i = at + 1, #ARGV, 6 do
   local op, lane, entry = ARGV[i], KEYS[LANES + ARGV[i + 1]], ARGV[i + 2]
   if op == 'done' then
-    if take_out(lane, entry) then call('HDEL', KEYS[7], ARGV[i + 4]) end
+    if take_out(lane, entry) then
+      if ARGV[i + 4] ~= '' then call('HDEL', KEYS[7], ARGV[i + 4]) end
+      if ARGV[i + 5] ~= '' then
+        end_turn(ARGV[i + 5])
+        ready = true
+      end
+    end
   elseif op == 'back' then
     if #call('XPENDING', lane, 'g', entry, entry, 1) > 0 then hand_back(lane, entry, ARGV[i + 3]) end
     ready = true
@@ -18,13 +24,21 @@ for i = at + 1, #ARGV, 6 do
       envelope = stamp(envelope, tonumber(ARGV[i + 3]), entry)
       if op == 'dead' then
         bury(envelope, ARGV[i + 4], ARGV[i + 5], most)
-      elseif ARGV[i + 4] == '0' then
-        call('XADD', lane, '*', 'j', envelope)
-        ready = true
       else
-        local id = id_of(envelope)
-        call('HSET', KEYS[4], id, envelope)
-        call('ZADD', KEYS[3], format('%.0f', now + ARGV[i + 4]), id)
+        local group, due = group_of(envelope), format('%.0f', now + ARGV[i + 4])
+        if group then
+          -- The whole group waits, so that its order stays.
+          if ARGV[i + 4] ~= '0' then call('ZADD', parked, due, group) end
+          if call('HINCRBY', running, group, -1) <= 0 then call('HDEL', running, group) end
+          place(envelope, nil, true)
+        elseif ARGV[i + 4] == '0' then
+          place(envelope, byte(envelope, 1) < 64 and lane or nil)
+        else
+          local id = id_of(envelope)
+          call('HSET', KEYS[4], id, envelope)
+          call('ZADD', KEYS[3], due, id)
+        end
+        ready = true
       end
     end
   end

@@ -1,0 +1,38 @@
+-- Where jobs wait for their turn: in the lane of their priority, or by exact rank, or in the line of their group. Those of ranks and
+-- groups are put into the lane `held` at the moment that they are given out: from then on they are like any other. Reads: call, sub, byte,
+-- format, KEYS, LANES, layout.
+local HELD, MORE = '1000000', 5
+local lanes, ranked, grouped, round, running, parked = #KEYS - LANES, nil, nil, nil, nil, nil
+if sub(layout, 1, #HELD) == HELD then
+  lanes = lanes - MORE
+  ranked, grouped, round, running, parked = unpack(KEYS, #KEYS - MORE + 1)
+end
+local lane_of = {}
+for priority in string.gmatch(layout, '[^,]+') do lane_of[#lane_of + 1], lane_of[priority] = priority, #lane_of + 1 end
+
+-- A group with a job that may be given out now takes its place in the round, behind the others.
+local function join_round(group)
+  if call('ZSCORE', parked, group) then return end
+  if tonumber(call('HGET', running, group) or 0) >= group_most then return end
+  local first = call('ZRANGEBYLEX', grouped, '[' .. group .. '\0', '(' .. group .. '\1', 'LIMIT', 0, 1)[1]
+  if first then call('ZADD', round, 'NX', call('HINCRBY', KEYS[1], 'seq', 1), group) end
+end
+
+-- `again`: it was given out before, and is the first of its group.
+local function place(envelope, lane, again)
+  local group = group_of(envelope)
+  if group then
+    local id = id_of(envelope)
+    local seq = format('%s%016.0f', again and '0' or '1', call('HINCRBY', KEYS[1], 'seq', 1))
+    call('ZADD', grouped, 0, group .. '\0' .. seq .. id)
+    call('HSET', KEYS[4], id, envelope)
+    join_round(group)
+  elseif byte(envelope, 1) >= 64 then
+    local id = id_of(envelope)
+    local score = call('HINCRBY', KEYS[1], 'seq', 1) - tonumber(priority_of(envelope)) * 2 ^ 36
+    call('ZADD', ranked, format('%.0f', score), id)
+    call('HSET', KEYS[4], id, envelope)
+  else
+    call('XADD', lane or KEYS[LANES + lane_of[priority_of(envelope)]], '*', 'j', envelope)
+  end
+end
