@@ -13,6 +13,8 @@ export interface JobContext {
   readonly signal: AbortSignal
   /** The job's fence. */
   readonly fence: bigint
+  /** Tell how far it is, for `queue.progress(id)`: anything that can be stored. Kept for an hour. */
+  readonly progress: (value: unknown) => Promise<void>
   /** Put the job back for so long when the handler ends, without using an attempt. */
   readonly defer: (delay: Duration) => void
 }
@@ -25,6 +27,7 @@ export interface Workplace {
   readonly options: ResolvedQueue
   readonly payloads: Payloads
   readonly handler: Handler<never>
+  readonly report: (job: { readonly id: string; readonly group: string | undefined }, value: unknown) => Promise<void>
   /** The attempt's place may be given to another. `isZombie`: its handler still runs. */
   left(attempt: Attempt, isZombie: boolean): void
   /** The handler of one that had left its place has ended. */
@@ -63,6 +66,10 @@ export class Attempt implements JobContext {
 
   get fence(): bigint {
     return this.#delivery.fence
+  }
+
+  get progress(): (value: unknown) => Promise<void> {
+    return (value) => this.#place.report(this.#delivery.envelope, value)
   }
 
   get defer(): (delay: Duration) => void {

@@ -23,7 +23,7 @@ export class Payloads {
   }
 
   /** Throws VALUE_UNREADABLE for what was not written so. */
-  read({ payload, types }: Envelope): unknown {
+  read({ payload, types }: Pick<Envelope, 'payload' | 'types'>): unknown {
     return decode(payload, types)
   }
 

@@ -36,6 +36,8 @@ import { PulledJob } from './pulled.ts'
 import { queueRights } from './rights.ts'
 import { Worker } from './worker.ts'
 
+const PROGRESS_MS = 3_600_000
+
 const OBSERVED = {
   add: new Observed('queue.add'),
   take: new Observed('queue.take'),
@@ -196,6 +198,8 @@ export class Queue<T = unknown> implements AsyncDisposable {
       options: this.#options,
       payloads: this.#payloads,
       handler: handler as Handler<never>,
+      report: (job: { readonly id: string; readonly group: string | undefined }, value: unknown) =>
+        this.#report(job, value),
     }
     const worker = new Worker(this.#crew, place, checked, (closed) => this.#workers.delete(closed))
     this.#workers.add(worker)
@@ -223,6 +227,27 @@ export class Queue<T = unknown> implements AsyncDisposable {
         }
       }
     })
+  }
+
+  async #report({ id, group }: { readonly id: string; readonly group: string | undefined }, value: unknown) {
+    const { payload, types } = this.#payloads.write(value)
+    const key = (this.#layouts[this.#shardOf(group ?? id)] as Layout).keys.progress(id)
+    const options = { operation: 'queue.progress', repeat: true }
+    await this.#redis.call(key, 'SET', [key, `${types.length} ${types}${payload}`, 'PX', PROGRESS_MS], options)
+  }
+
+  /** What a job's handler last told of it, within the last hour; undefined where it has told nothing. */
+  async progress(id: string): Promise<unknown> {
+    this.#enter()
+    if (typeof id !== 'string') throw new ConfigError('id', 'the id of a job', id)
+    const options = { operation: 'queue.progress', repeat: true }
+    // A job of a group is where its group is.
+    const keys = this.#layouts.map((layout) => layout.keys.progress(id))
+    const told = await Promise.all(keys.map((key) => this.#redis.call(key, 'GET', [key], options)))
+    const text = told.find((one) => one !== null)
+    if (text === undefined) return undefined
+    const [, length = '0', rest = ''] = /^(\d+) (.*)$/s.exec(String(text)) ?? []
+    return this.#payloads.read({ types: rest.slice(0, Number(length)), payload: rest.slice(Number(length)) })
   }
 
   /** How many jobs there are in each state, without counting them one by one. */

@@ -23,6 +23,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   readonly options: ResolvedQueue
   readonly payloads: Payloads
   readonly handler: Handler<never>
+  readonly report: Workplace['report']
   readonly #crew: ShardCrew
   readonly #checked: CheckedProcess
   readonly #attempts = new Set<Attempt>()
@@ -38,7 +39,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   /** @internal */
   constructor(
     crew: ShardCrew,
-    place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler'>,
+    place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler' | 'report'>,
     checked: CheckedProcess,
     onClosed: (worker: Worker) => void,
   ) {
@@ -46,6 +47,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.options = place.options
     this.payloads = place.payloads
     this.handler = place.handler
+    this.report = place.report
     this.#crew = crew
     this.#checked = checked
     this.#onClosed = onClosed

@@ -1,0 +1,244 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { z } from 'zod'
+import { connect, type Holdfast } from '../holdfast.ts'
+import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import type { JobContext, Queue, QueueOptions } from './index.ts'
+
+const SOON = { timeout: 15_000, interval: 5 }
+let server: TestServer
+let hf: Holdfast
+let namespace: string
+
+beforeAll(async () => {
+  server = await startServer()
+})
+beforeEach(async () => {
+  namespace = testNamespace('queue')
+  hf = await connect(server.url, { namespace })
+})
+afterEach(async () => {
+  await hf.close()
+  await server.command('FLUSHALL')
+})
+afterAll(() => server.stop())
+
+const queueOf = <T = string>(options: QueueOptions<T> = {}): Queue<T> => hf.queue<T>('jobs', options)
+const aborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+
+describe('options', () => {
+  it.each([
+    ['attempts', { attempts: 0 }],
+    ['lease', { lease: '10ms' }],
+    ['backoff.jitter', { backoff: { jitter: 2 } }],
+    ['mode', { mode: 'fifo' }],
+    ['schema', { schema: {} }],
+    ['atempts', { atempts: 3 }],
+  ])('are refused by name: %s', (option, options) => {
+    expect(() => hf.queue('other', options as QueueOptions)).toThrow(expect.objectContaining({ option }))
+  })
+
+  it.each([
+    ['id', { id: '' }],
+    ['delay', { delay: -1 }],
+    ['at', { delay: 1, at: 5 }],
+    ['priority', { priority: 0.5 }],
+    ['priority', { priority: 1, group: 'g' }],
+  ])('of a job are refused by name: %s', async (option, options) => {
+    await expect(queueOf().add('x', options)).rejects.toMatchObject({ option })
+  })
+
+  it('give the same queue for the same name, and none for others', () => {
+    const queue = hf.queue('jobs', { attempts: 3 })
+    expect(hf.queue('jobs', { attempts: 3 })).toBe(queue)
+    expect(() => hf.queue('jobs', { attempts: 4 })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
+
+  it('refuse a 17th priority by name', async () => {
+    const queue = queueOf()
+    for (let priority = 0; priority < 16; priority++) await queue.add('x', { priority })
+    await expect(queue.add('x', { priority: 99 })).rejects.toMatchObject({ option: 'priority' })
+  })
+})
+
+describe('a timeout', () => {
+  it('fires the signal, gives the place to another after the grace, and counts the handler that goes on', async () => {
+    const queue = queueOf({ timeout: 30, grace: 20, attempts: 1 })
+    let finish = () => {}
+    const ran: string[] = []
+    const worker = queue.process(async (job, { signal }) => {
+      ran.push(job.data)
+      if (job.data !== 'hangs') return
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      expect(signal.reason).toMatchObject({ code: 'JOB_TIMEOUT' })
+    })
+    await queue.addMany(['hangs', 'next'])
+    await vi.waitFor(() => expect(ran).toEqual(['hangs', 'next']), SOON)
+    expect(worker.stats).toMatchObject({ zombies: 1, failed: 1 })
+    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+    expect(await queue.deadLetters()).toMatchObject([
+      { data: 'hangs', reason: 'attempts', error: { code: 'JOB_TIMEOUT' } },
+    ])
+    finish()
+    await vi.waitFor(() => expect(worker.stats).toMatchObject({ zombies: 0, refused: 1, running: 0 }), SOON)
+  })
+
+  it('of a job goes before that of its queue, and a handler that heeds its signal is tried again', async () => {
+    const queue = queueOf({ timeout: '1h', backoff: { base: 0 } })
+    const seen: number[] = []
+    const worker = queue.process(async (job, { signal }) => {
+      seen.push(job.attempt)
+      if (job.attempt < 3) await aborted(signal)
+    })
+    await queue.add('x', { timeout: 15 })
+    await vi.waitFor(() => expect(worker.stats).toMatchObject({ done: 1, failed: 2, zombies: 0 }), SOON)
+    expect(seen).toEqual([1, 2, 3])
+  })
+})
+
+describe('a worker', () => {
+  it('takes no more than its concurrency, and tells of attempts that fail', async () => {
+    const queue = queueOf<number>({ attempts: 1 })
+    let running = 0
+    let most = 0
+    const failures: unknown[] = []
+    const worker = queue.process(
+      async (job) => {
+        most = Math.max(most, ++running)
+        await nextTurn()
+        running--
+        if (job.data === 5) throw new RangeError('five')
+      },
+      { concurrency: 3, onError: (error, job) => failures.push([String(error), job?.attempt]) },
+    )
+    await queue.addMany(Array.from({ length: 20 }, (_, i) => i))
+    await vi.waitFor(() => expect(worker.stats).toMatchObject({ done: 19, failed: 1, running: 0 }), SOON)
+    expect(most).toBe(3)
+    expect(failures).toEqual([['RangeError: five', 1]])
+  })
+
+  it('begins nothing while it is paused, and lets what runs end before it is closed', async () => {
+    const queue = queueOf()
+    let finish = () => {}
+    const ran: string[] = []
+    const worker = queue.process(async (job) => {
+      await new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      ran.push(job.data)
+    })
+    await queue.addMany(['a', 'b'])
+    await vi.waitFor(() => expect(worker.stats.running).toBe(1), SOON)
+    const paused = worker.pause()
+    finish()
+    await paused
+    expect(await queue.counts()).toMatchObject({ waiting: 1, active: 0 })
+    worker.resume()
+    await vi.waitFor(() => expect(worker.stats.running).toBe(1), SOON)
+    const closed = worker.close()
+    finish()
+    await closed
+    expect(ran).toEqual(['a', 'b'])
+    expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, consumers: 1 })
+  })
+
+  it('tells its progress, and its fence by each delivery', async () => {
+    const queue = queueOf({ backoff: { base: 0 } })
+    const fences: bigint[] = []
+    queue.process(async (job, { fence, progress }: JobContext) => {
+      fences.push(fence)
+      await progress({ done: job.attempt, at: new Date(7) })
+      if (job.attempt < 3) throw new Error('again')
+    })
+    const { id } = await queue.add('x', { id: 'a {b}:c' })
+    await vi.waitFor(async () => expect(await queue.progress(id)).toEqual({ done: 3, at: new Date(7) }), SOON)
+    expect(fences).toEqual(fences.toSorted((a, b) => Number(a - b)))
+    expect(new Set(fences).size).toBe(3)
+    expect(await queue.progress('nobody')).toBeUndefined()
+  })
+
+  it('of an instance that is closed gives its lease back at once', async () => {
+    const other = await connect(server.url, { namespace })
+    const theirs = other.queue<string>('jobs')
+    await theirs.addMany(['a', 'b', 'c'])
+    const job = await theirs.take()
+    theirs.process(() => nextTurn())
+    await other.close()
+    expect(job?.signal.reason).toMatchObject({ code: 'JOB_LEASE_LOST' })
+    const queue = queueOf()
+    expect(await queue.counts()).toMatchObject({ active: 0, consumers: 0 })
+    expect(await queue.take()).toMatchObject({ data: 'a', attempt: 1 })
+  })
+})
+
+describe('a job that was taken', () => {
+  it('is ended once, and by nobody afterwards', async () => {
+    const queue = queueOf()
+    await queue.add('x')
+    const job = await queue.take()
+    await job?.complete()
+    await expect(job?.complete()).rejects.toMatchObject({ code: 'JOB_LEASE_LOST' })
+    await expect(job?.extend('1s')).rejects.toMatchObject({ code: 'JOB_LEASE_LOST' })
+    await queue.add('y')
+    {
+      await using kept = await queue.take()
+      expect(kept?.data).toBe('y')
+    }
+    expect(await queue.take()).toMatchObject({ data: 'y', attempt: 1 })
+  })
+
+  it('and forgotten fails after its timeout, unless that is extended', async () => {
+    const queue = queueOf({ timeout: 40, attempts: 1 })
+    await queue.addMany(['forgotten', 'extended'])
+    const [forgotten, extended] = [await queue.take(), await queue.take()]
+    await extended?.extend('1h')
+    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+    expect(forgotten?.signal.reason).toMatchObject({ code: 'JOB_TIMEOUT' })
+    await expect(forgotten?.complete()).rejects.toMatchObject({ code: 'JOB_LEASE_LOST' })
+    await extended?.complete()
+    expect(await queue.deadLetters()).toMatchObject([{ data: 'forgotten' }])
+  })
+})
+
+it('refuses payloads that do not fit the schema, and buries those that fit it no more', async () => {
+  const Mail = z.object({ to: z.string(), copies: z.number().default(1) })
+  const queue = hf.queue('jobs', { schema: Mail as never }) as Queue<unknown>
+  await expect(queue.add({ to: 7 })).rejects.toMatchObject({ code: 'VALUE_INVALID' })
+  await queue.add({ to: 'a@b' })
+  const other = await connect(server.url, { namespace })
+  const data: unknown[] = []
+  try {
+    await other.queue('jobs').add('no mail')
+    queue.process((job) => void data.push(job.data))
+    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+  } finally {
+    await other.close()
+  }
+  expect(data).toEqual([{ to: 'a@b', copies: 1 }])
+  expect(await queue.deadLetters()).toMatchObject([{ data: 'no mail', reason: 'payload', attempts: 1 }])
+})
+
+it('waits between attempts as its backoff says, also when that is a function that throws', async () => {
+  const queue = queueOf({
+    attempts: 3,
+    backoff: (attempts) => {
+      if (attempts === 2) throw new Error('no idea')
+      return '5ms'
+    },
+  })
+  await queue.add('x')
+  queue.process(() => Promise.reject(new Error('no')))
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+  expect(await queue.deadLetters()).toMatchObject([{ attempts: 2, error: { message: 'no idea' } }])
+})
+
+it('keeps no more dead letters than it is told', async () => {
+  const queue = queueOf<number>({ attempts: 1, keepDead: 3 })
+  await queue.addMany([1, 2, 3, 4, 5])
+  queue.process((job) => Promise.reject(new Error(`${job.data}`)))
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, dead: 3 }), SOON)
+  expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([5, 4, 3])
+})
