@@ -66,7 +66,7 @@ export interface AddOptions {
 export interface ProcessOptions {
   /** Jobs at the same time. 1 to 10,000, default 1. */
   readonly concurrency?: number
-  /** Told of each attempt that failed. Default: nobody. */
+  /** Told of each attempt that failed, and, without a job, why Redis cannot be asked for more; the worker goes on. Default: nobody. */
   readonly onError?: (error: unknown, job: { readonly id: string; readonly attempt: number } | undefined) => void
 }
 

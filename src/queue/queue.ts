@@ -95,6 +95,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
       },
       onError: (error) => {
         this.#lastError = error
+        for (const worker of this.#workers) worker.troubled(error)
       },
     })
     this.#dead = new DeadLetters<T>(redis, this.#layouts, this.#payloads, options.groupConcurrency)

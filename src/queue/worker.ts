@@ -154,6 +154,11 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.#checked.onError?.(error, job)
   }
 
+  /** @internal No job could be had, or none be ended, for now. */
+  troubled(error: unknown): void {
+    this.#checked.onError?.(error, undefined)
+  }
+
   /** @internal */
   refused(): void {
     this.#refused++

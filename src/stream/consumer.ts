@@ -85,7 +85,8 @@ export class Consumer {
     this.#look()
     // With no place free it is for another: a turn of nothing passes it on.
     this.#isRinging = true
-    this.pump()
+    if (this.#running !== undefined) this.#isWanted = true
+    else this.#running = this.#run()
   }
 
   #look(): void {
