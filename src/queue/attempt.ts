@@ -1,4 +1,5 @@
 import { type Duration, toMs } from '../base/duration.ts'
+import { Observed } from '../base/observe.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { deferredOf, doneOf, failedOf, handedBackOf, PayloadFault } from './endings.ts'
@@ -6,6 +7,8 @@ import { JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 import type { Payloads } from './payload.ts'
+
+const PROCESSED = new Observed('queue.process')
 
 /** What a handler is given beside its job. */
 export interface JobContext {
@@ -99,7 +102,10 @@ export class Attempt implements JobContext {
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs)
     let answer: unknown
     try {
-      answer = handler(new Job(this.#delivery, data as never), this)
+      const job = new Job(this.#delivery, data as never)
+      answer = PROCESSED.heard
+        ? PROCESSED.run({ queue: this.#place.queue, id: job.id, attempt: job.attempt }, async () => handler(job, this))
+        : handler(job, this)
     } catch (error) {
       return this.#failed(error)
     }

@@ -1,4 +1,5 @@
 import { type Duration, toMs } from '../base/duration.ts'
+import { TimeoutError } from '../base/errors.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { doneOf, failedOf, handedBackOf } from './endings.ts'
@@ -9,21 +10,30 @@ import type { ResolvedQueue } from './options.ts'
 /** A job that was taken and not ended for so long counts as failed, where no `timeout` says another time. */
 const FORGOTTEN_MS = 30 * 60_000
 
+export interface PulledOwner {
+  /** How long its ends are waited for. */
+  readonly timeoutMs: number
+  /** An end did not count. */
+  readonly onRefused: () => void
+}
+
 /** A job that was taken by hand: its lease is renewed by this process until it is ended, or its time is over. */
 export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
   readonly #queue: string
   readonly #options: ResolvedQueue
   readonly #onRefused: () => void
+  readonly #timeoutMs: number
   readonly #controller = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #isEnded = false
 
   /** @internal */
-  constructor(queue: string, options: ResolvedQueue, delivery: Delivery, data: T, onRefused: () => void) {
+  constructor(queue: string, options: ResolvedQueue, delivery: Delivery, data: T, owner: PulledOwner) {
     super(delivery, data)
+    this.#timeoutMs = owner.timeoutMs
     this.#queue = queue
     this.#options = options
-    this.#onRefused = onRefused
+    this.#onRefused = owner.onRefused
     delivery.onLost = (why) => this.#stop(new JobLeaseLostError(queue, this.id, why))
     this.#endIn((optionsOf(delivery).timeoutMs ?? options.timeoutMs) || FORGOTTEN_MS)
   }
@@ -48,7 +58,12 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
     this.#controller.abort(reason)
   }
 
-  /** It is done. Throws JOB_LEASE_LOST when that does not count, since it may run elsewhere. */
+  /**
+   * It is done.
+   *
+   * throws  JOB_LEASE_LOST when that does not count, since it may run elsewhere; TIMEOUT when the server has not said so in time: it is
+   *         told on, for as long as the lease lasts
+   */
   complete(): Promise<void> {
     return this.#end(doneOf(this.delivery))
   }
@@ -73,7 +88,9 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
   #end(ending: Ending): Promise<void> {
     return new Promise((resolve, reject) => {
       clearTimeout(this.#timer)
+      const late = setTimeout(() => reject(new TimeoutError('queue.settle', this.#timeoutMs, true)), this.#timeoutMs)
       const told = (settled: boolean, error?: unknown) => {
+        clearTimeout(late)
         if (error !== undefined) return reject(error)
         if (settled) return resolve()
         const lost = this.#lostError()
@@ -84,6 +101,7 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
         this.#isEnded = true
         return
       }
+      clearTimeout(late)
       this.#onRefused()
       reject(this.#lostError())
     })

@@ -175,6 +175,30 @@ describe('a worker', () => {
 })
 
 describe('a job that was taken', () => {
+  it('is told on when its end is not heard of in time', async () => {
+    const slow = await connect(server.url, { namespace, timeout: 60 })
+    const queue = slow.queue<string>('jobs', { lease: '1m' })
+    await queue.add('x')
+    const job = await queue.take()
+    await server.pause()
+    await expect(job?.complete()).rejects.toMatchObject({ code: 'TIMEOUT', sent: true })
+    await server.resume()
+    await vi.waitFor(
+      async () => expect(await queueOf({ lease: '1m' }).counts()).toMatchObject({ waiting: 0, active: 0 }),
+      SOON,
+    )
+    await slow.close()
+  })
+
+  it('and whose queue was closed may be had again from a new one', async () => {
+    const queue = queueOf()
+    await queue.add('x')
+    await queue.take()
+    await queue.close()
+    await expect(queue.add('y')).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+    expect(await queueOf().take()).toMatchObject({ data: 'x', attempt: 1 })
+  })
+
   it('is ended once, and by nobody afterwards', async () => {
     const queue = queueOf()
     await queue.add('x')
@@ -205,9 +229,9 @@ describe('a job that was taken', () => {
 
 it('refuses payloads that do not fit the schema, and buries those that fit it no more', async () => {
   const Mail = z.object({ to: z.string(), copies: z.number().default(1) })
-  const queue = hf.queue('jobs', { schema: Mail as never }) as Queue<unknown>
-  await expect(queue.add({ to: 7 })).rejects.toMatchObject({ code: 'VALUE_INVALID' })
-  await queue.add({ to: 'a@b' })
+  const queue = hf.queue('jobs', { schema: Mail })
+  await expect(queue.add({ to: 7 } as never)).rejects.toMatchObject({ code: 'VALUE_INVALID' })
+  await queue.add({ to: 'a@b' } as never)
   const other = await connect(server.url, { namespace })
   const data: unknown[] = []
   try {

@@ -69,14 +69,16 @@ export class Queue<T = unknown> implements AsyncDisposable {
   readonly #dead: DeadLetters<T>
   readonly #workers = new Set<Worker>()
   readonly #bell: Bell
+  readonly #onClosed: () => void
   #refused = 0
   #lastError: unknown
   #vetted = false
   #closing: Promise<void> | undefined
 
   /** @internal Made by `hf.queue`. */
-  constructor(redis: Redis, bell: Bell, name: string, options: ResolvedQueue) {
+  constructor(redis: Redis, bell: Bell, name: string, options: ResolvedQueue, onClosed: () => void) {
     this.name = name
+    this.#onClosed = onClosed
     this.#redis = redis
     this.#bell = bell
     this.#options = options
@@ -222,7 +224,10 @@ export class Queue<T = unknown> implements AsyncDisposable {
           const read = this.#payloads.read(delivery.envelope)
           const data = (this.#payloads.hasSchema ? await this.#payloads.fit(read) : read) as T
           if (!delivery.lease.held.has(delivery)) continue
-          return new PulledJob(this.name, this.#options, delivery, data, () => this.#refused++)
+          return new PulledJob(this.name, this.#options, delivery, data, {
+            timeoutMs: this.#redis.timeoutMs,
+            onRefused: () => this.#refused++,
+          })
         } catch (error) {
           delivery.lease.settle(delivery, failedOf(this.#options, delivery, new PayloadFault(error)))
         }
@@ -355,6 +360,7 @@ export class Queue<T = unknown> implements AsyncDisposable {
   async #end(options: CloseOptions | undefined): Promise<void> {
     await Promise.all([...this.#workers].map((worker) => worker.close(options)))
     await this.#crew.close()
+    this.#onClosed()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -25,7 +25,7 @@ export class QueueRoom {
         throw new ConfigError('options', `the options with which the queue '${name}' was made first`, options)
       return known.queue as unknown as Queue<T>
     }
-    const queue = new Queue<T>(this.#redis, this.#bell, name, options)
+    const queue = new Queue<T>(this.#redis, this.#bell, name, options, () => this.#queues.delete(name))
     this.#queues.set(name, { queue: queue as unknown as Queue<never>, options })
     return queue
   }

@@ -22,6 +22,9 @@ export interface CrewOptions {
   readonly onError: (error: unknown) => void
 }
 
+/** More jobs of one turn would keep others from the server for too long. */
+const MOST_OF_TURN = 1_000
+
 /** All that work on one stream in this process: shares out places among shards, and jobs among workers; one beat for all. */
 export class ShardCrew implements Crew {
   readonly leaseMs: number
@@ -115,7 +118,7 @@ export class ShardCrew implements Crew {
     if (free <= 0) return 0
     let shards = 0
     for (const { isEmpty } of this.consumers) if (!isEmpty) shards++
-    const share = Math.ceil(free / Math.max(1, shards))
+    const share = Math.min(MOST_OF_TURN, Math.ceil(free / Math.max(1, shards)))
     this.#reserved += share
     return share
   }
