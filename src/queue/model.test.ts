@@ -223,6 +223,20 @@ describe('jobs are not lost or doubled', () => {
   })
 })
 
+it('gives out again what a consumer without a lease was given', async () => {
+  const queue = both[0]?.queue<string>('ghost') as Queue<string>
+  await queue.add('x')
+  const lane = `{${namespace}:queue:ghost:0}:lane:0`
+  await server.command('XREADGROUP', 'GROUP', 'g', 'nobody', 'COUNT', 1, 'STREAMS', lane, '>')
+  const job = await vi.waitFor(async () => {
+    const taken = await queue.take()
+    expect(taken).toBeDefined()
+    return taken as PulledJob<string>
+  }, SOON)
+  expect(job.attempt).toBe(2)
+  await job.complete()
+})
+
 describe('a worker goes on', () => {
   it('after the streams, or all keys, were deleted past it', async () => {
     const [near, far] = both.map((hf) => hf.queue<string>('deleted')) as [Queue<string>, Queue<string>]

@@ -10,7 +10,7 @@ export function queueRights(keyspace: Keyspace, name: string): Rights {
       ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL', 'HINCRBY'],
       ...['ZADD', 'ZREM', 'ZSCORE', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZPOPMIN', 'ZRANGEBYLEX'],
       ...['XADD', 'XDEL', 'XACK', 'XLEN', 'XRANGE', 'XREADGROUP', 'XPENDING', 'XCLAIM'],
-      ...['XGROUP|CREATE', 'XGROUP|DELCONSUMER', 'XINFO|GROUPS'],
+      ...['XGROUP|CREATE', 'XGROUP|DELCONSUMER', 'XINFO|GROUPS', 'XINFO|CONSUMERS'],
     ],
     keys: [new StreamKeys(keyspace, 'queue', name).pattern],
     channels: [bellPattern(keyspace)],

@@ -24,7 +24,7 @@
 --       A full server must still be able to end jobs, so what is due comes in there too: it only changes its place
 -- COST  nine commands and half a µs for each job; at most 100 due jobs, the jobs of one dead consumer up to count
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local LANES, DELCONSUMER, GROUP, GROUPS = 8, 'DELCONSUMER', 'GROUP', 'GROUPS'
+local LANES, DELCONSUMER, GROUP, GROUPS, CONSUMERS = 8, 'DELCONSUMER', 'GROUP', 'GROUPS', 'CONSUMERS'
 local idle, channel, layout, me = KEYS[8], ARGV[2], ARGV[1], ARGV[3]
 local known = call('HMGET', KEYS[1], 'layout', 'paused', 'fence')
 if (known[1] or '') ~= layout then return {'layout', known[1] or ''} end
@@ -103,6 +103,7 @@ end
 
 local next = -1
 if given < count then
+  if given == 0 and flags == 0 and micros % 4 == 0 then find_ownerless() end
   -- The next job that is due, and the end of the next lease but the caller's: whose jobs may have to be given to somebody.
   local moments = { flags ~= 1 and due[2] or nil }
   if parked and flags ~= 1 then moments[#moments + 1] = call('ZRANGE', parked, 0, 0, 'WITHSCORES')[2] end

@@ -7,8 +7,20 @@ if sub(layout, 1, #HELD) == HELD then
   lanes = lanes - MORE
   ranked, grouped, round, running, parked = unpack(KEYS, #KEYS - MORE + 1)
 end
-local lane_of = {}
-for priority in string.gmatch(layout, '[^,]+') do lane_of[#lane_of + 1], lane_of[priority] = priority, #lane_of + 1 end
+local lane_of
+
+-- The stream of a priority.
+local function find_lane(priority)
+  if not lane_of then
+    local n = 0
+    lane_of = {}
+    for name in string.gmatch(layout, '[^,]+') do
+      n = n + 1
+      lane_of[name] = n
+    end
+  end
+  return KEYS[LANES + lane_of[priority]]
+end
 
 -- A group with a job that may be given out now takes its place in the round, behind the others.
 local function join_round(group)
@@ -33,6 +45,6 @@ local function place(envelope, lane, again)
     call('ZADD', ranked, format('%.0f', score), id)
     call('HSET', KEYS[4], id, envelope)
   else
-    call('XADD', lane or KEYS[LANES + lane_of[priority_of(envelope)]], '*', 'j', envelope)
+    call('XADD', lane or find_lane(priority_of(envelope)), '*', 'j', envelope)
   end
 end

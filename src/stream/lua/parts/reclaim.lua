@@ -66,3 +66,12 @@ local function take_suspect()
   call('ZREM', KEYS[2], '!')
   return false
 end
+
+-- Whoever has jobs and no lease, for whatever reason, is taken for dead.
+local function find_ownerless()
+  for i = 1, lanes do
+    for _, consumer in ipairs(call('XINFO', CONSUMERS, KEYS[LANES + i], 'g')) do
+      if consumer[4] > 0 and not call('ZSCORE', KEYS[2], consumer[2]) then call('ZADD', KEYS[2], 1, consumer[2]) end
+    end
+  end
+end
