@@ -50,9 +50,10 @@ test('has an entry for each room that has an index', () => {
   ).toEqual(rooms.sort())
 })
 
-// @stricli/core: the command line alone, which the library's own entries never load. tarn: who waits for a connection of his own.
-test('asks a user to have ioredis, the pool of connections, what reads the command line, and nothing else', () => {
-  expect(Object.keys(pack.dependencies)).toEqual(['@stricli/core', 'ioredis', 'tarn'])
+// @stricli/core: the command line alone, which the library's own entries never load. croner: calendars. tarn: who waits for a connection
+// of his own.
+test('asks a user to have ioredis, the pool of connections, calendars, what reads the command line, and nothing else', () => {
+  expect(Object.keys(pack.dependencies)).toEqual(['@stricli/core', 'croner', 'ioredis', 'tarn'])
 })
 
 test('has a fresh table of errors', async () => {

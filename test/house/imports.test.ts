@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { importsOf, isGenerated, librarySources, read, repositoryFiles } from './sources.fixture.ts'
 
 const CAPABILITIES = [
-  ...['cache', 'lock', 'queue', 'limit', 'session'],
+  ...['cache', 'lock', 'queue', 'log', 'limit', 'session'],
   ...['value', 'analytics', 'monitor', 'seats', 'geo'],
 ]
 
@@ -12,7 +12,7 @@ const CAPABILITIES = [
 const FLOORS: readonly (readonly string[])[] = [
   ['base'],
   ['redis', 'loop'],
-  ['lease', 'stream', 'breaker'],
+  ['lease', 'stream', 'breaker', 'dirty'],
   CAPABILITIES,
   ['holdfast.ts'],
   ['http', 'keyv', 'ops'],
@@ -92,12 +92,12 @@ test('names ioredis in one file', () => {
   ])
 })
 
-test('needs no package but ioredis and tarn, and on the command line what reads it', () => {
+test('needs no package but ioredis, croner and tarn, and on the command line what reads it', () => {
   const packages = (isWanted: (room: string) => boolean) => {
     const wanted = arrows.filter(({ from, to }) => isWanted(roomOf(from)) && !/^(src\/|node:)/.test(to))
     return [...new Set(wanted.map(({ to }) => to))].sort()
   }
-  expect(packages((room) => room !== 'cli' && room !== 'http')).toEqual(['ioredis', 'tarn'])
+  expect(packages((room) => room !== 'cli' && room !== 'http')).toEqual(['croner', 'ioredis', 'tarn'])
   expect(packages((room) => room === 'cli')).toEqual(['@stricli/core'])
 })
 
