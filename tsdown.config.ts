@@ -25,6 +25,7 @@ const library: UserConfig = {
     'http/fetch': 'src/http/fetch.ts',
     'http/index': 'src/http/index.ts',
     'limit/index': 'src/limit/index.ts',
+    'log/index': 'src/log/index.ts',
     'value/index': 'src/value/index.ts',
     'queue/index': 'src/queue/index.ts',
     'keyv/index': 'src/keyv/index.ts',

@@ -25,6 +25,8 @@ import { LockRoom } from './lock/room.ts'
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { resolveQueueOptions } from './queue/options.ts'
 import { QueueRoom } from './queue/room.ts'
+import { Log, type LogOptions } from './log/index.ts'
+import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
 import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
@@ -50,6 +52,7 @@ export class Holdfast implements AsyncDisposable {
   readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
   readonly #requests = new Requests()
   readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
+  readonly #logs = new Map<string, { readonly log: Log; readonly options: ResolvedLogOptions }>()
   #events: Events | undefined
   #values: ValueStore | undefined
   #locks: LockRoom | undefined
@@ -149,6 +152,28 @@ export class Holdfast implements AsyncDisposable {
     const limiter = new Limiter(this.#redis, name, resolved)
     this.#limiters.set(name, { limiter, options: resolved })
     return limiter
+  }
+
+  /**
+   * A durable log of events for any number of groups of readers. The same name with the same options is the same instance.
+   *
+   * name     any string of at most 512 bytes
+   * options  without `retention` nothing is ever removed; see LogOptions
+   * throws   ConfigError for wrong options, or when the name is in use with others
+   */
+  log<T = unknown>(name: string, options?: LogOptions<T>): Log<T> {
+    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'log', 'close() was called')
+    checkName('name', name)
+    const resolved = resolveLogOptions(options)
+    const known = this.#logs.get(name)
+    if (known !== undefined) {
+      if (!sameOptions(known.options, resolved))
+        throw new ConfigError('options', `the options with which the log '${name}' was made first`, options)
+      return known.log as Log<T>
+    }
+    const log = new Log<T>(this.#redis, name, resolved)
+    this.#logs.set(name, { log: log as Log, options: resolved })
+    return log
   }
 
   /**
@@ -253,6 +278,8 @@ export class Holdfast implements AsyncDisposable {
     const quorums = [...this.#quorums].map((quorum) => quorum.close())
     await this.#queues?.close()
     await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums])
+    const logs = [...this.#logs.values()].map(({ log }) => log.close())
+    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs])
     await this.#redis.close()
   }
 

@@ -105,6 +105,26 @@ export type {
   WorkerStats,
 } from './queue/index.ts'
 export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
+  AppendManyOptions,
+  AppendOptions,
+  DeadEntry,
+  GroupOptions,
+  GroupView,
+  HandlerContext,
+  IterateOptions,
+  Log,
+  LogEntry,
+  LogGroup,
+  LogOptions as EventLogOptions,
+  LogPoint,
+  LogWorker,
+  ProcessBatchOptions,
+  ProcessOptions,
+  ReadOptions,
+  RedriveOptions,
+  RetentionOptions,
+} from './log/index.ts'
+export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'

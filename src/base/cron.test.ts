@@ -51,8 +51,8 @@ describe('where a clock is put back', () => {
       for (const pattern of ['30 2 * * *', '*/20 * * * *', '0 0,1,2,3 * * *']) {
         const { next } = parseSchedule({ cron: pattern, tz })
         const fromMs = Date.parse('2018-01-01T00:00Z')
-        const all = nextSlots({ cron: pattern, tz }, fromMs, 300)
-        expect(new Set(all).size).toBe(300)
+        const all = nextSlots({ cron: pattern, tz }, fromMs, 100)
+        expect(new Set(all).size).toBe(100)
         expect([...all].sort((a, b) => a - b)).toEqual(all)
         // A worker whose clock is early or late finds the very same slots.
         for (const [i, at] of all.slice(1, 20).entries())

@@ -37,6 +37,9 @@ export const ERROR_CODES = {
   LOCK_LOST: 'A lock that was held is lost, or may be: its work must stop. Another may have it by now.',
   ONCE_CONFLICT: 'A key of `once` stands for another request than this one: their fingerprints differ.',
   ONCE_FAILED: 'What ran once under this key failed, and its error was kept, as asked.',
+  LOG_LEASE_LOST:
+    'A consumer of a log has lost its lease, or may have: others may work on its entries, and what it says of them is not heard.',
+  LOG_HANDLER_TIMEOUT: 'A handler of a log took longer than `timeout`: its entries count as failed.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
   JOB_LEASE_LOST:
     'The lease of a job is lost, or may be: another may run it by now, and what is done for it does not count.',

@@ -9,6 +9,7 @@ import { limitRights } from '../../src/limit/rights.ts'
 import type { Algorithm } from '../../src/limit/rules.ts'
 import { lockRights } from '../../src/lock/rights.ts'
 import { queueRights } from '../../src/queue/rights.ts'
+import { logRights } from '../../src/log/rights.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
@@ -41,6 +42,8 @@ export interface PlaceUse {
   readonly locks?: boolean
   /** The names of its queues. Default none. */
   readonly queues?: readonly string[]
+  /** Default false. */
+  readonly logs?: boolean
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -136,6 +139,7 @@ export class Place {
       keyv = [],
       locks = false,
       queues = [],
+      logs = false,
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -154,6 +158,7 @@ export class Place {
       ...keyv.map((name) => new KeyvKeys(space, name).rights),
       ...(locks ? [lockRights(space)] : []),
       ...queues.map((name) => queueRights(space, name)),
+      ...(logs ? [logRights(space)] : []),
     )
   }
 

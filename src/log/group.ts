@@ -1,0 +1,159 @@
+import { checkInteger, checkKnown } from '../base/check.ts'
+import type { Redis } from '../redis/redis.ts'
+import type { LogEntry } from './entry.ts'
+import { type DeadEntry, type GroupView, inspectGroup, readDead } from './inspect.ts'
+import type { GroupKeys, LogKeys } from './keys.ts'
+import { openScript, redriveScript, removeScript } from './lua.generated.ts'
+import {
+  type ProcessBatchOptions,
+  type ProcessOptions,
+  type ResolvedGroupOptions,
+  resolveProcessOptions,
+} from './options.ts'
+import { type Handler, type HandlerContext, LogWorker } from './worker.ts'
+
+/** Most dead entries that are looked at or redriven by one call of the server. */
+const MOST_DEAD = 100
+
+/** Where one group lives, and how it is made. */
+export interface GroupPlace {
+  readonly redis: Redis
+  readonly name: string
+  readonly keys: LogKeys
+  readonly group: string
+  readonly own: GroupKeys
+  open(how: ResolvedGroupOptions): Promise<void>
+}
+
+export interface RedriveOptions {
+  /** Which, by the ids of the entries. Default: the oldest. */
+  readonly ids?: readonly string[]
+  /** Most entries, 1 to 10,000. Default 10,000. */
+  readonly limit?: number
+}
+
+/** What a group needs of its log. */
+export interface GroupHost {
+  readonly redis: Redis
+  readonly name: string
+  readonly keys: LogKeys
+  enter(): void
+  /** Rings the worker when there is something new, until it is closed. */
+  add(worker: LogWorker): void
+  drop(worker: LogWorker): void
+}
+
+/**
+ * One of any number of readers of a log, each of which gets every entry: at least once, by one of its processes. Made by `log.group(name)`.
+ *
+ * promise  What a dead process had is given to others within its lease and a second. An entry is done when its handler has answered; one that
+ *          has lost its lease is not heard any more. Retries and dead entries are the group's own, others do not notice them.
+ */
+export class LogGroup<T> {
+  readonly name: string
+  readonly #host: GroupHost
+  readonly #how: ResolvedGroupOptions
+  readonly #place: GroupPlace
+  #opened: Promise<void> | undefined
+
+  /** @internal Made by `log.group`. */
+  constructor(host: GroupHost, name: string, how: ResolvedGroupOptions) {
+    this.name = name
+    this.#host = host
+    this.#how = how
+    const { redis, keys } = host
+    const open = async ({ from, dropMs }: ResolvedGroupOptions): Promise<void> => {
+      host.enter()
+      const args = { group: name, from, dropMs }
+      await openScript.run(redis, { entries: keys.entries, state: keys.state }, args, {
+        operation: 'log.open',
+        repeat: true,
+      })
+    }
+    this.#place = { redis, name: host.name, keys, group: name, own: keys.group(name), open }
+  }
+
+  /** Makes the group if it is not there: from now on it gets what is appended. `process` does so by itself. */
+  open(): Promise<void> {
+    this.#opened ??= this.#place.open(this.#how).catch((error) => {
+      this.#opened = undefined
+      throw error
+    })
+    return this.#opened
+  }
+
+  /**
+   * Gives each entry to `handler`, in this process, from now until the worker is closed. An error of the handler is a failure: the entry is
+   * tried again as `retry` says, and then it is dead.
+   *
+   * returns  at once; what fails meanwhile is told to `onError`
+   * throws   ConfigError for wrong options
+   */
+  process(
+    handler: (entry: LogEntry<T>, context: HandlerContext) => Promise<unknown> | unknown,
+    options?: ProcessOptions,
+  ): LogWorker {
+    return this.#process(([entry], context) => handler(entry as LogEntry<T>, context), options, false)
+  }
+
+  /** The same, of many at once: all of a batch are done, or all have failed; what has failed runs alone from then on. */
+  processBatches(
+    handler: (entries: readonly LogEntry<T>[], context: HandlerContext) => Promise<unknown> | unknown,
+    options?: ProcessBatchOptions,
+  ): LogWorker {
+    return this.#process(handler as Handler, options, true)
+  }
+
+  #process(handler: Handler, options: ProcessBatchOptions | undefined, batches: boolean): LogWorker {
+    this.#host.enter()
+    const resolved = resolveProcessOptions(options, batches)
+    const worker: LogWorker = new LogWorker(this.#place, this.#how, resolved, handler, () => this.#host.drop(worker))
+    this.#host.add(worker)
+    return worker
+  }
+
+  /** How it stands; undefined for a group that has not been opened. */
+  inspect(): Promise<GroupView | undefined> {
+    this.#host.enter()
+    return inspectGroup(this.#host.redis, this.#host.keys, this.name)
+  }
+
+  /** What this group has given up, the oldest first. `limit`: 1 to 10,000, default 100. */
+  async deadLetters(options: { readonly limit?: number } = {}): Promise<readonly DeadEntry<T>[]> {
+    checkKnown('options', options, ['limit'])
+    this.#host.enter()
+    const limit = checkInteger('limit', options.limit ?? 100, 1, 10_000)
+    const found = await readDead(this.#host.redis, this.#place.own, limit)
+    return found.map(({ dead }) => dead as DeadEntry<T>)
+  }
+
+  /** Has dead entries delivered again, to this group alone, after all that is in the log by now. Answers how many. */
+  async redrive(options: RedriveOptions = {}): Promise<number> {
+    checkKnown('options', options, ['ids', 'limit'])
+    this.#host.enter()
+    const { redis, keys } = this.#host
+    const { dead } = this.#place.own
+    const limit = checkInteger('limit', options.limit ?? 10_000, 1, 10_000)
+    const wanted = options.ids && new Set(options.ids)
+    const found = await readDead(redis, this.#place.own, wanted === undefined ? limit : Number.POSITIVE_INFINITY)
+    const places = found.filter(({ dead }) => wanted?.has(dead.id) ?? true).map(({ place }) => place)
+    let count = 0
+    for (let i = 0; i < Math.min(limit, places.length); i += MOST_DEAD) {
+      const ids = places.slice(i, Math.min(limit, i + MOST_DEAD))
+      const args = { group: this.name, channel: keys.channel, ids }
+      const script = { entries: keys.entries, state: keys.state, dead }
+      count += (await redriveScript.run(redis, script, args, { operation: 'log.redrive', repeat: true }))[1]
+    }
+    return count
+  }
+
+  /** Ends the group with its retries and dead entries; the log keeps its entries. One that nobody processes holds up trimming. */
+  async remove(): Promise<void> {
+    this.#host.enter()
+    const { redis, keys } = this.#host
+    const { consumers, retry, marks, dead } = this.#place.own
+    const script = { entries: keys.entries, state: keys.state, own: [consumers, retry, marks, dead] }
+    await removeScript.run(redis, script, { group: this.name }, { operation: 'log.remove', repeat: true })
+    this.#opened = undefined
+  }
+}

@@ -1,0 +1,100 @@
+// Made by scripts/build-lua.mjs from lua/*.lua. Do not edit.
+
+import type { Key } from '../redis/keyspace.ts'
+import { defineScript } from '../redis/script.ts'
+
+/** add entries at the end, each once, however often this is called. */
+export const appendScript = defineScript<{ readonly entries: Key; readonly state: Key; readonly recent: readonly (Key)[] }, { readonly token: string; readonly eraMs: number; readonly keepMs: number; readonly channel: string; readonly items: readonly (string)[] }, AppendReply>({
+  name: 'log/append',
+  sha: '61252c100f7b669991f843e8b669fed1012d9bfe',
+  flags: [],
+  keys: ["entries","state","recent…"],
+  args: ["token","eraMs","keepMs","channel","items…"],
+  replies: {"appended":["text…"]},
+  lua: "#!lua\nlocal call, format = redis.call, string.format\nlocal clock = call('TIME')\nlocal now = clock[1] * 1000 + math.floor(clock[2] / 1000)\nlocal function recent(first, length)\n  local era = math.floor(now / length)\n  return KEYS[first + era % 2], KEYS[first + (era + 1) % 2], format('%.0f', (era + 2) * length)\nend\nlocal tokens, before, ends = recent(3, tonumber(ARGV[2]))\nlocal reply = {'appended'}\nlocal known = call('HGET', tokens, ARGV[1]) or call('HGET', before, ARGV[1])\nif known then\n  for id in string.gmatch(known, '%S+') do reply[#reply + 1] = id end\n  return reply\nend\nlocal ids, idsBefore, idsEnd = recent(5, tonumber(ARGV[3]))\nlocal first = tonumber(call('HGET', KEYS[2], 'added') or '0')\nlocal added, named = first, false\nfor i = 5, #ARGV, 4 do\n  local id = ARGV[i]\n  local stands = id ~= '' and (call('HGET', ids, id) or call('HGET', idsBefore, id))\n  if not stands then\n    added = added + 1\n    stands = call('XADD', KEYS[1], '*', 'n', format('%.0f', added), 'd', ARGV[i + 2], 't', ARGV[i + 3], 'k', ARGV[i + 1])\n    if id ~= '' then\n      call('HSET', ids, id, stands)\n      named = true\n    end\n  end\n  reply[#reply + 1] = stands\nend\ncall('HSET', KEYS[2], 'added', format('%.0f', added))\ncall('HSET', tokens, ARGV[1], table.concat(reply, ' ', 2))\ncall('PEXPIREAT', tokens, ends)\nif named then call('PEXPIREAT', ids, idsEnd) end\nif added > first then call('PUBLISH', ARGV[4], 'appended') end\nreturn reply\n",
+})
+export type AppendReply = readonly [word: 'appended', ...ids: readonly string[]]
+
+/** a consumer's last turn at a group: settle what it has done, and hand back what it has not. */
+export const finishScript = defineScript<{ readonly entries: Key; readonly consumers: Key; readonly retry: Key; readonly marks: Key; readonly dead: Key }, { readonly group: string; readonly consumer: string; readonly channel: string; readonly settled: readonly (string)[] }, FinishReply>({
+  name: 'log/finish',
+  sha: '36d04c9dae80f2a2643467f492f00553e6bb2dfd',
+  flags: ["allow-oom"],
+  keys: ["entries","consumers","retry","marks","dead"],
+  args: ["group","consumer","channel","settled…"],
+  replies: {"finished":[]},
+  lua: "#!lua flags=allow-oom\nlocal call = redis.call\nlocal clock = call('TIME')\nlocal now = clock[1] * 1000 + math.floor(clock[2] / 1000)\nlocal entries, consumers, retry, marks, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]\nlocal group, me = ARGV[1], ARGV[2]\nlocal function text(number) return string.format('%.0f', number) end\nlocal NOBODY = 'retry'\nlocal function forget(id)\n  call('HDEL', marks, 'f:' .. id, 'c:' .. id)\nend\nlocal function mark(kind, id)\n  return call('HINCRBY', marks, kind .. id, 1)\nend\nlocal function count(kind, id)\n  return tonumber(call('HGET', marks, kind .. id) or '0')\nend\nlocal function put_back(id, due)\n  call('XCLAIM', entries, group, NOBODY, 0, id, 'JUSTID')\n  call('ZADD', retry, text(due), id)\nend\nlocal function bury(id, reason, message)\n  local entry = call('XRANGE', entries, id, id)[1]\n  if entry then\n    local f = entry[2]\n    call('XADD', dead, '*', 'id', f[12] or id, 'd', f[4], 't', f[6], 'k', f[8], 'reason', reason, 'error', message, 'attempts',\n      count('f:', id) + count('c:', id))\n  end\n  call('XACK', entries, group, id)\n  forget(id)\nend\nlocal function settle(at)\n  local done, held = {}, {}\n  for i = at, #ARGV, 5 do\n    local word, id = ARGV[i], ARGV[i + 1]\n    held[id] = true\n    if word == 'done' then\n      done[#done + 1] = id\n    elseif word ~= 'held' then\n      local own = call('XPENDING', entries, group, id, id, 1)[1]\n      if own and own[2] == me then\n        if word == 'dead' then\n          mark('f:', id)\n          bury(id, ARGV[i + 3], ARGV[i + 4])\n        else\n          if word == 'failed' then mark('f:', id) end\n          put_back(id, now + ARGV[i + 2])\n        end\n      end\n    end\n  end\n  if #done > 0 then\n    call('XACK', entries, group, unpack(done))\n    if call('EXISTS', marks) == 1 then\n      for _, id in ipairs(done) do forget(id) end\n    end\n  end\n  return held\nend\nlocal function put_back_others(held)\n  for _, own in ipairs(call('XPENDING', entries, group, '-', '+', 1000, me)) do\n    if not held[own[1]] then put_back(own[1], now) end\n  end\nend\nlocal look = redis.pcall('XPENDING', entries, group)\nlocal lease = call('ZSCORE', consumers, me)\nif look.err or not lease or tonumber(lease) < 0 then return {'finished'} end\nsettle(4)\nput_back_others({})\ncall('XGROUP', 'DELCONSUMER', entries, group, me)\ncall('ZREM', consumers, me)\ncall('PUBLISH', ARGV[3], 'back')\nreturn {'finished'}\n",
+})
+export type FinishReply = readonly ['finished']
+
+/** how it stands with one group, all at one moment. */
+export const inspectScript = defineScript<{ readonly entries: Key; readonly state: Key; readonly consumers: Key; readonly retry: Key; readonly dead: Key }, { readonly group: string }, InspectReply>({
+  name: 'log/inspect',
+  sha: '82d7ed3a38734089136640191927226859206208',
+  flags: ["no-writes"],
+  keys: ["entries","state","consumers","retry","dead"],
+  args: ["group"],
+  replies: {"seen":["int","int","int","int","int","int","int","int","text"],"unknown":[]},
+  lua: "#!lua flags=no-writes\nlocal call = redis.call\nlocal clock = call('TIME')\nlocal now = clock[1] * 1000 + math.floor(clock[2] / 1000)\nlocal group = ARGV[1]\nlocal pending = redis.pcall('XPENDING', KEYS[1], group)\nif pending.err then return {'unknown'} end\nlocal facts = call('HMGET', KEYS[2], 'added', 'trimmed', 'read:' .. group, 'dropped:' .. group)\nlocal added, read = tonumber(facts[1] or '0'), math.max(tonumber(facts[2] or '0'), tonumber(facts[3] or '0'))\nlocal oldest = pending[2] or ''\nif oldest == '' and read < added then\n  for _, info in ipairs(call('XINFO', 'GROUPS', KEYS[1])) do\n    local fact = {}\n    for i = 1, #info, 2 do fact[info[i]] = info[i + 1] end\n    if fact.name == group then\n      local first = call('XRANGE', KEYS[1], '(' .. fact['last-delivered-id'], '+', 'COUNT', 1)[1]\n      oldest = first and first[1] or ''\n    end\n  end\nend\nreturn {\n  'seen', now, added, read, tonumber(facts[4] or '0'), pending[1], call('ZCARD', KEYS[4]), call('XLEN', KEYS[5]),\n  call('ZCOUNT', KEYS[3], now, '+inf'), oldest,\n}\n",
+})
+export type InspectReply = readonly [word: 'seen', nowMs: number, added: number, read: number, dropped: number, pending: number, retrying: number, dead: number, consumers: number, oldest: string] | readonly ['unknown']
+
+/** make a group that reads from some point on, unless it is there. */
+export const openScript = defineScript<{ readonly entries: Key; readonly state: Key }, { readonly group: string; readonly from: string; readonly dropMs: number }, OpenReply>({
+  name: 'log/open',
+  sha: '01f6d2a842216c6aaef7cb289ef0fdc63a5875f5',
+  flags: [],
+  keys: ["entries","state"],
+  args: ["group","from","dropMs"],
+  replies: {"opened":[],"stood":[]},
+  lua: "#!lua\nlocal call = redis.call\nlocal state, group, from = KEYS[2], ARGV[1], ARGV[2]\nlocal added = call('HGET', state, 'added') or '0'\nlocal start, read = '0-0', call('HGET', state, 'trimmed') or '0'\nif from == 'now' then\n  start, read = '$', added\nelseif from ~= 'first' then\n  local ms, seq = string.match(from, '^(%d+)-(%d+)$')\n  if seq ~= '0' then\n    start = ms .. '-' .. string.format('%.0f', seq - 1)\n  elseif ms ~= '0' then\n    start = string.format('%.0f', ms - 1) .. '-18446744073709551615'\n  end\n  local first = call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]\n  read = first and string.format('%.0f', first[2][2] - 1) or added\nend\nlocal made = redis.pcall('XGROUP', 'CREATE', KEYS[1], group, start, 'MKSTREAM')\nlocal stood = type(made) == 'table' and made.err\nif stood and not string.find(stood, 'BUSYGROUP', 1, true) then return redis.error_reply(stood) end\nif ARGV[3] == '-1' then\n  call('HDEL', state, 'drop:' .. group)\nelse\n  call('HSET', state, 'drop:' .. group, ARGV[3])\nend\nif stood then return {'stood'} end\ncall('HSET', state, 'read:' .. group, read)\nreturn {'opened'}\n",
+})
+export type OpenReply = readonly ['opened'] | readonly ['stood']
+
+/** have some dead entries delivered again, to the group that they died in and to no other. */
+export const redriveScript = defineScript<{ readonly entries: Key; readonly state: Key; readonly dead: Key }, { readonly group: string; readonly channel: string; readonly ids: readonly (string)[] }, RedriveReply>({
+  name: 'log/redrive',
+  sha: '06bb1a578b67d11d983a7568bbc554f8a951c817',
+  flags: [],
+  keys: ["entries","state","dead"],
+  args: ["group","channel","ids…"],
+  replies: {"redriven":["int"]},
+  lua: "#!lua\nlocal call = redis.call\nlocal added = tonumber(call('HGET', KEYS[2], 'added') or '0')\nlocal count = 0\nfor i = 3, #ARGV do\n  local entry = call('XRANGE', KEYS[3], ARGV[i], ARGV[i])[1]\n  if entry then\n    local f = entry[2]\n    added, count = added + 1, count + 1\n    call('XADD', KEYS[1], '*', 'n', string.format('%.0f', added), 'd', f[4], 't', f[6], 'k', f[8], 'g', ARGV[1], 'o', f[2])\n    call('XDEL', KEYS[3], ARGV[i])\n  end\nend\ncall('HSET', KEYS[2], 'added', string.format('%.0f', added))\nif count > 0 then call('PUBLISH', ARGV[2], 'redriven') end\nreturn {'redriven', count}\n",
+})
+export type RedriveReply = readonly [word: 'redriven', count: number]
+
+/** remove a group with all that it keeps. The entries of the log stay. */
+export const removeScript = defineScript<{ readonly entries: Key; readonly state: Key; readonly own: readonly (Key)[] }, { readonly group: string }, RemoveReply>({
+  name: 'log/remove',
+  sha: '9c26d423ea48208db093b01d020e732548e8ab6f',
+  flags: ["allow-oom"],
+  keys: ["entries","state","own…"],
+  args: ["group"],
+  replies: {"removed":["int"]},
+  lua: "#!lua flags=allow-oom\nlocal call = redis.call\nlocal gone = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])\ncall('HDEL', KEYS[2], 'read:' .. ARGV[1], 'drop:' .. ARGV[1], 'dropped:' .. ARGV[1])\nfor i = 3, #KEYS do call('UNLINK', KEYS[i]) end\nlocal count = type(gone) == 'number' and gone or 0\nreturn {'removed', count}\n",
+})
+export type RemoveReply = readonly [word: 'removed', count: number]
+
+/** remove the oldest entries that nobody needs any more, or only say which. */
+export const trimScript = defineScript<{ readonly entries: Key; readonly state: Key }, { readonly ageMs: number; readonly length: number; readonly upTo: string; readonly list: string }, TrimReply>({
+  name: 'log/trim',
+  sha: '8cd7183f591a0e97d6072812beeaff770686a89d',
+  flags: ["allow-oom"],
+  keys: ["entries","state"],
+  args: ["ageMs","length","upTo","list"],
+  replies: {"trimmed":["int","int"],"due":["text…"]},
+  lua: "#!lua flags=allow-oom\nlocal call = redis.call\nlocal clock = call('TIME')\nlocal now = clock[1] * 1000 + math.floor(clock[2] / 1000)\nlocal function split(id)\n  local ms, seq = string.match(id, '^(%d+)-(%d+)$')\n  return tonumber(ms), tonumber(seq)\nend\nlocal function is_before(ms, seq, otherMs, otherSeq)\n  return ms < otherMs or (ms == otherMs and seq < otherSeq)\nend\nlocal cutMs, cutSeq = math.huge, 0\nlocal groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])\nif groups.err then groups = {} end\nlocal names = {}\nfor _, info in ipairs(groups) do\n  local fact = {}\n  for i = 1, #info, 2 do fact[info[i]] = info[i + 1] end\n  names[#names + 1] = fact.name\n  local ms, seq = split(fact['last-delivered-id'])\n  seq = seq + 1\n  if fact.pending > 0 then ms, seq = split(call('XPENDING', KEYS[1], fact.name)[2]) end\n  local drop = call('HGET', KEYS[2], 'drop:' .. fact.name)\n  if drop and is_before(ms, seq, now - drop, 0) then ms, seq = now - drop, 0 end\n  if is_before(ms, seq, cutMs, cutSeq) then cutMs, cutSeq = ms, seq end\nend\nlocal age, length = tonumber(ARGV[1]), tonumber(ARGV[2])\nlocal added = tonumber(call('HGET', KEYS[2], 'added') or '0')\nlocal due = {'due'}\nlocal last, count = nil, 0\nlocal oldest = call('XRANGE', KEYS[1], '-', '+', 'COUNT', 100)\nfor _, entry in ipairs(oldest) do\n  local ms, seq = split(entry[1])\n  local f = entry[2]\n  local isOld = (age >= 0 and ms < now - age) or (length >= 0 and tonumber(f[2]) <= added - length)\n  if not isOld or not is_before(ms, seq, cutMs, cutSeq) then break end\n  if ARGV[3] ~= '' then\n    local upMs, upSeq = split(ARGV[3])\n    if is_before(upMs, upSeq, ms, seq) then break end\n  end\n  last, count = entry, count + 1\n  for _, part in ipairs({entry[1], f[2], f[4], f[6], f[8], f[10] or ''}) do due[#due + 1] = part end\nend\nif ARGV[4] == '1' then return due end\nif not last then return {'trimmed', 0, 0} end\nlocal ms, seq = split(last[1])\ncall('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', ms, seq + 1))\nlocal gone, before = tonumber(last[2][2]), tonumber(call('HGET', KEYS[2], 'trimmed') or '0')\nfor _, name in ipairs(names) do\n  local lost = gone - math.max(before, tonumber(call('HGET', KEYS[2], 'read:' .. name) or '0'))\n  if lost > 0 then call('HINCRBY', KEYS[2], 'dropped:' .. name, lost) end\nend\ncall('HSET', KEYS[2], 'trimmed', last[2][2])\nreturn {'trimmed', count, count == #oldest and 1 or 0}\n",
+})
+export type TrimReply = readonly [word: 'trimmed', count: number, more: number] | readonly [word: 'due', ...entries: readonly string[]]
+
+/** one consumer's turn at a group: settle what it has done, renew its lease, free what a dead one left, be given more. */
+export const turnScript = defineScript<{ readonly entries: Key; readonly state: Key; readonly consumers: Key; readonly retry: Key; readonly marks: Key; readonly dead: Key }, { readonly group: string; readonly consumer: string; readonly leaseMs: number; readonly joined: string; readonly want: number; readonly idle: string; readonly ordered: string; readonly crashes: number; readonly doubt: string; readonly settled: readonly (string)[] }, TurnReply>({
+  name: 'log/turn',
+  sha: 'e1b8c91f167db5ce920361df4382d5414da6fbdf',
+  flags: ["allow-oom"],
+  keys: ["entries","state","consumers","retry","marks","dead"],
+  args: ["group","consumer","leaseMs","joined","want","idle","ordered","crashes","doubt","settled…"],
+  replies: {"turned":["int","int","text…"],"lost":[],"unknown":[]},
+  lua: "#!lua flags=allow-oom\nlocal call = redis.call\nlocal clock = call('TIME')\nlocal now = clock[1] * 1000 + math.floor(clock[2] / 1000)\nlocal entries, state, consumers, retry, marks, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]\nlocal group, me, want = ARGV[1], ARGV[2], tonumber(ARGV[5])\nlocal function text(number) return string.format('%.0f', number) end\nlocal NOBODY = 'retry'\nlocal function forget(id)\n  call('HDEL', marks, 'f:' .. id, 'c:' .. id)\nend\nlocal function mark(kind, id)\n  return call('HINCRBY', marks, kind .. id, 1)\nend\nlocal function count(kind, id)\n  return tonumber(call('HGET', marks, kind .. id) or '0')\nend\nlocal function put_back(id, due)\n  call('XCLAIM', entries, group, NOBODY, 0, id, 'JUSTID')\n  call('ZADD', retry, text(due), id)\nend\nlocal function bury(id, reason, message)\n  local entry = call('XRANGE', entries, id, id)[1]\n  if entry then\n    local f = entry[2]\n    call('XADD', dead, '*', 'id', f[12] or id, 'd', f[4], 't', f[6], 'k', f[8], 'reason', reason, 'error', message, 'attempts',\n      count('f:', id) + count('c:', id))\n  end\n  call('XACK', entries, group, id)\n  forget(id)\nend\nlocal function settle(at)\n  local done, held = {}, {}\n  for i = at, #ARGV, 5 do\n    local word, id = ARGV[i], ARGV[i + 1]\n    held[id] = true\n    if word == 'done' then\n      done[#done + 1] = id\n    elseif word ~= 'held' then\n      local own = call('XPENDING', entries, group, id, id, 1)[1]\n      if own and own[2] == me then\n        if word == 'dead' then\n          mark('f:', id)\n          bury(id, ARGV[i + 3], ARGV[i + 4])\n        else\n          if word == 'failed' then mark('f:', id) end\n          put_back(id, now + ARGV[i + 2])\n        end\n      end\n    end\n  end\n  if #done > 0 then\n    call('XACK', entries, group, unpack(done))\n    if call('EXISTS', marks) == 1 then\n      for _, id in ipairs(done) do forget(id) end\n    end\n  end\n  return held\nend\nlocal function put_back_others(held)\n  for _, own in ipairs(call('XPENDING', entries, group, '-', '+', 1000, me)) do\n    if not held[own[1]] then put_back(own[1], now) end\n  end\nend\nlocal look = redis.pcall('XPENDING', entries, group)\nif look.err then return {'unknown'} end\nlocal lease = call('ZSCORE', consumers, me)\nif (lease and tonumber(lease) < 0) or (not lease and ARGV[4] == '1') then return {'lost'} end\ncall('ZADD', consumers, text(now + ARGV[3]), me)\nlocal held = settle(10)\nif ARGV[9] == '1' then put_back_others(held) end\nlocal gone = call('ZRANGE', consumers, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, 1)[1]\nif gone then\n  call('ZADD', consumers, -1, gone)\n  local left = call('XPENDING', entries, group, '-', '+', 100, gone)\n  for _, own in ipairs(left) do\n    if mark('c:', own[1]) >= tonumber(ARGV[8]) then\n      bury(own[1], 'crash', 'the processes that worked on it died')\n    else\n      put_back(own[1], now)\n    end\n  end\n  if #left < 100 then\n    call('XGROUP', 'DELCONSUMER', entries, group, gone)\n    call('ZREM', consumers, gone)\n  end\nend\nlocal given = {'turned', now, -1}\nlocal waiting, number, alone = call('ZCARD', retry), 0, false\nlocal function give(entry, failures, deaths)\n  local id, f = entry[1], entry[2]\n  number = number + 1\n  for _, part in ipairs({id, f[2], f[4], f[6], f[8], f[12] or '', failures, deaths}) do given[#given + 1] = part end\nend\nlocal function give_again(id)\n  local deaths = count('c:', id)\n  if deaths >= 2 and (number > 0 or ARGV[6] ~= '1') then\n    alone = true\n    return false\n  end\n  call('ZREM', retry, id)\n  waiting = waiting - 1\n  local entry = call('XCLAIM', entries, group, me, 0, id)[1]\n  if entry then\n    give(entry, count('f:', id), deaths)\n    alone = deaths >= 2\n    return not alone\n  end\n  call('XACK', entries, group, id)\n  forget(id)\n  call('HINCRBY', state, 'dropped:' .. group, 1)\n  return true\nend\nlocal ordered = ARGV[7] == '1'\nif ordered and call('XPENDING', entries, group)[1] > waiting then want = 0 end\nif want > 0 and waiting > 0 then\n  if ordered then\n    for _, own in ipairs(call('XPENDING', entries, group, '-', '+', want, NOBODY)) do\n      if tonumber(call('ZSCORE', retry, own[1]) or '0') > now or not give_again(own[1]) then break end\n    end\n  else\n    for _, id in ipairs(call('ZRANGE', retry, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, want)) do\n      if not give_again(id) then break end\n    end\n  end\nend\nif want > number and not alone and not (ordered and waiting > 0) then\n  local fresh = call('XREADGROUP', 'GROUP', group, me, 'COUNT', want - number, 'STREAMS', entries, '>')\n  fresh = fresh and fresh[1][2] or {}\n  for _, entry in ipairs(fresh) do\n    if entry[2][10] and entry[2][10] ~= group then\n      call('XACK', entries, group, entry[1])\n      given[3] = now\n    else\n      give(entry, 0, 0)\n    end\n  end\n  if #fresh > 0 then call('HSET', state, 'read:' .. group, fresh[#fresh][2][2]) end\nend\nlocal due = call('ZRANGE', retry, 0, 0, 'WITHSCORES')\nif due[2] and given[3] < 0 then given[3] = tonumber(due[2]) end\nreturn given\n",
+})
+export type TurnReply = readonly [word: 'turned', nowMs: number, nextMs: number, ...given: readonly string[]] | readonly ['lost'] | readonly ['unknown']

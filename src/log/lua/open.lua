@@ -1,0 +1,38 @@
+#!lua
+-- log/open: make a group that reads from some point on, unless it is there.
+-- KEYS  entries  stream, made if it is not there
+--       state    hash; by group 'read:', the number of the last entry that it was given; 'drop:', its dropAfter; 'dropped:'
+-- ARGV  group   text
+--       from    text  'first', 'now', or the id of the first entry that it gets, be it there or not
+--       dropMs  int   how old what it has not acknowledged must be to be dropped all the same; -1: never
+-- REPLY {'opened'} | {'stood'}
+-- WHY   a group that is there goes on where it stands, whatever is said about its beginning
+-- COST  O(groups)
+local call = redis.call
+local state, group, from = KEYS[2], ARGV[1], ARGV[2]
+local added = call('HGET', state, 'added') or '0'
+local start, read = '0-0', call('HGET', state, 'trimmed') or '0'
+if from == 'now' then
+  start, read = '$', added
+elseif from ~= 'first' then
+  local ms, seq = string.match(from, '^(%d+)-(%d+)$')
+  -- The id right before it: ids are compared as they are, and it need not exist.
+  if seq ~= '0' then
+    start = ms .. '-' .. string.format('%.0f', seq - 1)
+  elseif ms ~= '0' then
+    start = string.format('%.0f', ms - 1) .. '-18446744073709551615'
+  end
+  local first = call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
+  read = first and string.format('%.0f', first[2][2] - 1) or added
+end
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], group, start, 'MKSTREAM')
+local stood = type(made) == 'table' and made.err
+if stood and not string.find(stood, 'BUSYGROUP', 1, true) then return redis.error_reply(stood) end
+if ARGV[3] == '-1' then
+  call('HDEL', state, 'drop:' .. group)
+else
+  call('HSET', state, 'drop:' .. group, ARGV[3])
+end
+if stood then return {'stood'} end
+call('HSET', state, 'read:' .. group, read)
+return {'opened'}
