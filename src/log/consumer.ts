@@ -1,9 +1,9 @@
 import { monotonicMs } from '../base/clock.ts'
 import { randomId } from '../base/id.ts'
 import type { Settlement } from './deliveries.ts'
-import type { GroupPlace } from './group.ts'
 import { finishScript, turnScript } from './lua.generated.ts'
 import type { ResolvedProcessOptions } from './options.ts'
+import type { GroupPlace } from './place.ts'
 
 /** An entry at whose side so many processes have died is a dead one. */
 const MOST_DEATHS = 3
@@ -89,7 +89,8 @@ export class Consumer {
       this.#joined = true
       this.#doubt = false
       for (const [, place] of sent) this.#held.delete(place)
-      this.#watch(askedMs + leaseMs)
+      // A tenth early, since our timers may be late.
+      this.#watch(askedMs + 0.9 * leaseMs)
       const [nowMs, nextMs, ...given] = rest as [number, number, ...unknown[]]
       return { nowMs, nextMs, given }
     } catch (error) {
@@ -104,7 +105,7 @@ export class Consumer {
     return [...this.#held].filter((place) => !told.has(place)).map((place) => ['held', place, '0', '', ''])
   }
 
-  /** The lease was renewed after `askedMs`: it stands at least until `untilMs` of our clock. */
+  /** The lease stands at least until `untilMs` of our clock. */
   #watch(untilMs: number): void {
     clearTimeout(this.#timer)
     if (this.#over) return

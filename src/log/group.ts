@@ -2,7 +2,7 @@ import { checkInteger, checkKnown } from '../base/check.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { LogEntry } from './entry.ts'
 import { type DeadEntry, type GroupView, inspectGroup, readDead } from './inspect.ts'
-import type { GroupKeys, LogKeys } from './keys.ts'
+import type { LogKeys } from './keys.ts'
 import { openScript, redriveScript, removeScript } from './lua.generated.ts'
 import {
   type ProcessBatchOptions,
@@ -10,20 +10,11 @@ import {
   type ResolvedGroupOptions,
   resolveProcessOptions,
 } from './options.ts'
+import type { GroupPlace } from './place.ts'
 import { type Handler, type HandlerContext, LogWorker } from './worker.ts'
 
 /** Most dead entries that are looked at or redriven by one call of the server. */
 const MOST_DEAD = 100
-
-/** Where one group lives, and how it is made. */
-export interface GroupPlace {
-  readonly redis: Redis
-  readonly name: string
-  readonly keys: LogKeys
-  readonly group: string
-  readonly own: GroupKeys
-  open(how: ResolvedGroupOptions): Promise<void>
-}
 
 export interface RedriveOptions {
   /** Which, by the ids of the entries. Default: the oldest. */

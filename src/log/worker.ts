@@ -5,8 +5,8 @@ import { Consumer } from './consumer.ts'
 import { type Delivery, inBatches, readGiven } from './deliveries.ts'
 import type { LogEntry } from './entry.ts'
 import { LogHandlerTimeoutError, LogLeaseLostError } from './errors.ts'
-import type { GroupPlace } from './group.ts'
 import type { ResolvedGroupOptions, ResolvedProcessOptions } from './options.ts'
+import type { GroupPlace } from './place.ts'
 
 /** An idle consumer looks this often, whatever it heard: so it finds what a dead one left, and what it was not told of. */
 const POLL_MS = 900

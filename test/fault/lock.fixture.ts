@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url'
 
 // Runs the sources in a process of their own, as Vitest does here.
 const LOADER = new URL('../../scripts/typescript.mjs', import.meta.url).href
-const CHILD = fileURLToPath(new URL('./lock-child.ts', import.meta.url))
+const programOf = (name: string) => fileURLToPath(new URL(`./${name}-child.ts`, import.meta.url))
 
-/** A process with locks; every line that it says goes to `hear`. */
+/** A process with locks, or another program of this folder by its name; every line that it says goes to `hear`. */
 export class Child {
   readonly process: ChildProcess
   readonly lines: string[] = []
   readonly #waiting = new Set<() => void>()
 
-  constructor(url: string, hear: (line: string) => void = () => {}) {
-    const args = ['--import', LOADER, CHILD, url]
+  constructor(url: string, hear: (line: string) => void = () => {}, program = 'lock') {
+    const args = ['--import', LOADER, programOf(program), url]
     this.process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     this.process.stdin!.on('error', () => {})
     createInterface({ input: this.process.stdout! }).on('line', (line) => {
