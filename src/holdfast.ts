@@ -274,12 +274,12 @@ export class Holdfast implements AsyncDisposable {
   /** Lets the commands under way, and for `timeout` those who use a connection of their own, end, then closes every connection; who waits for a loader is told CONNECTION_CLOSED. Calls made later reject with CONNECTION_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const { cache } of this.#caches.values()) cache.close()
+    const caches = [...this.#caches.values()].map(({ cache }) => cache.close())
     const quorums = [...this.#quorums].map((quorum) => quorum.close())
     await this.#queues?.close()
     await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums])
     const logs = [...this.#logs.values()].map(({ log }) => log.close())
-    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs])
+    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs, ...caches])
     await this.#redis.close()
   }
 

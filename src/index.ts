@@ -17,6 +17,7 @@ export type {
   CacheStats,
   Codec,
   CompressOptions,
+  DeadWrite,
   EncodingOptions,
   Explanation,
   GetOptions,
@@ -36,7 +37,13 @@ export type {
   WarmResult,
   WrapOptions,
   Wrapped,
+  WriteBehindOptions,
+  WriteLag,
+  WriteOptions,
+  WriteThroughOptions,
+  WrittenEntry,
 } from './cache/index.ts'
+export { PersistTimeoutError, WriteBehindFullError } from './cache/index.ts'
 export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type {
   Algorithm,

@@ -32,6 +32,9 @@ export const ERROR_CODES = {
   VALUE_CONFLICT: 'Others changed the value at each try, and the retries are out. Nothing was written.',
   MUTATION_UNCONFIRMED:
     'A change by `mutate` was made, and nobody can say that no older value is cached: `answer` is that of the change. Delete the entries.',
+  WRITE_BEHIND_FULL:
+    'More is written and not persisted than `maxDirtyCount` or `maxDirtyAge` allows, and the system of record takes no more. Nothing was written.',
+  PERSIST_TIMEOUT: '`persist` of write-behind took longer than `write.timeout`: its entries are tried again.',
   STREAM_LOST: 'A stream of changes cannot be continued from the point asked for; read the whole again.',
   LOCK_TIMEOUT: 'The lock was not had in the time given for waiting: others hold it, or stand in line before.',
   LOCK_LOST: 'A lock that was held is lost, or may be: its work must stop. Another may have it by now.',

@@ -1,4 +1,4 @@
-import { checkFunction } from '../base/check.ts'
+import { checkFunction, checkInteger } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
@@ -6,6 +6,7 @@ import { validate } from '../base/schema.ts'
 import type { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import type { Rights } from '../redis/rights.ts'
+import { type DeadWrite, demand, WriteBehind, type WriteLag } from './behind.ts'
 import type { Entries } from './entries.ts'
 import { type CacheStats, type Explanation, explain, type Staleness, staleness, statsOf } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
@@ -80,6 +81,7 @@ export class Cache<T, Got = T | undefined> {
   readonly #refill: Refill
   readonly #memory: MemoryTier | undefined
   readonly #layer: RequestLayer
+  readonly #behind: WriteBehind | undefined
   #wraps: Wraps | undefined
   readonly #closing = new AbortController()
   #vetted = false
@@ -101,6 +103,14 @@ export class Cache<T, Got = T | undefined> {
     this.#reader = parts.reader
     this.#refill = parts.refill
     this.#reads = parts.reads
+    const { write, encoding } = options
+    if (write?.behind === undefined) return
+    this.#behind = new WriteBehind({
+      ...{ name, redis, encoding, keys: parts.keys, tags: parts.tags, refill: parts.refill },
+      ...{ channel: options.fleet ? parts.keys.channel : '', write: { ...write, behind: write.behind } },
+      forget: (id) => this.#forget(id),
+    })
+    this.#entries.unpersisted = this.#behind
   }
 
   /**
@@ -193,6 +203,8 @@ export class Cache<T, Got = T | undefined> {
     const how = load ?? this.#options.load
     if (how === undefined) throw new ConfigError('load', 'a loader, of the cache or of this call', load)
     const work = observed.refresh.run({ cache: this.name, id }, async () => {
+      // Nothing that could be loaded is as new as what is not persisted.
+      if ((await this.#behind?.frameOf(id)) != null) return this.peek(id)
       const plan = this.#reads.plan(id, how as Load<unknown>, rest)
       const value = await this.#reads.renew(id, plan, unless as (value: unknown) => boolean)
       this.#memory?.forget(id)
@@ -229,9 +241,10 @@ export class Cache<T, Got = T | undefined> {
   }
 
   /**
-   * Writes a value, and voids a load of it that is under way. With `write` it is persisted first.
+   * Writes a value, and voids a load of it that is under way. With `write` it is persisted first, or on record and persisted later.
    *
-   * throws  the error of `persist`, and then nothing is cached; TIMEOUT, CONNECTION_LOST, SERVER_FULL when Redis did not take it
+   * throws  the error of `persist`, and then nothing is cached; TIMEOUT, CONNECTION_LOST, SERVER_FULL when Redis did not take it; with
+   *         write-behind WRITE_BEHIND_FULL
    */
   async set(id: string, value: T, options: SetOptions = {}): Promise<void> {
     checkId(id)
@@ -245,7 +258,8 @@ export class Cache<T, Got = T | undefined> {
       const checked = encoding.schema === undefined ? value : await validate(encoding.schema, id, value)
       this.#forget(id)
       const store = (token?: string) => storeValue(this.#entries, this.#tags, this.#refill, id, checked, plan, token)
-      if (write === undefined) await store()
+      if (this.#behind !== undefined) await this.#behind.set(id, checked, plan.ttlMs, plan.tags, options.signal)
+      else if (write === undefined) await store()
       else await writeThrough(this.#entries, this.#keeper, write, id, checked, options.signal, store)
       this.#forget(id)
     })
@@ -278,12 +292,16 @@ export class Cache<T, Got = T | undefined> {
     return this.#wraps.wrap(fn, options)
   }
 
-  /** Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. */
+  /**
+   * Removes the value of `id`, and voids a load of it that is under way. Rejects when that could not be confirmed. With write-behind it is
+   * to be deleted from the system of record too, and reads as `null` until it is.
+   */
   async delete(id: string, options?: GetOptions): Promise<void> {
     checkId(id)
     await this.#invalidate('delete', { id }, options, async () => {
       this.#forget(id)
-      await this.#entries.remove(id, 'cache.delete')
+      if (this.#behind !== undefined) await this.#behind.delete(id, options?.signal)
+      else await this.#entries.remove(id, 'cache.delete')
       this.#forget(id)
     })
   }
@@ -398,6 +416,31 @@ export class Cache<T, Got = T | undefined> {
     this.#layer.forget(id)
   }
 
+  /** With write-behind: persists all that is written by now, also what waits for its next try. Throws the first error of `persist`. */
+  flush(options?: GetOptions): Promise<void> {
+    this.#enter()
+    return demand(this.#behind, 'flush').flush(options?.signal)
+  }
+
+  /** With write-behind: how far the system of record is behind. */
+  writeLag(): Promise<WriteLag> {
+    this.#enter()
+    return demand(this.#behind, 'writeLag').lag()
+  }
+
+  /** With write-behind: writes that were given up; a later write of an id ends its dead one. */
+  async deadWrites({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadWrite<T>[]> {
+    this.#enter()
+    const behind = demand(this.#behind, 'deadWrites')
+    return (await behind.deadWrites(checkInteger('limit', limit, 1, 10_000))) as readonly DeadWrite<T>[]
+  }
+
+  /** With write-behind: has writes that were given up persisted after all. Answers how many. */
+  async redriveWrites(ids: string | readonly string[]): Promise<number> {
+    this.#enter()
+    return demand(this.#behind, 'redriveWrites').redrive(checkIds(ids))
+  }
+
   /** How it stands with one entry, and why a read of it would miss. Changes nothing; two round trips, for people. */
   async explain(id: string, options?: GetOptions): Promise<Explanation> {
     checkId(id)
@@ -418,7 +461,10 @@ export class Cache<T, Got = T | undefined> {
   #vet(): void {
     this.#vetted = true
     const sample = this.#keys.entry('')
-    this.#redis.vet('cache', 'cache', this.#rights, sample, this.#keys.channel).catch(() => {})
+    // What is not persisted must not be evicted.
+    const [room, role] =
+      this.#behind === undefined ? (['cache', 'cache'] as const) : (['write-behind', 'state'] as const)
+    this.#redis.vet(room, role, this.#rights, sample, this.#keys.channel).catch(() => {})
   }
 
   /** Every use comes through here: refused once closed; the first has the server looked at. */
@@ -427,9 +473,10 @@ export class Cache<T, Got = T | undefined> {
     if (!this.#vetted) this.#vet()
   }
 
-  /** @internal Called by `hf.close()`. */
-  close(): void {
+  /** @internal Called by `hf.close()`: with write-behind, what can be persisted is. */
+  async close(): Promise<void> {
     this.#closing.abort()
+    await this.#behind?.close()
     this.#keeper.stop()
     this.#memory?.close()
   }

@@ -31,6 +31,12 @@ export type LeaseAnswer =
 /** What a lease request reads: nothing, a value instead of the lease, or one beside it. */
 export type LeaseRead = 'none' | 'instead' | 'beside'
 
+/** What is written and not persisted yet, where entries are not there: they may have been removed or evicted meanwhile. */
+export interface Unpersisted {
+  frameOf(id: string): Promise<Buffer | null>
+  framesOf(ids: readonly string[]): Promise<readonly (Buffer | null)[]>
+}
+
 export interface FilledEntry {
   readonly id: string
   readonly lifeMs: number
@@ -49,6 +55,9 @@ export class Entries {
   readonly #readOptions: CallOptions
   readonly #replicaOptions: CallOptions
 
+  /** With write-behind. */
+  unpersisted: Unpersisted | undefined
+
   constructor(redis: Redis, keys: CacheKeys, fleet: boolean, needs: string) {
     this.#redis = redis
     this.#keys = keys
@@ -62,6 +71,12 @@ export class Entries {
   }
 
   read(id: string, byReplica: boolean): Promise<Buffer | null> {
+    const { unpersisted } = this
+    const found = this.#read(id, byReplica)
+    return unpersisted === undefined ? found : found.then((frame) => frame ?? unpersisted.frameOf(id))
+  }
+
+  #read(id: string, byReplica: boolean): Promise<Buffer | null> {
     const key = this.#keys.entry(id)
     return this.#redis.call(
       key,
@@ -72,6 +87,15 @@ export class Entries {
   }
 
   async readMany(ids: readonly string[], byReplica: boolean): Promise<readonly (Buffer | null)[]> {
+    const frames = await this.#readMany(ids, byReplica)
+    const missing = this.unpersisted === undefined ? [] : ids.filter((_, i) => frames[i] === null)
+    if (this.unpersisted === undefined || missing.length === 0) return frames
+    const found = await this.unpersisted.framesOf(missing)
+    let at = 0
+    return frames.map((frame) => (frame === null ? (found[at++] ?? null) : frame))
+  }
+
+  async #readMany(ids: readonly string[], byReplica: boolean): Promise<readonly (Buffer | null)[]> {
     const options = byReplica ? this.#replicaOptions : this.#readOptions
     const names = ids.map((id) => this.#keys.entry(id))
     try {

@@ -1,6 +1,8 @@
 export type { StandardSchema } from '../base/schema.ts'
+export type { DeadWrite, WriteLag } from './behind.ts'
 export { Cache } from './cache.ts'
 export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
+export { PersistTimeoutError, WriteBehindFullError } from './errors.ts'
 export type { CacheStats, Explanation, MissReasons, Staleness, StoredEntry } from './inspect.ts'
 export type { LoadContext, LoadManyContext } from './load-context.ts'
 export type { MemoryMisses } from './memory.ts'
@@ -20,6 +22,12 @@ export type {
   WarmOptions,
   WarmProgress,
   WarmResult,
-  WriteOptions,
 } from './options.ts'
 export type { WrapOptions, Wrapped } from './wrap.ts'
+export type {
+  WriteBehindOptions,
+  WriteOptions,
+  WriteRetryOptions,
+  WriteThroughOptions,
+  WrittenEntry,
+} from './write-options.ts'

@@ -12,6 +12,7 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, describe } from '../base/errors.ts'
 import { Encoding, type EncodingOptions, PLAIN } from './encoding.ts'
 import type { LoadContext, LoadManyContext } from './load-context.ts'
+import { type ResolvedWrite, resolveWrite, type WriteOptions } from './write-options.ts'
 
 /** Gives the value of one id; `undefined` means "not there" and is not cached. */
 export type Load<T> = (id: string, context: LoadContext) => Promise<T | undefined> | T | undefined
@@ -150,20 +151,6 @@ export interface LoaderOptions {
   readonly concurrency?: number
 }
 
-export interface WriteOptions<T> {
-  /** `'through'`: `set` persists first, then caches; if persisting fails, nothing is cached. */
-  readonly mode: 'through'
-  readonly persist: (id: string, value: T) => Promise<unknown> | unknown
-  readonly retry?: {
-    /** Tries in all. Default 3. */
-    readonly attempts?: number
-    /** Wait before the first repeat; doubles, with jitter. Default `'50ms'`. */
-    readonly base?: Duration
-    /** Longest wait. Default `'2s'`. */
-    readonly max?: Duration
-  }
-}
-
 /** The options with every default in place and every duration in ms. */
 export interface ResolvedCacheOptions {
   readonly ttlMs: number
@@ -186,14 +173,7 @@ export interface ResolvedCacheOptions {
   readonly concurrency: number | undefined
   readonly encoding: Encoding
   readonly whenDown: 'load' | 'throw'
-  readonly write:
-    | {
-        readonly persist: (id: string, value: unknown) => unknown
-        readonly attempts: number
-        readonly baseMs: number
-        readonly maxMs: number
-      }
-    | undefined
+  readonly write: ResolvedWrite | undefined
 }
 
 const KNOWN = [
@@ -341,22 +321,6 @@ function resolveMemory(memory: unknown, ttlMs: number): ResolvedCacheOptions['me
     maxEntries: checkInteger('memory.maxEntries', maxEntries, 1, 10_000_000),
     maxBytes: checkInteger('memory.maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER),
     ttlMs: toMs(ttl, 'memory.ttl'),
-  }
-}
-
-function resolveWrite<T>(write: WriteOptions<T> | undefined): ResolvedCacheOptions['write'] {
-  if (write === undefined) return undefined
-  checkKnown('write', write, ['mode', 'persist', 'retry'])
-  checkOneOf('write.mode', write.mode, ['through'])
-  if (typeof write.persist !== 'function')
-    throw new ConfigError('write.persist', 'a function (id, value)', write.persist)
-  const { retry = {} } = write
-  checkKnown('write.retry', retry, ['attempts', 'base', 'max'])
-  return {
-    persist: write.persist as (id: string, value: unknown) => unknown,
-    attempts: checkInteger('write.retry.attempts', retry.attempts ?? 3, 1, 1_000),
-    baseMs: toMs(retry.base ?? '50ms', 'write.retry.base'),
-    maxMs: toMs(retry.max ?? '2s', 'write.retry.max'),
   }
 }
 

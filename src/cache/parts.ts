@@ -10,7 +10,7 @@ import type { Requests } from './per-request.ts'
 import { ReadThrough, type ReadThroughRoom } from './read-through.ts'
 import { Reader } from './reader.ts'
 import { Refill } from './refill.ts'
-import { cacheRights } from './rights.ts'
+import { behindRights, cacheRights } from './rights.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
 
@@ -23,8 +23,10 @@ export function makeParts(
   signal: AbortSignal,
   enter: () => void,
 ) {
-  const keys = new CacheKeys(redis.keyspace, name)
-  const rights = cacheRights(keys, options.fleet || options.memory !== undefined)
+  const { write } = options
+  const keys = new CacheKeys(redis.keyspace, name, write?.behind !== undefined)
+  const listens = options.fleet || options.memory !== undefined
+  const rights = write?.behind === undefined ? cacheRights(keys, listens) : behindRights(keys, listens)
   const entries = new Entries(redis, keys, options.fleet, aclRule(rights))
   // Twice the longest entry, so that an epoch outlives every entry that may carry it, also between two renewals.
   const tags = new TagTable(redis, keys, 2 * Math.max(options.ttlMs + options.staleMs, 86_400_000))

@@ -35,7 +35,9 @@ export class ReadThrough {
     this.#options = room.options
     this.#reader = reader
     this.#refill = refill
-    this.#skipsLook = room.options.staleMs === 0 && room.options.memory === undefined
+    // With write-behind a look finds also what is not in its entry.
+    const isBehind = room.options.write?.behind !== undefined
+    this.#skipsLook = room.options.staleMs === 0 && room.options.memory === undefined && !isBehind
   }
 
   /** How a call's load is to be made: its loader, its time, its tags and the cache's own. */

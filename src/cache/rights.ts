@@ -1,4 +1,5 @@
-import type { Rights } from '../redis/rights.ts'
+import { DIRTY_COMMANDS } from '../dirty/keys.ts'
+import { joinRights, type Rights } from '../redis/rights.ts'
 import type { CacheKeys } from './keys.ts'
 
 /**
@@ -16,4 +17,9 @@ export function cacheRights(keys: CacheKeys, listens: boolean): Rights {
     keys: keys.patterns,
     channels: listens ? [keys.channel, '__redis__:invalidate'] : [keys.channel],
   }
+}
+
+/** What a cache with write-behind needs beside that, with keys made for it. */
+export function behindRights(keys: CacheKeys, listens: boolean): Rights {
+  return joinRights(cacheRights(keys, listens), { commands: DIRTY_COMMANDS, keys: keys.patterns, channels: [] })
 }

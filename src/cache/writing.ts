@@ -82,7 +82,7 @@ async function persist(
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await write.persist(id, value)
+      await (write.persist as (id: string, value: unknown) => unknown)(id, value)
       return
     } catch (error) {
       if (attempt >= write.attempts || signal?.aborted) throw error

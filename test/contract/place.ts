@@ -2,7 +2,7 @@ import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
 import { testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeEach, expect, inject } from 'vitest'
 import { CacheKeys } from '../../src/cache/keys.ts'
-import { cacheRights } from '../../src/cache/rights.ts'
+import { behindRights, cacheRights } from '../../src/cache/rights.ts'
 import { KeyvKeys } from '../../src/keyv/keys.ts'
 import { LimitKeys } from '../../src/limit/keys.ts'
 import { limitRights } from '../../src/limit/rights.ts'
@@ -28,6 +28,8 @@ import { Witness } from './witness.ts'
 export interface PlaceUse {
   /** The names of its caches. Default `it` alone. */
   readonly caches?: readonly string[]
+  /** The names of those of its caches with write-behind. Default none. */
+  readonly behind?: readonly string[]
   /** Default false. */
   readonly seats?: boolean
   /** The names of its sets of sessions. Default none. */
@@ -132,6 +134,7 @@ export class Place {
   rightsIn(namespace: string): Rights {
     const {
       caches = ['it'],
+      behind = [],
       seats = false,
       sessions = [],
       values = false,
@@ -145,6 +148,7 @@ export class Place {
     return joinRights(
       connectionRights(this.kind === 'standalone' ? 'single' : this.kind, space),
       ...caches.map((name) => cacheRights(new CacheKeys(space, name), true)),
+      ...behind.map((name) => behindRights(new CacheKeys(space, name, true), true)),
       ...(seats ? [seatsRights(space)] : []),
       ...sessions.map((name) => sessionRights(new SessionKeys(space, name), true)),
       ...(values ? [valueRights(space)] : []),
