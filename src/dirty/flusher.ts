@@ -9,7 +9,7 @@ import { claimScript, settleScript } from './lua.generated.ts'
 import { type DirtyRecord, readRecord } from './record.ts'
 
 /** A killed process's writes are persisted by others after this. */
-const LEASE_MS = 5_000
+const LEASE_MS = 3_000
 /** Each place is looked at this often, whoever wrote there. */
 const SWEEP_MS = 1_000
 /** So many failures in a row, with nothing taken in between: not they are at fault, the system of record is away. */

@@ -12,7 +12,8 @@ const CAPABILITIES = [
 const FLOORS: readonly (readonly string[])[] = [
   ['base'],
   ['redis', 'loop'],
-  ['lease', 'stream', 'breaker', 'dirty'],
+  ['lease', 'stream', 'breaker'],
+  ['dirty'],
   CAPABILITIES,
   ['holdfast.ts'],
   ['http', 'keyv', 'ops'],
