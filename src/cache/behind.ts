@@ -1,4 +1,3 @@
-import { monotonicMs, sleep } from '../base/clock.ts'
 import { decode, encode } from '../base/codec.ts'
 import { ConfigError } from '../base/errors.ts'
 import { Flusher, type Persisting } from '../dirty/flusher.ts'
@@ -20,6 +19,7 @@ import type { ResolvedBehind, ResolvedWrite, WrittenEntry } from './write-option
 const FOREVER_MS = 9_999_999_999_999
 /** How long a write waits where too much is not persisted. */
 const LONGEST_WAIT_MS = 5_000
+const LONGEST_DRAIN_MS = 10_000
 
 /** A write that was given up. */
 export interface DeadWrite<T> extends WrittenEntry<T> {
@@ -107,19 +107,19 @@ export class WriteBehind implements Unpersisted {
       ...{ id, op, record, shown: encodeFrame(shown, FOREVER_MS, [], 0, encoding), delayMs },
       ...{ most: Math.ceil(most / this.#places.length), oldestMs, channel },
     }
-    const untilMs = monotonicMs() + LONGEST_WAIT_MS
+    let patience: AbortSignal | undefined
     for (;;) {
       const reply = await writeScript.run(redis, keys, args, WRITE)
       if (reply[0] === 'written') return this.#flusher.nudge(place)
-      let cause: unknown
-      // Who writes too much helps to persist, and waits for that.
-      await this.#flusher.flush([place], signal).catch((error) => {
+      patience ??= AbortSignal.timeout(LONGEST_WAIT_MS)
+      const end = signal === undefined ? patience : AbortSignal.any([patience, signal])
+      try {
+        // Who writes too much helps to persist, and waits for that.
+        await this.#flusher.flush([place], end)
+      } catch (error) {
         signal?.throwIfAborted()
-        cause = error
-      })
-      if (cause !== undefined || monotonicMs() >= untilMs)
-        throw new WriteBehindFullError(name, reply[1], reply[2], cause)
-      await sleep(1, signal)
+        throw new WriteBehindFullError(name, reply[1], reply[2], error)
+      }
     }
   }
 
@@ -209,7 +209,9 @@ export class WriteBehind implements Unpersisted {
 
   /** Persists what it can, and ends. What is left is on record, for the next process. */
   async close(): Promise<void> {
-    await this.#flusher.flush().catch(this.#room.write.behind.onError)
+    // Another process may be at it, and not come to an end.
+    const end = AbortSignal.timeout(LONGEST_DRAIN_MS)
+    await this.#flusher.flush(undefined, end).catch(this.#room.write.behind.onError)
     await this.#flusher.stop()
   }
 }

@@ -1,5 +1,5 @@
 import { backoffMs } from '../base/backoff.ts'
-import { monotonicMs, sleep } from '../base/clock.ts'
+import { monotonicMs, sleep, unlessAborted } from '../base/clock.ts'
 import { randomId } from '../base/id.ts'
 import { LeaseKeeper, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { Loop } from '../loop/loop.ts'
@@ -14,6 +14,7 @@ const LEASE_MS = 3_000
 const SWEEP_MS = 1_000
 /** So many failures in a row, with nothing taken in between: not they are at fault, the system of record is away. */
 const FAILURES_IN_ROW = 3
+const MOST_REMEMBERED = 100_000
 
 export interface FlushOptions {
   readonly batch: number
@@ -34,12 +35,17 @@ export interface Persisting {
   keysOf(id: string): ValueKeys
 }
 
-type Settled = readonly [record: DirtyRecord, word: 'clean' | 'failed' | 'dead', ms: number, what: string | Buffer]
+type Settled = readonly [
+  record: DirtyRecord,
+  word: 'clean' | 'failed' | 'waits' | 'dead',
+  ms: number,
+  what: string | Buffer,
+]
 
 /**
  * Persists what is dirty in some places, a batch at a time, and one process at a time in each: what comes later of an id arrives later.
  *
- * An entry is given up after so many failures by itself, and only while the system of record takes others: while it takes nothing, all wait.
+ * An entry is given up after so many failures by itself, each after the system of record has taken others: while it takes nothing, all wait.
  */
 export class Flusher {
   readonly #redis: Redis
@@ -50,7 +56,11 @@ export class Flusher {
   readonly #keeper: LeaseKeeper
   readonly #loops: readonly Loop[]
   readonly #running = new Map<DirtyKeys, Promise<unknown>>()
+  /** When the system of record took anything, and how often in a row since then it did not. */
   #tookMs = Number.NEGATIVE_INFINITY
+  #refusals = 0
+  /** When an id failed last, in this process. */
+  readonly #failedMs = new Map<string, number>()
 
   constructor(
     redis: Redis,
@@ -85,7 +95,7 @@ export class Flusher {
       places.map(async (place) => {
         for (;;) {
           signal?.throwIfAborted()
-          const { nextMs, failure } = await this.#turn(place, true, signal)
+          const { nextMs, failure } = await unlessAborted(this.#turn(place, true, signal), signal)
           if (failure !== undefined) throw failure.error
           if (nextMs < 0) return
           // Another process is at it.
@@ -155,12 +165,12 @@ export class Flusher {
       const failure = await attempt(fresh)
       if (failure === undefined) settled.push(...fresh.map((record) => this.#clean(record)))
       else if (fresh.length === 1) settled.push(this.#fail(fresh[0] as DirtyRecord, failure.error))
-      else for (const record of fresh) settled.push([record, 'failed', this.#waitMs(record), ''])
+      else settled.push(...fresh.map((record) => this.#wait(record)))
     }
     let inRow = 0
     for (const record of alone) {
       if (inRow >= FAILURES_IN_ROW) {
-        settled.push([record, 'failed', this.#waitMs(record), ''])
+        settled.push([record, 'waits', this.#waitMs(record), ''])
         continue
       }
       const failure = await attempt([record])
@@ -174,27 +184,42 @@ export class Flusher {
     try {
       await this.#work.persist(records)
       this.#tookMs = monotonicMs()
+      this.#refusals = 0
       return undefined
     } catch (error) {
+      this.#refusals++
       this.#onError(error)
       return { error }
     }
   }
 
   #clean(record: DirtyRecord): Settled {
+    this.#failedMs.delete(record.id)
     const { lifeMs, frame } = this.#work.shown(record)
     return [record, 'clean', lifeMs, frame]
   }
 
+  /** A failure counts against the entry if the system of record has taken others since its last one, which this process has seen. */
   #fail(record: DirtyRecord, error: unknown): Settled {
-    const { attempts, maxMs } = this.#options
-    const takesOthers = monotonicMs() - this.#tookMs <= maxMs
-    if (record.tries + 1 >= attempts && takesOthers) return [record, 'dead', 0, messageOf(error)]
-    return [record, 'failed', this.#waitMs(record), '']
+    const { id, tries } = record
+    const lastMs = this.#failedMs.get(id)
+    const waits = this.#wait(record)
+    if (lastMs === undefined || this.#tookMs <= lastMs) return waits
+    if (tries + 1 < this.#options.attempts) return [record, 'failed', this.#waitMs(record), '']
+    this.#failedMs.delete(id)
+    return [record, 'dead', 0, messageOf(error)]
+  }
+
+  #wait(record: DirtyRecord): Settled {
+    // Those that other processes have persisted are never asked for again.
+    if (this.#failedMs.size >= MOST_REMEMBERED) this.#failedMs.clear()
+    this.#failedMs.set(record.id, monotonicMs())
+    return [record, 'waits', this.#waitMs(record), '']
   }
 
   #waitMs({ tries }: DirtyRecord): number {
-    return backoffMs(tries, this.#options.baseMs, this.#options.maxMs)
+    const { baseMs, maxMs } = this.#options
+    return backoffMs(Math.max(tries, Math.floor(this.#refusals / FAILURES_IN_ROW) - 1), baseMs, maxMs)
   }
 
   /** False when the lease was lost: then another persists the same again. */

@@ -8,6 +8,8 @@ export interface Delivery {
   readonly entry: LogEntry<unknown>
   /** Tries of handlers that failed before this one. */
   readonly failures: number
+  /** Two processes have died beside it: nothing else is begun while it runs. */
+  readonly alone: boolean
   /** Which try this is, those included that ended with their process. */
   readonly attempt: number
 }
@@ -41,7 +43,13 @@ export function readGiven(given: readonly unknown[]): {
         key as string,
       )
       const attempt = 1 + Number(failures) + Number(deaths)
-      deliveries.push({ place: place as string, entry, failures: Number(failures), attempt })
+      deliveries.push({
+        place: place as string,
+        entry,
+        failures: Number(failures),
+        alone: Number(deaths) >= 2,
+        attempt,
+      })
     } catch (error) {
       unreadable.push([place as string, error])
     }

@@ -144,15 +144,21 @@ export interface ResolvedProcessOptions {
   readonly onError: (error: unknown, entries: readonly LogEntry<unknown>[]) => void
 }
 
+/** Entries that one consumer works on at most: so many are looked through by one call when an answer was lost. */
+const MOST_HELD = 1_000
+
 export function resolveProcessOptions(options: ProcessBatchOptions = {}, batches: boolean): ResolvedProcessOptions {
   const known = ['concurrency', 'ordered', 'lease', 'timeout', 'onError']
   checkKnown('', options, batches ? [...known, 'batch'] : known)
   const concurrency = checkInteger('concurrency', options.concurrency ?? 1, 1, 1_000)
   const ordered = checkBoolean('ordered', options.ordered ?? concurrency === 1)
   if (ordered && concurrency > 1) throw new ConfigError('ordered', 'false, since concurrency is above 1', ordered)
+  const batch = batches ? checkInteger('batch', options.batch ?? 100, 1, MOST_HELD) : 1
+  if (concurrency * batch > MOST_HELD)
+    throw new ConfigError('batch', `at most ${Math.floor(MOST_HELD / concurrency)}, with that concurrency`, batch)
   return {
     concurrency,
-    batch: batches ? checkInteger('batch', options.batch ?? 100, 1, 1_000) : 1,
+    batch,
     ordered,
     leaseMs: toMs(options.lease ?? '15s', 'lease', { min: 100, max: LONGEST_TIMER_MS }),
     timeoutMs: toMs(options.timeout ?? '5m', 'timeout', { max: LONGEST_TIMER_MS }),

@@ -35,6 +35,7 @@ export class LogWorker implements AsyncDisposable {
   #queue: (readonly Delivery[])[] = []
   #busy = 0
   #paused = false
+  #alone = false
   #opened = false
   #closing: Promise<void> | undefined
   #wake: () => void = () => {}
@@ -131,8 +132,8 @@ export class LogWorker implements AsyncDisposable {
       this.#opened = true
     }
     const consumer = this.#consumer
-    const free =
-      this.#paused || (ordered && !consumer.isIdle(MOST_SETTLED)) ? 0 : concurrency - this.#busy - this.#queue.length
+    const isHeldUp = this.#paused || this.#alone || (ordered && !consumer.isIdle(MOST_SETTLED))
+    const free = isHeldUp ? 0 : concurrency - this.#busy - this.#queue.length
     const reply = await consumer.turn(Math.max(0, free) * batch, MOST_SETTLED)
     if (reply === 'lost') {
       consumer.lose('its lease had ended')
@@ -163,8 +164,11 @@ export class LogWorker implements AsyncDisposable {
       const batch = this.#queue.shift()
       if (batch === undefined) return
       this.#busy++
+      this.#alone = batch[0]?.alone === true
       void this.#work(this.#consumer, batch).finally(() => {
         this.#busy--
+        // What runs alone is the only one that ends.
+        this.#alone = false
         this.#start()
         this.ring()
       })

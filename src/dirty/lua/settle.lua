@@ -8,9 +8,10 @@
 --       lease     string, who persists now
 --       entries…  by entry two: what readers see, string; what keeps loads from being stored, sorted set
 -- ARGV  token      text
---       settled…   bytes  by entry five: id, version, 'clean' | 'failed' | 'dead', ms, what
+--       settled…   bytes  by entry five: id, version, 'clean' | 'failed' | 'waits' | 'dead', ms, what
 -- REPLY {'settled'} | {'lost'}
---       clean: what readers see from now on, for so many ms; '' nothing. failed: tried again after so many ms. dead: the error
+--       clean: what readers see from now on, for so many ms; '' nothing. failed, waits: tried again after so many ms, and that
+--       counts, or only marks it as one that has failed. dead: the error
 -- WHY   Only the very version that was persisted is clean; a later one stays dirty and is next. What readers see is renewed only where
 --       nobody has removed it meanwhile: who did may know of something newer.
 --       A deletion that is persisted, and a write that is given up, leave nothing behind: readers ask the system of record again.
@@ -28,8 +29,8 @@ for i = 2, #ARGV, 5 do
   if record and string.sub(record, 1, 16) ~= version then
     call('ZADD', KEYS[1], string.format('%.0f', math.floor(string.sub(record, 1, 16) / 1000)), id)
     call('ZADD', KEYS[2], now, id)
-  elseif record and word == 'failed' then
-    call('HINCRBY', KEYS[4], id, 1)
+  elseif record and (word == 'failed' or word == 'waits') then
+    if word == 'failed' or not call('HGET', KEYS[4], id) then call('HINCRBY', KEYS[4], id, 1) end
     call('ZADD', KEYS[2], now + ms, id)
   elseif record then
     if word == 'dead' then call('HSET', KEYS[5], id, what .. '\n' .. record) end
