@@ -98,9 +98,11 @@ export class CacheKeys {
 
 const PLACES = 8
 
-/** The place of an id among eight; FNV-1a, so that ids that look alike part. */
+/** The place of an id among eight. FNV-1a, stirred at the end so that ids part that differ in a digit (murmur's finalizer). */
 export function placeOf(id: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
-  return (hash >>> 13) % PLACES
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) & (PLACES - 1)
 }
