@@ -22,11 +22,11 @@ import {
 } from './lock/index.ts'
 import { Once } from './lock/once.ts'
 import { LockRoom } from './lock/room.ts'
+import { Log, type LogOptions } from './log/index.ts'
+import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { resolveQueueOptions } from './queue/options.ts'
 import { QueueRoom } from './queue/room.ts'
-import { Log, type LogOptions } from './log/index.ts'
-import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
 import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions } from './redis/settings.ts'
@@ -277,7 +277,6 @@ export class Holdfast implements AsyncDisposable {
     const caches = [...this.#caches.values()].map(({ cache }) => cache.close())
     const quorums = [...this.#quorums].map((quorum) => quorum.close())
     await this.#queues?.close()
-    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums])
     const logs = [...this.#logs.values()].map(({ log }) => log.close())
     await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs, ...caches])
     await this.#redis.close()

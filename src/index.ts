@@ -88,6 +88,27 @@ export type {
 } from './lock/index.ts'
 export { LockLostError, LockTimeoutError, OnceConflictError, OnceFailedError } from './lock/index.ts'
 export type {
+  AppendManyOptions,
+  AppendOptions,
+  DeadEntry,
+  GroupOptions,
+  GroupView,
+  HandlerContext,
+  IterateOptions,
+  Log,
+  LogEntry,
+  LogGroup,
+  LogOptions as EventLogOptions,
+  LogPoint,
+  LogWorker,
+  ProcessBatchOptions as LogProcessBatchOptions,
+  ProcessOptions as LogProcessOptions,
+  ReadOptions as LogReadOptions,
+  RedriveOptions as LogRedriveOptions,
+  RetentionOptions,
+} from './log/index.ts'
+export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
+export type {
   AddedJob,
   AddOptions,
   BackoffFunction,
@@ -112,26 +133,6 @@ export type {
   WorkerStats,
 } from './queue/index.ts'
 export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
-  AppendManyOptions,
-  AppendOptions,
-  DeadEntry,
-  GroupOptions,
-  GroupView,
-  HandlerContext,
-  IterateOptions,
-  Log,
-  LogEntry,
-  LogGroup,
-  LogOptions as EventLogOptions,
-  LogPoint,
-  LogWorker,
-  ProcessBatchOptions,
-  ProcessOptions,
-  ReadOptions,
-  RedriveOptions,
-  RetentionOptions,
-} from './log/index.ts'
-export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'
