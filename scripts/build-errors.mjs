@@ -35,6 +35,7 @@ const RETRYABLE = {
   LOAD_TIMEOUT: 'yes',
   CONNECTION_LOST: 'yes',
   LOCK_TIMEOUT: 'yes',
+  BREAKER_OPEN: 'yes, after `retryAfterMs`',
   SERVER_FULL: 'yes, once there is room',
   VALUE_CONFLICT: 'yes',
   JOB_TIMEOUT: 'yes',

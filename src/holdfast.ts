@@ -1,6 +1,8 @@
 import { checkKnown, checkName } from './base/check.ts'
 import { type Duration, toMs } from './base/duration.ts'
 import { ConfigError, ConnectionError } from './base/errors.ts'
+import { Breaker, type BreakerOptions } from './breaker/index.ts'
+import { type ResolvedBreakerOptions, resolveBreakerOptions } from './breaker/options.ts'
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
 import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
 import { Requests } from './cache/per-request.ts'
@@ -53,6 +55,7 @@ export class Holdfast implements AsyncDisposable {
   readonly #requests = new Requests()
   readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
   readonly #logs = new Map<string, { readonly log: Log; readonly options: ResolvedLogOptions }>()
+  readonly #breakers = new Map<string, { readonly breaker: Breaker; readonly options: ResolvedBreakerOptions }>()
   #events: Events | undefined
   #values: ValueStore | undefined
   #locks: LockRoom | undefined
@@ -174,6 +177,25 @@ export class Holdfast implements AsyncDisposable {
     const log = new Log<T>(this.#redis, name, resolved)
     this.#logs.set(name, { log: log as Log, options: resolved })
     return log
+   * Stops calling what fails, and tries again by one call at a time; with `shared`, for the whole fleet. The same name with the same options is
+   * the same instance.
+   *
+   * name     any string of at most 512 bytes
+   * options  5 failures in a row and a cooldown of '10s' by default; see BreakerOptions for all
+   * throws   ConfigError for wrong options, or when the name is in use with others
+   */
+  breaker(name: string, options?: BreakerOptions): Breaker {
+    checkName('name', name)
+    const resolved = resolveBreakerOptions(options)
+    const known = this.#breakers.get(name)
+    if (known !== undefined) {
+      if (!sameOptions(known.options, resolved))
+        throw new ConfigError('options', `the options with which the breaker '${name}' was made first`, options)
+      return known.breaker
+    }
+    const breaker = new Breaker(this.#redis, name, resolved)
+    this.#breakers.set(name, { breaker, options: resolved })
+    return breaker
   }
 
   /**

@@ -11,6 +11,16 @@ export {
   TimeoutError,
   ValueError,
 } from './base/errors.ts'
+export {
+  type Breaker,
+  type BreakerCause,
+  type BreakerChange,
+  BreakerOpenError,
+  type BreakerOptions,
+  type BreakerRunOptions,
+  type BreakerState,
+  type BreakerStats,
+} from './breaker/index.ts'
 export type {
   Cache,
   CacheOptions,

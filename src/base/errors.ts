@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   LOG_LEASE_LOST:
     'A consumer of a log has lost its lease, or may have: others may work on its entries, and what it says of them is not heard.',
   LOG_HANDLER_TIMEOUT: 'A handler of a log took longer than `timeout`: its entries count as failed.',
+  BREAKER_OPEN: 'A breaker is open, since what it protects failed: nothing was called. `retryAfterMs` says until when.',
   SEATS_EXIST: 'An event of this id exists with another layout.',
   JOB_LEASE_LOST:
     'The lease of a job is lost, or may be: another may run it by now, and what is done for it does not count.',

@@ -1,6 +1,7 @@
 import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
 import { testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeEach, expect, inject } from 'vitest'
+import { breakerRights } from '../../src/breaker/rights.ts'
 import { CacheKeys } from '../../src/cache/keys.ts'
 import { behindRights, cacheRights } from '../../src/cache/rights.ts'
 import { KeyvKeys } from '../../src/keyv/keys.ts'
@@ -46,6 +47,8 @@ export interface PlaceUse {
   readonly queues?: readonly string[]
   /** Default false. */
   readonly logs?: boolean
+  /** Default false. */
+  readonly breakers?: boolean
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -143,6 +146,7 @@ export class Place {
       locks = false,
       queues = [],
       logs = false,
+      breakers = false,
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -163,6 +167,7 @@ export class Place {
       ...(locks ? [lockRights(space)] : []),
       ...queues.map((name) => queueRights(space, name)),
       ...(logs ? [logRights(space)] : []),
+      ...(breakers ? [breakerRights(space)] : []),
     )
   }
 

@@ -1,0 +1,110 @@
+import { connect, type Holdfast } from 'holdfast'
+import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { BreakerChange } from './breaker.ts'
+
+let server: TestServer
+const open: Holdfast[] = []
+
+beforeAll(async () => {
+  server = await startServer()
+})
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((hf) => hf.close()))
+})
+afterAll(() => server.stop())
+
+async function make(namespace = testNamespace('breaker')): Promise<Holdfast> {
+  const hf = await connect(server.url, { namespace, timeout: '300ms' })
+  open.push(hf)
+  return hf
+}
+const boom = () => Promise.reject(new Error('boom'))
+
+describe('a breaker of one process', () => {
+  let breaker: Holdfast['breaker']
+  beforeEach(async () => {
+    // Needs no server: nothing of it is asked.
+    const hf = await connect('redis://127.0.0.1:1', { lazy: true })
+    open.push(hf)
+    breaker = hf.breaker.bind(hf)
+  })
+
+  it('passes answers and errors through, and refuses after five failures in a row', async () => {
+    const payments = breaker('payments')
+    const changes: BreakerChange[] = []
+    payments.onChange((change) => changes.push(change))
+    expect(await payments.run(() => 1)).toBe(1)
+    for (let i = 0; i < 5; i++) await expect(payments.run(boom)).rejects.toThrow('boom')
+    const error = await payments.run(() => expect.unreachable()).catch((thrown) => thrown)
+    expect(error).toMatchObject({ name: 'BreakerOpenError', code: 'BREAKER_OPEN', retryable: true })
+    expect(error.retryAfterMs).toBeGreaterThan(9_000)
+    expect(payments.stats).toEqual({ state: 'open', succeeded: 1, failed: 5, slow: 0, refused: 1, opened: 1 })
+    await payments.reset()
+    expect(await payments.run(async ({ signal }) => signal)).toBeUndefined()
+    expect(changes).toEqual([
+      { breaker: 'payments', from: 'closed', to: 'open', cause: 'failures' },
+      { breaker: 'payments', from: 'open', to: 'closed', cause: 'reset' },
+    ])
+  })
+
+  it('answers by the fallback what was refused and what failed, and tells it why', async () => {
+    const payments = breaker('payments', { failures: 1 })
+    const tell = (error: unknown) => (error as Error).message
+    expect(await payments.run(boom, { fallback: tell })).toBe('boom')
+    expect(await payments.run(() => 'up', { fallback: tell })).toMatch(/^breaker 'payments': open/)
+  })
+
+  it('counts no error that says nothing of what was called', async () => {
+    const isFailure = (error: unknown) => (error as Error).message !== 'not found'
+    const payments = breaker('payments', { failures: 1, isFailure })
+    const fallback = () => expect.unreachable()
+    await expect(payments.run(() => Promise.reject(new Error('not found')), { fallback })).rejects.toThrow('not found')
+    expect(await payments.state()).toBe('closed')
+    const leaving = new AbortController()
+    const left = payments.run(() => new Promise(() => {}), { signal: leaving.signal })
+    leaving.abort(new Error('gone'))
+    await expect(left).rejects.toThrow('gone')
+    expect(await payments.state()).toBe('closed')
+    const late = payments.run(() => new Promise(() => {}), { signal: AbortSignal.timeout(1) })
+    await expect(late).rejects.toMatchObject({ name: 'TimeoutError' })
+    expect(await payments.state()).toBe('open')
+  })
+
+  it('is one by its name and options, and refuses options that make no sense', async () => {
+    expect(breaker('one', { failures: 2 })).toBe(breaker('one', { failures: 2, cooldown: '10s' }))
+    for (const [option, options] of [
+      ['options', ['one', { failures: 3 }]],
+      ['failures', ['two', { failures: 0 }]],
+      ['failureRate', ['two', { failureRate: 0 }]],
+      ['slowCalls.rate', ['two', { slowCalls: { over: '1s', rate: 2 } }]],
+      ['cooldown', ['two', { cooldown: 'soon' as never }]],
+      ['cooldwn', ['two', { cooldwn: 1 } as never]],
+    ] as const)
+      expect(() => breaker(options[0], options[1])).toThrow(expect.objectContaining({ option }))
+  })
+})
+
+describe('a shared breaker, while Redis is frozen,', () => {
+  it('acts for its process, from where the fleet stood, and follows the fleet again after it', async () => {
+    const [a, b] = [await make('fleet'), await make('fleet')].map((hf) =>
+      hf.breaker('payments', { failures: 2, cooldown: '1h', shared: true }),
+    ) as [ReturnType<Holdfast['breaker']>, ReturnType<Holdfast['breaker']>]
+    await b.trip()
+    expect(await a.state()).toBe('open')
+    await server.pause()
+    try {
+      // What was known stays, and no call waits for a server that is away for longer than the bound.
+      await expect(a.run(() => 1)).rejects.toMatchObject({ code: 'BREAKER_OPEN' })
+      await a.reset()
+      expect(await a.run(() => 1)).toBe(1)
+      for (let i = 0; i < 2; i++) await expect(a.run(boom)).rejects.toThrow('boom')
+      await expect(a.run(() => 1)).rejects.toMatchObject({ code: 'BREAKER_OPEN' })
+    } finally {
+      await server.resume()
+    }
+    // What could not be told when it was asked for reached the server late, as everything that was sent.
+    await b.reset()
+    await expect.poll(() => a.run(() => 1, { fallback: () => 0 }), { timeout: 5_000 }).toBe(1)
+  })
+})

@@ -1,0 +1,66 @@
+import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError } from '../base/errors.ts'
+import type { Rules } from './rules.ts'
+
+export interface BreakerOptions {
+  /** Opens after so many failed calls in a row, 1 to 1 million. Default 5, or none where `failureRate` or `slowCalls` is given. */
+  readonly failures?: number
+  /** Opens when this share of the calls in the window failed, above 0 to 1. */
+  readonly failureRate?: number
+  /** Opens when this share of the calls in the window took longer than `over`. */
+  readonly slowCalls?: { readonly over: Duration; readonly rate: number }
+  /** What `failureRate` and `slowCalls` look at. Default `'10s'`; the last one tenth of it goes at a time. */
+  readonly window?: Duration
+  /** Calls in the window before a share of it counts, 1 to 1 million. Default 10. */
+  readonly minCalls?: number
+  /** How long it stays open before one call is tried; and how long that one has before another is tried. Default `'10s'`. */
+  readonly cooldown?: Duration
+  /** One breaker for the whole fleet, kept in Redis. Default false: one for this process. */
+  readonly shared?: boolean
+  /** Which errors mean that what was called fails. Default all; one that does not counts as a success. */
+  readonly isFailure?: (error: unknown) => boolean
+}
+
+export interface RunOptions<T> {
+  /** Answers in place of a call that was refused, or that failed; it is told the error. */
+  readonly fallback?: (error: unknown) => T | PromiseLike<T>
+  /** Stops waiting with `signal.reason`. That of `AbortSignal.timeout` counts as a failure, any other as nothing. */
+  readonly signal?: AbortSignal
+}
+
+export interface ResolvedBreakerOptions extends Rules {
+  readonly shared: boolean
+  readonly isFailure: ((error: unknown) => boolean) | undefined
+}
+
+const KNOWN = ['failures', 'failureRate', 'slowCalls', 'window', 'minCalls', 'cooldown', 'shared', 'isFailure']
+const LONGEST_MS = 86_400_000
+
+export function resolveBreakerOptions(options: BreakerOptions = {}): ResolvedBreakerOptions {
+  checkKnown('', options, KNOWN)
+  const { failures, failureRate, slowCalls } = options
+  checkKnown('slowCalls', slowCalls, ['over', 'rate'])
+  const isPlain = failureRate === undefined && slowCalls === undefined
+  return {
+    failures: failures === undefined ? (isPlain ? 5 : 0) : checkInteger('failures', failures, 1, 1_000_000),
+    failureRate: failureRate === undefined ? 0 : checkRate('failureRate', failureRate),
+    slowRate: slowCalls === undefined ? 0 : checkRate('slowCalls.rate', slowCalls.rate),
+    slowMs: slowCalls === undefined ? 0 : toMs(slowCalls.over, 'slowCalls.over'),
+    minCalls: checkInteger('minCalls', options.minCalls ?? 10, 1, 1_000_000),
+    windowMs: toMs(options.window ?? '10s', 'window', { min: 10, max: LONGEST_MS }),
+    cooldownMs: toMs(options.cooldown ?? '10s', 'cooldown', { max: LONGEST_MS }),
+    shared: checkBoolean('shared', options.shared ?? false),
+    isFailure: checkFunction('isFailure', options.isFailure),
+  }
+}
+
+function checkRate(option: string, value: unknown): number {
+  if (checkFraction(option, value) === 0) throw new ConfigError(option, 'a share above 0, to 1', value)
+  return value as number
+}
+
+export function checkRun(options: RunOptions<unknown> | undefined): void {
+  checkKnown('options', options, ['fallback', 'signal'])
+  checkFunction('fallback', options?.fallback)
+}
