@@ -17,6 +17,7 @@ const library: UserConfig = {
     index: 'src/index.ts',
     'cache/index': 'src/cache/index.ts',
     'breaker/index': 'src/breaker/index.ts',
+    'monitor/index': 'src/monitor/index.ts',
     'lock/index': 'src/lock/index.ts',
     'seats/index': 'src/seats/index.ts',
     'session/index': 'src/session/index.ts',

@@ -29,15 +29,25 @@ import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { resolveQueueOptions } from './queue/options.ts'
 import { QueueRoom } from './queue/room.ts'
+import { Log, type LogOptions } from './log/index.ts'
+import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
+import { Monitor, type MonitorOptions } from './monitor/index.ts'
+import { type ResolvedMonitorOptions, resolveMonitorOptions } from './monitor/options.ts'
 import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
-import type { ConnectOptions } from './redis/settings.ts'
+import type { ConnectOptions as RedisOptions } from './redis/settings.ts'
 import { resolveSettings } from './redis/settings.ts'
 import { Events } from './seats/events.ts'
 import { Seats, type SeatsOptions } from './seats/index.ts'
 import { Sessions, type SessionsOptions } from './session/index.ts'
+import { listen } from './telemetry/listen.ts'
 import { Value, type ValueOptions } from './value/index.ts'
 import { ValueStore } from './value/store.ts'
+
+export interface ConnectOptions extends RedisOptions {
+  /** `hf.monitor`, and whether the library's own figures are written to Redis. */
+  readonly monitor?: MonitorOptions
+}
 
 export interface PerRequestOptions {
   /** How old an answer may grow before Redis is asked again. Default: until the request ends. */
@@ -62,10 +72,29 @@ export class Holdfast implements AsyncDisposable {
   #once: Once | undefined
   #queues: QueueRoom | undefined
   readonly #quorums = new Set<Quorum>()
+  readonly #monitoring: ResolvedMonitorOptions
+  #monitor: Monitor | undefined
+  #stopListening: (() => void) | undefined
 
   /** @internal */
-  constructor(redis: Redis) {
+  constructor(redis: Redis, monitoring = resolveMonitorOptions(undefined)) {
     this.#redis = redis
+    this.#monitoring = monitoring
+    if (monitoring.publish) this.#publish()
+  }
+
+  #publish(): void {
+    const { monitor } = this
+    let told = 0
+    monitor.addSource(() => {
+      const hits = [...this.#caches.values()].reduce((sum, { cache }) => sum + cache.stats.hits.memory, 0)
+      const anew = hits - told
+      told = hits
+      return [['holdfast.cache.memoryHits', anew]]
+    })
+    this.#stopListening = listen({
+      ended: (name, { error }, ms) => monitor.observe(`holdfast.${name}`, error === undefined ? ms : undefined),
+    })
   }
 
   /** @internal The way to Redis, for what is built on an instance beside its own parts. */
@@ -278,6 +307,12 @@ export class Holdfast implements AsyncDisposable {
     return this.#locks
   }
 
+  /** How often things happen, how long they take and how often they fail, in the whole fleet. */
+  get monitor(): Monitor {
+    this.#monitor ??= new Monitor(this.#redis, this.#monitoring)
+    return this.#monitor
+  }
+
   /** Connections of one's own, for WATCH, MULTI and EXEC, and for commands that block: `hf.pool.use(fn)`. */
   get pool(): Pool {
     return this.#redis.pool
@@ -301,6 +336,8 @@ export class Holdfast implements AsyncDisposable {
     await this.#queues?.close()
     const logs = [...this.#logs.values()].map(({ log }) => log.close())
     await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs, ...caches])
+    this.#stopListening?.()
+    await Promise.all([this.#monitor?.close(), this.#events?.close(), this.#locks?.close(), ...quorums])
     await this.#redis.close()
   }
 
@@ -323,8 +360,10 @@ export async function connect(first?: string | URL | ConnectOptions, second?: Co
   if (first !== undefined && typeof first !== 'string' && (typeof first !== 'object' || first === null))
     throw new ConfigError('url', 'a URL or an object of options', first)
   const url = typeof first === 'string' ? first : undefined
-  const settings = resolveSettings(url, (typeof first === 'object' ? first : second) ?? {})
+  const { monitor, ...options } = (typeof first === 'object' ? first : second) ?? {}
+  const monitoring = resolveMonitorOptions(monitor)
+  const settings = resolveSettings(url, options)
   const redis = new Redis(settings)
   if (!settings.lazy) await redis.connect()
-  return new Holdfast(redis)
+  return new Holdfast(redis, monitoring)
 }

@@ -55,6 +55,7 @@ export type {
 } from './cache/index.ts'
 export { PersistTimeoutError, WriteBehindFullError } from './cache/index.ts'
 export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
+export { type ConnectOptions, connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type {
   Algorithm,
   ConsumeOptions,
@@ -143,12 +144,32 @@ export type {
   WorkerStats,
 } from './queue/index.ts'
 export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
+  AppendManyOptions,
+  AppendOptions,
+  DeadEntry,
+  GroupOptions,
+  GroupView,
+  HandlerContext,
+  IterateOptions,
+  Log,
+  LogEntry,
+  LogGroup,
+  LogOptions as EventLogOptions,
+  LogPoint,
+  LogWorker,
+  ProcessBatchOptions,
+  ProcessOptions,
+  ReadOptions,
+  RedriveOptions,
+  RetentionOptions,
+} from './log/index.ts'
+export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
+export type { MetricSample, MetricStats, Monitor, MonitorOptions, StatsOptions } from './monitor/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'
 export type { OwnConnection } from './redis/pool/own-connection.ts'
 export type { Pool, PoolStats, UseOptions } from './redis/pool/pool.ts'
-export type { ConnectOptions } from './redis/settings.ts'
 export type {
   ChangesOptions,
   ConfirmOptions,

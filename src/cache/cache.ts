@@ -124,7 +124,8 @@ export class Cache<T, Got = T | undefined> {
   get(id: string, load: SureLoad<T>, options?: SetOptions): Promise<T>
   get(id: string, load: Load<T>, options?: SetOptions): Promise<T | undefined>
   get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
-    if (this.#memory !== undefined && !observedGet.heard) {
+    if (this.#memory !== undefined) {
+      // Counted and not reported: a report would take longer than the answer.
       const kept = this.#memory.good(id)
       if (kept !== undefined) {
         this.#reader.hits.memory++

@@ -11,6 +11,8 @@ import type { Algorithm } from '../../src/limit/rules.ts'
 import { lockRights } from '../../src/lock/rights.ts'
 import { queueRights } from '../../src/queue/rights.ts'
 import { logRights } from '../../src/log/rights.ts'
+import { MonitorKeys } from '../../src/monitor/keys.ts'
+import { monitorRights } from '../../src/monitor/rights.ts'
 import { Keyspace } from '../../src/redis/keyspace.ts'
 import { Rendezvous } from '../../src/redis/rendezvous.ts'
 import { aclRule, connectionRights, joinRights, type Rights, SENTINEL_RIGHTS } from '../../src/redis/rights.ts'
@@ -49,6 +51,8 @@ export interface PlaceUse {
   readonly logs?: boolean
   /** Default false. */
   readonly breakers?: boolean
+  /** Default false. */
+  readonly monitor?: boolean
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -147,6 +151,7 @@ export class Place {
       queues = [],
       logs = false,
       breakers = false,
+      monitor = false,
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -168,6 +173,7 @@ export class Place {
       ...queues.map((name) => queueRights(space, name)),
       ...(logs ? [logRights(space)] : []),
       ...(breakers ? [breakerRights(space)] : []),
+      ...(monitor ? [monitorRights(new MonitorKeys(space))] : []),
     )
   }
 

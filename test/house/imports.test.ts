@@ -12,7 +12,7 @@ const CAPABILITIES = [
 const FLOORS: readonly (readonly string[])[] = [
   ['base'],
   ['redis', 'loop'],
-  ['lease', 'stream', 'breaker'],
+  ['lease', 'stream', 'breaker', 'telemetry'],
   ['dirty'],
   CAPABILITIES,
   ['holdfast.ts'],

@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
+import { startProxy, startServer, type TestServer, testNamespace } from 'holdfast/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { cover, endOfLife } from './tiers.ts'
+
+let server: TestServer
+const open: { close(): Promise<unknown> }[] = []
+
+beforeAll(async () => {
+  server = await startServer()
+})
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close()
+})
+afterAll(() => server.stop())
+
+async function make(options: ConnectOptions = {}): Promise<Holdfast> {
+  const hf = await connect(server.url, { namespace: testNamespace('monitor'), ...options })
+  open.push(hf)
+  return hf
+}
+
+it('covers any window by cells that lie side by side, and are kept for so long', () => {
+  const MINUTE = 60_000
+  fc.assert(
+    fc.property(
+      fc.integer({ min: MINUTE, max: 90 * 86_400_000 }),
+      fc.integer({ min: 1.7e12, max: 1.9e12 }),
+      (windowMs, nowMs) => {
+        const { fromMs, cells } = cover(windowMs, nowMs)
+        expect(fromMs).toBeLessThanOrEqual(nowMs - windowMs)
+        let atMs = fromMs
+        for (const cell of cells) {
+          if (cell.index * cell.tier.cellMs !== atMs || endOfLife(cell) <= nowMs) expect.unreachable(`${atMs}`)
+          atMs += cell.tier.cellMs
+        }
+        expect(atMs).toBeGreaterThan(nowMs)
+        expect(cells.length).toBeLessThan(60 + 60 + 24 + 24 + 91)
+        const beyond = windowMs <= 3 * 3_600_000 ? MINUTE : windowMs <= 7 * 86_400_000 ? 3_600_000 : 86_400_000
+        expect(nowMs - windowMs - fromMs).toBeLessThan(beyond)
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+describe('a batch', () => {
+  it('is added once, also when the answer to it was lost', async () => {
+    const proxy = await startProxy({ target: server })
+    open.push(proxy)
+    const namespace = testNamespace('monitor')
+    const through = await connect(proxy.url, { namespace, timeout: '2s' })
+    open.push(through)
+    await through.monitor.record({ orders: { value: 1 } })
+    for (let i = 0; i < 3; i++) {
+      proxy.dropReplies()
+      const recorded = through.monitor.record({ orders: { value: 1 } })
+      await vi.waitFor(async () => {
+        const [key] = await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
+        expect(await server.command('HGET', key as string, 'n')).toBe(String(i + 2))
+      })
+      // The connection that lost the answer is reset.
+      await proxy.heal()
+      expect(await recorded).toBe(true)
+    }
+    expect(await through.monitor.stats('orders')).toMatchObject({ count: 4, sum: 4, errors: 0 })
+  })
+
+  it('stays with its process while Redis is frozen, and is written when it is back', async () => {
+    const hf = await make({ timeout: '100ms' })
+    await hf.monitor.record({ orders: { value: 1 } })
+    await server.pause()
+    try {
+      expect(await hf.monitor.record({ orders: { value: 2 } })).toBe(false)
+      expect(await hf.monitor.time('checkout', () => 1)).toBe(1)
+      expect(await hf.monitor.record({ orders: { value: 3, count: 2 } })).toBe(false)
+    } finally {
+      await server.resume()
+    }
+    await vi.waitFor(async () => expect(await hf.monitor.flush()).toBe(true))
+    expect(await hf.monitor.stats('orders')).toMatchObject({ count: 4, sum: 6 })
+    expect(await hf.monitor.stats('checkout')).toMatchObject({ count: 1 })
+    expect(hf.monitor.lost).toBe(0)
+  })
+
+  it('is written by close, and by the loop before it', async () => {
+    const namespace = testNamespace('monitor')
+    const [a, reader] = [await make({ namespace, monitor: { flush: 10 } }), await make({ namespace })]
+    await a.monitor.time('checkout', () => 1)
+    await vi.waitFor(async () => expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 1 }))
+    const b = await connect(server.url, { namespace })
+    await b.monitor.time('checkout', () => 1)
+    await b.close()
+    expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 2 })
+  })
+})
+
+it('counts what one name too many brings apart', async () => {
+  const { monitor } = await make()
+  const names = Array.from({ length: 1_005 }, (_, i) => `m${i}`)
+  await monitor.record(Object.fromEntries(names.map((name) => [name, {}])))
+  expect(await monitor.stats('m999')).toMatchObject({ count: 1 })
+  expect(await monitor.stats('m1000')).toMatchObject({ count: 0 })
+  expect(await monitor.stats('(other)')).toMatchObject({ count: 5 })
+})
+
+it("publishes the library's own operations, of a memory tier their number alone", async () => {
+  const hf = await make({ monitor: { publish: true } })
+  const quiet = await make()
+  const products = hf.cache<number>('p', { ttl: '1m', memory: {}, load: () => 1 })
+  await expect.poll(() => products.get('1').then(() => products.stats.hits.memory)).toBeGreaterThan(0)
+  await expect(quiet.lock('l').run(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  const hits = products.stats.hits.memory
+  await hf.monitor.flush()
+  expect(await hf.monitor.stats('holdfast.cache.memoryHits')).toMatchObject({ count: hits })
+  const timed = await hf.monitor.stats('holdfast.cache.get')
+  expect(timed.count).toBeGreaterThan(0)
+  expect(timed.max).toBeGreaterThan(0)
+  expect(await hf.monitor.stats('holdfast.lock.run')).toMatchObject({ errors: 1 })
+  expect(await quiet.monitor.list()).toEqual([])
+})
+
+it('refuses what makes no sense, and then adds nothing', async () => {
+  const { monitor } = await make()
+  for (const [option, sample] of [
+    ['metrics.b.value', { value: -1 }],
+    ['metrics.b.count', { count: 1.5 }],
+    ['metrics.b.count', { count: 0, value: 1 }],
+    ['metrics.b.values[1]', { values: [1, Number.NaN] }],
+    ['metrics.b.values', { values: [1], count: 1 }],
+    ['metrics.b.vlaue', { vlaue: 1 } as never],
+  ] as const)
+    await expect(monitor.record({ a: {}, b: sample })).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
+  expect(await monitor.stats('a')).toMatchObject({ count: 0 })
+  await expect(monitor.stats('a', { window: '91d' })).rejects.toMatchObject({ option: 'window' })
+  await expect(connect({ monitor: { publsh: true } as never })).rejects.toMatchObject({ option: 'monitor.publsh' })
+})
