@@ -18,6 +18,8 @@ const library: UserConfig = {
     'cache/index': 'src/cache/index.ts',
     'breaker/index': 'src/breaker/index.ts',
     'monitor/index': 'src/monitor/index.ts',
+    'otel/index': 'src/otel/index.ts',
+    'prometheus/index': 'src/prometheus/index.ts',
     'lock/index': 'src/lock/index.ts',
     'seats/index': 'src/seats/index.ts',
     'session/index': 'src/session/index.ts',

@@ -40,6 +40,7 @@ import { resolveSettings } from './redis/settings.ts'
 import { Events } from './seats/events.ts'
 import { Seats, type SeatsOptions } from './seats/index.ts'
 import { Sessions, type SessionsOptions } from './session/index.ts'
+import type { InstanceFigures } from './telemetry/figures.ts'
 import { listen } from './telemetry/listen.ts'
 import { Value, type ValueOptions } from './value/index.ts'
 import { ValueStore } from './value/store.ts'
@@ -100,6 +101,18 @@ export class Holdfast implements AsyncDisposable {
   /** @internal The way to Redis, for what is built on an instance beside its own parts. */
   static redisOf(hf: Holdfast): Redis {
     return hf.#redis
+  }
+
+  /** @internal The counts of every part that was made, for what exports them. */
+  static figuresOf(hf: Holdfast): InstanceFigures {
+    return {
+      redis: hf.#redis.stats,
+      pool: hf.#redis.pool.stats,
+      caches: new Map([...hf.#caches].map(([name, { cache }]) => [name, cache.stats])),
+      limiters: new Map([...hf.#limiters].map(([name, { limiter }]) => [name, limiter.stats])),
+      breakers: new Map([...hf.#breakers].map(([name, { breaker }]) => [name, breaker.stats])),
+      monitorLost: hf.#monitor?.lost ?? 0,
+    }
   }
 
   /**

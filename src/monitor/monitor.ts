@@ -55,7 +55,7 @@ export class Monitor {
   /** @internal Made by the instance. */
   constructor(redis: Redis, options: ResolvedMonitorOptions) {
     this.#store = new MonitorStore(redis)
-    this.#loop = new Loop(() => this.flush().then(() => {}), { every: options.flushMs, jitter: 0.2 })
+    this.#loop = new Loop(() => this.flush().then(() => {}), { every: options.flushMs / 1.1, jitter: 0.1 })
   }
 
   /**

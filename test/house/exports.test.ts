@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { ERROR_CODES } from '../../src/base/errors.ts'
+import { OPERATIONS } from '../../src/telemetry/operations.ts'
 import { isTest, librarySources, ROOT, read, repositoryFiles } from './sources.fixture.ts'
 
 const run = promisify(execFile)
@@ -31,7 +32,9 @@ test('has a source for each entry of the package, and builds types and code from
 
 test('asks for what only some use where it is used, in the versions that are tested', () => {
   const { peerDependencies, peerDependenciesMeta, devDependencies } = pack
-  expect(Object.keys(peerDependencies).sort()).toEqual(['express', 'fastify', 'hono', 'keyv', 'msgpackr'])
+  expect(Object.keys(peerDependencies).sort()).toEqual([
+    ...['@opentelemetry/api', 'express', 'fastify', 'hono', 'keyv', 'msgpackr'],
+  ])
   for (const [name, range] of Object.entries(peerDependencies)) {
     expect(peerDependenciesMeta[name], name).toEqual({ optional: true })
     expect(range.split('.')[0], name).toBe(`^${devDependencies[name]?.split('.')[0]}`)
@@ -58,6 +61,15 @@ test('asks a user to have ioredis, the pool of connections, calendars, what read
 
 test('has a fresh table of errors', async () => {
   await run(process.execPath, [join(ROOT, 'scripts/build-errors.mjs'), '--check'])
+})
+
+test('has fresh tables of telemetry, and a row for every operation that reports', async () => {
+  await run(process.execPath, [join(ROOT, 'scripts/build-telemetry.mjs'), '--check'])
+  const reported = librarySources().flatMap((file) =>
+    [...read(file).matchAll(/new Observed\('([\w.]+)'\)/g)].map((match) => match[1] as string),
+  )
+  expect(reported.length).toBeGreaterThan(30)
+  expect(reported.toSorted()).toEqual(Object.keys(OPERATIONS).toSorted())
 })
 
 test('lists every code in the table of errors, and throws no other', () => {

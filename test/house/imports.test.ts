@@ -16,7 +16,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['dirty'],
   CAPABILITIES,
   ['holdfast.ts'],
-  ['http', 'keyv', 'ops'],
+  ['http', 'keyv', 'ops', 'otel', 'prometheus'],
   ['cli', 'console'],
   ['index.ts'],
 ]
@@ -98,8 +98,9 @@ test('needs no package but ioredis, croner and tarn, and on the command line wha
     const wanted = arrows.filter(({ from, to }) => isWanted(roomOf(from)) && !/^(src\/|node:)/.test(to))
     return [...new Set(wanted.map(({ to }) => to))].sort()
   }
-  expect(packages((room) => room !== 'cli' && room !== 'http')).toEqual(['croner', 'ioredis', 'tarn'])
+  expect(packages((room) => room !== 'cli' && room !== 'http' && room !== 'otel')).toEqual(['croner', 'ioredis', 'tarn'])
   expect(packages((room) => room === 'cli')).toEqual(['@stricli/core'])
+  expect(packages((room) => room === 'otel')).toEqual(['@opentelemetry/api'])
 })
 
 test('names the frameworks in their doors alone, and there by types only', () => {

@@ -1,0 +1,29 @@
+import { type Meter, metrics, type Tracer, trace } from '@opentelemetry/api'
+import { checkKnown } from '../base/check.ts'
+import { Holdfast } from '../holdfast.ts'
+import { measure } from './metrics.ts'
+import { traceOperations } from './spans.ts'
+
+export interface InstrumentOptions {
+  /** Who makes spans; `false` for none. Default: the global provider's, of the name `holdfast`. */
+  readonly tracer?: Tracer | false
+  /** Who makes metrics; `false` for none. Default: the global provider's, of the name `holdfast`. */
+  readonly meter?: Meter | false
+}
+
+/**
+ * Spans and metrics of an instance, by OpenTelemetry. Set your providers before; the operations are those of the whole process, so one
+ * instance of a process is to be instrumented with a tracer.
+ *
+ * returns  the function that ends it
+ */
+export function instrument(hf: Holdfast, options: InstrumentOptions = {}): () => void {
+  checkKnown('', options, ['tracer', 'meter'])
+  const { tracer = trace.getTracer('holdfast'), meter = metrics.getMeter('holdfast') } = options
+  const ends: (() => void)[] = []
+  if (tracer !== false) ends.push(traceOperations(tracer))
+  if (meter !== false) ends.push(measure(meter, () => Holdfast.figuresOf(hf)))
+  return () => {
+    for (const end of ends.splice(0)) end()
+  }
+}
