@@ -1,10 +1,17 @@
+import fc from 'fast-check'
 import { connect, type Holdfast } from 'holdfast'
 import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { monotonicMs, sleep } from '../base/clock.ts'
+import { Redis } from '../redis/redis.ts'
+import { resolveSettings } from '../redis/settings.ts'
 import type { BreakerChange } from './breaker.ts'
+import { Circuit } from './circuit.ts'
+import { FleetCircuit } from './fleet.ts'
+import { resolveBreakerOptions } from './options.ts'
 
 let server: TestServer
-const open: Holdfast[] = []
+const open: { close(): Promise<void> }[] = []
 
 beforeAll(async () => {
   server = await startServer()
@@ -85,8 +92,8 @@ describe('a breaker of one process', () => {
   })
 })
 
-describe('a shared breaker, while Redis is frozen,', () => {
-  it('acts for its process, from where the fleet stood, and follows the fleet again after it', async () => {
+describe('a shared breaker', () => {
+  it('acts for its process while Redis is frozen, from where the fleet stood, and follows the fleet again after it', async () => {
     const [a, b] = [await make('fleet'), await make('fleet')].map((hf) =>
       hf.breaker('payments', { failures: 2, cooldown: '1h', shared: true }),
     ) as [ReturnType<Holdfast['breaker']>, ReturnType<Holdfast['breaker']>]
@@ -106,5 +113,95 @@ describe('a shared breaker, while Redis is frozen,', () => {
     // What could not be told when it was asked for reached the server late, as everything that was sent.
     await b.reset()
     await expect.poll(() => a.run(() => 1, { fallback: () => 0 }), { timeout: 5_000 }).toBe(1)
+  })
+
+  it('acts for its process on a full server, and a trial that is under way can still end', async () => {
+    const hf = await make()
+    const payments = hf.breaker('payments', { failures: 1, cooldown: '1h', shared: true })
+    await payments.trip(1)
+    await expect.poll(() => payments.state(), { interval: 2 }).toBe('half-open')
+    await payments.run(() => server.command('CONFIG', 'SET', 'maxmemory', '1'))
+    try {
+      expect(await payments.state()).toBe('closed')
+      await expect(payments.run(boom)).rejects.toThrow('boom')
+      expect(payments.stats.state).toBe('open')
+    } finally {
+      await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    }
+  })
+
+  it('decides as one of a process does, whatever is reported, tried and set', async () => {
+    const redis = new Redis(resolveSettings(server.url, { namespace: testNamespace('breaker') }))
+    open.push(redis)
+    let runs = 0
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom('ok' as const, 'failed' as const, 'slow' as const, 'left' as const) },
+      { weight: 1, arbitrary: fc.constantFrom('trip' as const, 'half' as const, 'reset' as const) },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(
+          { failures: 2 },
+          { failureRate: 0.5, minCalls: 4 },
+          { slowCalls: { over: 1, rate: 0.4 }, minCalls: 3 },
+        ),
+        fc.array(step, { maxLength: 25 }),
+        async (given, steps) => {
+          const rules = resolveBreakerOptions({ ...given, window: '1h', cooldown: '1h' })
+          const alone = new Circuit(rules, () => 0)
+          const followed = new Circuit(rules, monotonicMs)
+          const fleet = new FleetCircuit(redis, `model ${runs++}`, followed, rules)
+          for (const step of steps) {
+            if (step === 'trip' || step === 'half') {
+              // Half-open is open for no time.
+              alone.open(step === 'half' ? 0 : 1, 'trip')
+              await fleet.set(step === 'half' ? 1 : 3_600_000)
+              if (step === 'half') await expect.poll(() => fleet.look().then(() => followed.state)).toBe('half-open')
+            } else if (step === 'reset') {
+              alone.close('reset')
+              await fleet.set(0)
+            } else {
+              const [one, other] = [alone.admit(), await fleet.admit()]
+              expect(other.admitted).toBe(one.admitted)
+              if (!one.admitted || !other.admitted) continue
+              const verdict = step === 'slow' ? 'ok' : step
+              alone.end(one.ticket, verdict, step === 'slow')
+              await fleet.end(other.ticket, verdict, step === 'slow')
+            }
+            await fleet.look()
+            expect(followed.state).toBe(alone.state)
+          }
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  it('forgets what its window has passed', async () => {
+    const hf = await make()
+    const options = { failureRate: 0.5, minCalls: 2, window: 10, shared: true }
+    const payments = hf.breaker('payments', options)
+    for (let i = 0; i < 4; i++) {
+      await expect(payments.run(boom)).rejects.toThrow('boom')
+      expect(await payments.state()).toBe('closed')
+      // The time itself is what is waited for: more of it does no harm.
+      await sleep(12)
+    }
+  })
+
+  it('in a loader lets a cache serve what is stale, and calls nothing', async () => {
+    const hf = await make()
+    const database = hf.breaker('database', { failures: 1 })
+    let calls = 0
+    const products = hf.cache<number>('product', {
+      ttl: 1,
+      expiry: { stale: '1m' },
+      load: (_, { signal }) => database.run(() => ++calls, { signal }),
+    })
+    expect(await products.get('42')).toBe(1)
+    await database.trip()
+    for (let i = 0; i < 3; i++) expect(await products.get('42')).toBe(1)
+    await expect(products.get('43')).rejects.toMatchObject({ code: 'BREAKER_OPEN' })
+    expect(calls).toBe(1)
   })
 })

@@ -90,6 +90,7 @@ export class FleetCircuit {
     if (fleetEra === undefined || this.#isAway) return this.#own.end(ticket, verdict, slow)
     this.#own.end(ticket, verdict, slow, false)
     if (verdict === 'left') return
+    if (fleetEra !== this.#era) return
     if (verdict === 'ok') {
       if (this.#untold.era !== fleetEra) this.#untold = { era: fleetEra, ok: 0, slow: 0 }
       this.#untold.ok++
