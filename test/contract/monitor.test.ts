@@ -36,7 +36,8 @@ it('adds up over four instances to what one would have counted', async () => {
   const all = await Promise.all([0, 1, 2, 3].map(() => place.connect()))
   const whole = new Histogram()
   const lots = all.map((_, part) =>
-    Array.from({ length: 300 }, (_, i) => Math.round(10 ** ((((i * 4 + part) * 7_919) % 1_200) / 200)) / 10),
+    // Each once, so that least and most are each of one instance alone.
+    Array.from({ length: 300 }, (_, i) => ((((i * 4 + part) * 7_919) % 1_201) + 1) ** 2 / 8),
   )
   for (const value of lots.flat()) whole.record(value)
   await Promise.all(all.map(({ monitor }, i) => monitor.record({ load: { values: lots[i] as number[], errors: i } })))
