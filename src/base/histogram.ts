@@ -17,6 +17,11 @@ export interface HistogramCounts {
   readonly max: number
 }
 
+/** A histogram as it crosses processes, also as JSON. */
+export interface HistogramDump extends HistogramCounts {
+  readonly counts: readonly (readonly [bucket: number, count: number])[]
+}
+
 /**
  * How values spread, in a fixed number of buckets: for durations in ms, or any numbers of 0 to 9 × 10^12. Two of them add up to what
  * one would have counted, in any order, which sorted samples and percentiles do not.
@@ -106,7 +111,7 @@ export class Histogram {
     this.#max = Math.max(this.#max, max)
   }
 
-  dump(): HistogramCounts & { readonly counts: readonly (readonly [bucket: number, count: number])[] } {
+  dump(): HistogramDump {
     const counts: (readonly [number, number])[] = []
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       const count = this.#counts[bucket] as number

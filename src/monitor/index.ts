@@ -1,3 +1,3 @@
-export { Histogram, type HistogramCounts } from '../base/histogram.ts'
+export { Histogram, type HistogramCounts, type HistogramDump } from '../base/histogram.ts'
 export { type MetricStats, Monitor } from './monitor.ts'
 export type { MetricSample, MonitorOptions, StatsOptions } from './options.ts'

@@ -1,6 +1,6 @@
 /** What happened so far in this process: plain counts and times, for the status page and the summary of a sale. */
 
-import { Histogram, type HistogramDump } from './histogram.ts'
+import { Histogram, type HistogramDump } from 'holdfast/monitor'
 
 export type Count =
   | 'held'
