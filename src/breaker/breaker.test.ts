@@ -145,7 +145,7 @@ describe('a shared breaker', () => {
           { failureRate: 0.5, minCalls: 4 },
           { slowCalls: { over: 1, rate: 0.4 }, minCalls: 3 },
         ),
-        fc.array(step, { maxLength: 25 }),
+        fc.array(step, { minLength: 8, maxLength: 25 }),
         async (given, steps) => {
           const rules = resolveBreakerOptions({ ...given, window: '1h', cooldown: '1h' })
           const alone = new Circuit(rules, () => 0)

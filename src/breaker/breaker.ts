@@ -11,6 +11,9 @@ import type { Cause, CircuitState, Verdict } from './rules.ts'
 const OBSERVED = new Observed('breaker.run')
 const LONGEST_TRIP_MS = 365 * 86_400_000
 
+/** What is protected: told the signal of its call, if it has one. */
+type Work<T> = (call: { readonly signal: AbortSignal | undefined }) => T | PromiseLike<T>
+
 /** What a breaker did in this process since it was made. */
 export interface BreakerStats {
   readonly state: CircuitState
@@ -60,10 +63,7 @@ export class Breaker {
    * returns  what `work` answers, or the fallback
    * throws   BreakerOpenError with `retryAfterMs` when it is open; the error of `work` as it is; `signal.reason`
    */
-  async run<T>(
-    work: (call: { readonly signal: AbortSignal | undefined }) => T | PromiseLike<T>,
-    options?: RunOptions<T>,
-  ): Promise<Awaited<T>> {
+  async run<T, F = never>(work: Work<T>, options?: RunOptions<F>): Promise<Awaited<T | F>> {
     checkRun(options)
     options?.signal?.throwIfAborted()
     return OBSERVED.heard
@@ -71,11 +71,7 @@ export class Breaker {
       : this.#run(work, options)
   }
 
-  async #run<T>(
-    work: (call: { readonly signal: AbortSignal | undefined }) => T | PromiseLike<T>,
-    options: RunOptions<T> | undefined,
-    operation?: Operation,
-  ): Promise<Awaited<T>> {
+  async #run<T, F>(work: Work<T>, options: RunOptions<F> | undefined, operation?: Operation): Promise<Awaited<T | F>> {
     const say = (outcome: string) => {
       if (operation !== undefined) operation.outcome = outcome
     }

@@ -1,6 +1,7 @@
-import { type Meter, metrics, type Tracer, trace } from '@opentelemetry/api'
+import type { Meter, Tracer } from '@opentelemetry/api'
 import { checkKnown } from '../base/check.ts'
 import { Holdfast } from '../holdfast.ts'
+import { loadApi } from './api.ts'
 import { measure } from './metrics.ts'
 import { traceOperations } from './spans.ts'
 
@@ -16,10 +17,12 @@ export interface InstrumentOptions {
  * instance of a process is to be instrumented with a tracer.
  *
  * returns  the function that ends it
+ * throws   ConfigError when a global provider is to be asked and @opentelemetry/api is not installed
  */
 export function instrument(hf: Holdfast, options: InstrumentOptions = {}): () => void {
   checkKnown('', options, ['tracer', 'meter'])
-  const { tracer = trace.getTracer('holdfast'), meter = metrics.getMeter('holdfast') } = options
+  const tracer = options.tracer ?? loadApi().trace.getTracer('holdfast')
+  const meter = options.meter ?? loadApi().metrics.getMeter('holdfast')
   const ends: (() => void)[] = []
   if (tracer !== false) ends.push(traceOperations(tracer))
   if (meter !== false) ends.push(measure(meter, () => Holdfast.figuresOf(hf)))

@@ -1,4 +1,4 @@
-import { SpanStatusCode } from '@opentelemetry/api'
+import { SpanStatusCode, trace } from '@opentelemetry/api'
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -46,6 +46,18 @@ it('makes a span for each operation, with its outcome and no id, until it is end
   expect(JSON.stringify(seen.map(({ attributes, events, status }) => [attributes, events, status]))).not.toMatch(
     /secret|ann@/,
   )
+  await provider.shutdown()
+})
+
+it('asks the global providers where none is handed in', async () => {
+  const spans = new InMemorySpanExporter()
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
+  trace.setGlobalTracerProvider(provider)
+  const end = instrument(hf)
+  await hf.value('v').get()
+  end()
+  expect(spans.getFinishedSpans().map(({ name }) => name)).toEqual(['holdfast value.get'])
+  trace.disable()
   await provider.shutdown()
 })
 

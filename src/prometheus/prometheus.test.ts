@@ -20,7 +20,12 @@ beforeAll(async () => {
   await hf.limiter('api', { rules: [{ limit: 1, per: '1h' }] }).consume('ann')
   await hf.limiter('api', { rules: [{ limit: 1, per: '1h' }] }).consume('ann')
   await hf.breaker('payments', { failures: 1 }).run(() => Promise.reject(new Error('boom')), { fallback: () => 1 })
-  await hf.lock('l').run(() => 1)
+  await hf.lock('l').run(() =>
+    hf
+      .lock('l')
+      .acquire({ wait: 1 })
+      .catch(() => {}),
+  )
   await hf.pool.use((one) => one.call('PING'))
 })
 afterAll(async () => {
@@ -57,6 +62,7 @@ it('exposes every metric of the registry, with its counts', async () => {
   expect(samples(text, 'holdfast_breaker_state').get('{breaker="payments",state="open"}')).toBe(1)
   expect(samples(text, 'holdfast_operations_total').get('{operation="lock.run",outcome="done"}')).toBe(1)
   expect(samples(text, 'holdfast_operations_total').get('{operation="limit.consume",outcome="refused"}')).toBe(1)
+  expect(samples(text, 'holdfast_operations_total').get('{operation="lock.acquire",outcome="LOCK_TIMEOUT"}')).toBe(1)
   const buckets = [...samples(text, 'holdfast_operation_duration_seconds_bucket')]
   const ofGet = buckets.filter(([labels]) => labels.includes('"cache.get"')).map(([, count]) => count)
   expect(ofGet).toEqual(ofGet.toSorted((a, b) => a - b))

@@ -1,8 +1,10 @@
+import { HoldfastError } from '../base/errors.ts'
+
 /** One operation, as its channel `tracing:holdfast:<name>` tells of it. */
 export interface OperationFacts {
   /** The field that names what it was done to: a cache, a lock. Ids are never labels. */
   readonly subject: string
-  /** The words of `outcome`; beside them `error` for one that threw, and `done` where it says nothing. */
+  /** The words of `outcome`; beside them those of errors, and `done` where it says nothing. */
   readonly outcomes: readonly string[]
   readonly what: string
 }
@@ -27,7 +29,7 @@ export const OPERATIONS: Readonly<Record<string, OperationFacts>> = {
   'cache.invalidatePattern': of('cache', '', 'Values of a pattern are removed'),
   'cache.clear': of('cache', '', 'All values are removed'),
   'lock.acquire': of('lock', 'held', 'A lock or permit is waited for'),
-  'lock.run': of('lock', 'done lost', 'Work under a lock or permit, with the wait for it'),
+  'lock.run': of('lock', 'done', 'Work under a lock or permit, with the wait for it'),
   'lock.once': of('', 'run done pending failed conflict', 'Work that is done once in the fleet, or the wait for it'),
   'limit.consume': of('limiter', 'allowed refused blocked', 'A turn is asked for; `source` says who answered'),
   'limit.peek': of('limiter', 'allowed refused blocked', 'What a turn would be answered'),
@@ -45,7 +47,7 @@ export const OPERATIONS: Readonly<Record<string, OperationFacts>> = {
   'value.get': of('value', '', 'A value is read'),
   'value.set': of('value', '', 'A value is written'),
   'value.delete': of('value', '', 'A value ends'),
-  'value.update': of('value', 'written left conflict', 'A value is compared and set'),
+  'value.update': of('value', 'written left', 'A value is compared and set'),
   'value.log': of('value', '', "A value's log is read"),
   'seats.create': of('event', 'created exists', 'An event is opened'),
   'seats.hold': of('event', 'held taken limit invalid no-event paused', 'Seats are held'),
@@ -56,13 +58,13 @@ export const OPERATIONS: Readonly<Record<string, OperationFacts>> = {
   'seats.verify': of('event', 'ok problems', 'An event is verified'),
   'seats.pause': of('event', 'set same no-event', 'An event is paused or opened'),
   'seats.remove': of('event', 'removed no-event', 'An event is removed'),
-  'breaker.run': of('breaker', 'succeeded failed refused left', 'A call behind a breaker'),
+  'breaker.run': of('breaker', 'succeeded failed refused', 'A call behind a breaker'),
   'monitor.record': of('', 'written kept', 'Metrics are added'),
   'monitor.stats': of('metric', '', 'A metric is read'),
 }
 
-/** How a call ended, in one word of a small set. */
+/** How a call ended, in one word of a small set: for one that threw, the code of an error of ours, `error` for any other. */
 export function outcomeOf({ outcome, error }: { readonly outcome?: unknown; readonly error?: unknown }): string {
-  if (error !== undefined) return 'error'
+  if (error !== undefined) return error instanceof HoldfastError ? error.code : 'error'
   return typeof outcome === 'string' ? outcome : 'done'
 }

@@ -101,6 +101,10 @@ test('needs no package but ioredis, croner and tarn, and on the command line wha
   expect(packages((room) => room !== 'cli' && room !== 'http' && room !== 'otel')).toEqual(['croner', 'ioredis', 'tarn'])
   expect(packages((room) => room === 'cli')).toEqual(['@stricli/core'])
   expect(packages((room) => room === 'otel')).toEqual(['@opentelemetry/api'])
+  for (const { from, to } of arrows.filter(({ to }) => to === '@opentelemetry/api'))
+    expect(read(from), to).toMatch(
+      /^import type .* from '@opentelemetry\/api'$|typeof import\('@opentelemetry\/api'\)/m,
+    )
 })
 
 test('names the frameworks in their doors alone, and there by types only', () => {

@@ -86,3 +86,15 @@ test('a limit behind each door takes what its framework calls a request', () => 
   }
   expectTypeOf(calls).toBeFunction()
 })
+
+test('a breaker and the monitor answer what they are given to call, and a fallback beside it', () => {
+  const calls = () => {
+    const payments = hf.breaker('payments', { failures: 5, cooldown: '10s' })
+    expectTypeOf(payments.run(async () => 7)).resolves.toEqualTypeOf<number>()
+    expectTypeOf(payments.run(() => 7, { fallback: async () => 'later' })).resolves.toEqualTypeOf<number | string>()
+    expectTypeOf(hf.monitor.time('checkout', async () => 7)).resolves.toEqualTypeOf<number>()
+    // @ts-expect-error a number
+    hf.monitor.record({ orders: { count: '3' } })
+  }
+  expectTypeOf(calls).toBeFunction()
+})
