@@ -173,7 +173,7 @@ describe('a shared breaker', () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   })
 

@@ -3,7 +3,11 @@ import type { LockLostError } from './errors.ts'
 import type { HeldLock, Holding } from './hold.ts'
 import type { AcquireOptions } from './options.ts'
 
-const OBSERVED = { acquire: new Observed('lock.acquire'), run: new Observed('lock.run') } as const
+const OBSERVED = {
+  acquire: new Observed('lock.acquire'),
+  tryAcquire: new Observed('lock.tryAcquire'),
+  run: new Observed('lock.run'),
+} as const
 
 /** `loss`: why it was lost; undefined while it is not. */
 export type Taken<Held extends Holding> = Held & { readonly loss: LockLostError | undefined }
@@ -57,6 +61,10 @@ export abstract class Lockable<Options extends AcquireOptions = AcquireOptions, 
 
   /** Take it if it is free now; undefined when another holds it, or others wait for it. */
   async tryAcquire(options?: Options): Promise<Held | undefined> {
-    return this.takeNow(options)
+    return OBSERVED.tryAcquire.run({ lock: this.name }, async (operation) => {
+      const hold = await this.takeNow(options)
+      operation.outcome = hold === undefined ? 'taken' : 'held'
+      return hold
+    })
   }
 }

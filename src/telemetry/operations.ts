@@ -29,6 +29,7 @@ export const OPERATIONS: Readonly<Record<string, OperationFacts>> = {
   'cache.invalidatePattern': of('cache', '', 'Values of a pattern are removed'),
   'cache.clear': of('cache', '', 'All values are removed'),
   'lock.acquire': of('lock', 'held', 'A lock or permit is waited for'),
+  'lock.tryAcquire': of('lock', 'held taken', 'A lock or permit is taken if it is free'),
   'lock.run': of('lock', 'done', 'Work under a lock or permit, with the wait for it'),
   'lock.once': of('', 'run done pending failed conflict', 'Work that is done once in the fleet, or the wait for it'),
   'limit.consume': of('limiter', 'allowed refused blocked', 'A turn is asked for; `source` says who answered'),

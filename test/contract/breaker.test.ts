@@ -69,6 +69,34 @@ it('lets one caller of the whole fleet try when the cooldown is over, and opens 
   }
 })
 
+it('gives the place of a trial that does not end to another caller of the fleet', async () => {
+  const [a, b, c] = of('abandoned', { cooldown: 30 }) as [Breaker, Breaker, Breaker]
+  await a.trip(1)
+  let end = () => {}
+  const hangs = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  let began = false
+  const trial = () =>
+    a.run(
+      () => {
+        began = true
+        return hangs.then(() => Promise.reject(new Error('too late')))
+      },
+      { fallback: () => 'none' },
+    )
+  const first: Promise<unknown>[] = []
+  const tried = () => {
+    first.push(trial())
+    return began
+  }
+  await expect.poll(tried, { interval: 5 }).toBe(true)
+  await expect.poll(() => b.run(() => 'up', { fallback: () => 'none' }), { interval: 5 }).toBe('up')
+  end()
+  await Promise.all(first)
+  expect(await Promise.all([a, b, c].map((one) => one.state()))).toEqual(['closed', 'closed', 'closed'])
+})
+
 it('opens by the share of a window that failed or was slow, wherever the calls were made', async () => {
   const rate = of('rate', { failures: 100, failureRate: 0.5, minCalls: 6, window: '1h' })
   for (const one of rate) await one.run(() => 1)
