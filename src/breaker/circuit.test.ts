@@ -133,7 +133,7 @@ it('decides as a plain model of it does, and tells every change once', () => {
         if (circuit.state !== 'half-open') expect(told).toBe(circuit.state)
       })
     }),
-    { numRuns: 350 },
+    { numRuns: 200 },
   )
   const causes = [
     'cooldown',

@@ -12,8 +12,7 @@ import type { Verdict } from './rules.ts'
 
 /** No process admits by what it knew longer ago than this: how long the fleet goes on calling what has been found to fail. */
 const FRESH_MS = 250
-/** A breaker must not be slower than what it protects from: so long Redis is waited for, and so long not asked after that. */
-const TIMEOUT_MS = 500
+/** So long Redis is not asked again once it gave no answer. */
 const AWAY_MS = 1_000
 const KEEP_MS = 3_600_000
 
@@ -57,7 +56,7 @@ export class FleetCircuit {
     this.#options = options
     this.#circuit = breakerKey(redis.keyspace, name)
     this.#keepMs = options.cooldownMs + options.windowMs + KEEP_MS
-    const timeoutMs = Math.min(redis.timeoutMs, TIMEOUT_MS)
+    const timeoutMs = Math.min(redis.timeoutMs, options.sharedTimeoutMs)
     this.#calling = { operation: 'breaker.report', repeat: false, timeoutMs }
     this.#repeating = { operation: 'breaker.try', repeat: true, timeoutMs }
   }

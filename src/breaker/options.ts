@@ -16,8 +16,11 @@ export interface BreakerOptions {
   readonly minCalls?: number
   /** How long it stays open before one call is tried; and how long that one has before another is tried. Default `'10s'`. */
   readonly cooldown?: Duration
-  /** One breaker for the whole fleet, kept in Redis. Default false: one for this process. */
-  readonly shared?: boolean
+  /**
+   * One breaker for the whole fleet, kept in Redis. `timeout`: how long Redis is waited for at most before this process decides alone, by
+   * default half a second, never longer than the instance's. Default false: one for this process.
+   */
+  readonly shared?: boolean | { readonly timeout: Duration }
   /** Which errors mean that what was called fails. Default all; one that does not counts as a success. */
   readonly isFailure?: (error: unknown) => boolean
 }
@@ -31,16 +34,22 @@ export interface RunOptions<T> {
 
 export interface ResolvedBreakerOptions extends Rules {
   readonly shared: boolean
+  /** Of what a shared one asks Redis. */
+  readonly sharedTimeoutMs: number
   readonly isFailure: ((error: unknown) => boolean) | undefined
 }
 
 const KNOWN = ['failures', 'failureRate', 'slowCalls', 'window', 'minCalls', 'cooldown', 'shared', 'isFailure']
 const LONGEST_MS = 86_400_000
+/** A breaker must not be slower than what it protects from. */
+const SHARED_TIMEOUT_MS = 500
 
 export function resolveBreakerOptions(options: BreakerOptions = {}): ResolvedBreakerOptions {
   checkKnown('', options, KNOWN)
   const { failures, failureRate, slowCalls } = options
   checkKnown('slowCalls', slowCalls, ['over', 'rate'])
+  const { shared = false } = options
+  if (typeof shared === 'object') checkKnown('shared', shared, ['timeout'])
   const isPlain = failureRate === undefined && slowCalls === undefined
   return {
     failures: failures === undefined ? (isPlain ? 5 : 0) : checkInteger('failures', failures, 1, 1_000_000),
@@ -50,7 +59,9 @@ export function resolveBreakerOptions(options: BreakerOptions = {}): ResolvedBre
     minCalls: checkInteger('minCalls', options.minCalls ?? 10, 1, 1_000_000),
     windowMs: toMs(options.window ?? '10s', 'window', { min: 10, max: LONGEST_MS }),
     cooldownMs: toMs(options.cooldown ?? '10s', 'cooldown', { max: LONGEST_MS }),
-    shared: checkBoolean('shared', options.shared ?? false),
+    shared: typeof shared === 'object' || checkBoolean('shared', shared),
+    sharedTimeoutMs:
+      typeof shared === 'object' ? toMs(shared.timeout, 'shared.timeout', { min: 10 }) : SHARED_TIMEOUT_MS,
     isFailure: checkFunction('isFailure', options.isFailure),
   }
 }

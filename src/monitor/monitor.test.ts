@@ -16,7 +16,7 @@ afterEach(async () => {
 afterAll(() => server.stop())
 
 async function make(options: ConnectOptions = {}): Promise<Holdfast> {
-  const hf = await connect(server.url, { namespace: testNamespace('monitor'), ...options })
+  const hf = await connect(server.url, { namespace: testNamespace('monitor'), timeout: '10s', ...options })
   open.push(hf)
   return hf
 }
@@ -50,7 +50,7 @@ describe('a batch', () => {
     const proxy = await startProxy({ target: server })
     open.push(proxy)
     const namespace = testNamespace('monitor')
-    const through = await connect(proxy.url, { namespace, timeout: '2s' })
+    const through = await connect(proxy.url, { namespace, timeout: '10s' })
     open.push(through)
     await through.monitor.record({ orders: { value: 1 } })
     for (let i = 0; i < 3; i++) {
@@ -68,7 +68,7 @@ describe('a batch', () => {
   })
 
   it('stays with its process while Redis is frozen, and is written when it is back', async () => {
-    const hf = await make({ timeout: '100ms' })
+    const hf = await make({ timeout: '500ms' })
     await hf.monitor.record({ orders: { value: 1 } })
     await server.pause()
     try {
@@ -89,7 +89,7 @@ describe('a batch', () => {
     const [a, reader] = [await make({ namespace, monitor: { flush: 10 } }), await make({ namespace })]
     await a.monitor.time('checkout', () => 1)
     await vi.waitFor(async () => expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 1 }))
-    const b = await connect(server.url, { namespace })
+    const b = await connect(server.url, { namespace, timeout: '10s' })
     await b.monitor.time('checkout', () => 1)
     await b.close()
     expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 2 })

@@ -16,7 +16,7 @@ let hf: Holdfast
 
 beforeAll(async () => {
   server = await startServer()
-  hf = await connect(server.url, { namespace: testNamespace('otel') })
+  hf = await connect(server.url, { namespace: testNamespace('otel'), timeout: '10s' })
 })
 afterAll(async () => {
   await hf.close()

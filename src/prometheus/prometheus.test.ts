@@ -11,7 +11,7 @@ let metrics: ReturnType<typeof prometheus>
 
 beforeAll(async () => {
   server = await startServer()
-  hf = await connect(server.url, { namespace: testNamespace('prometheus'), timeout: '200ms' })
+  hf = await connect(server.url, { namespace: testNamespace('prometheus'), timeout: '500ms' })
   metrics = prometheus(hf)
   // Something of everything, so that every metric of the registry has a sample.
   const products = hf.cache<number>('pro"duct\\\n', { ttl: '1m', memory: {}, load: () => 1 })

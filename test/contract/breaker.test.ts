@@ -9,8 +9,9 @@ beforeEach(async () => {
   fleet = await Promise.all([place.connect(), place.connect(), place.connect()])
 })
 
+// The machine may have much to do: Redis is waited for, where in earnest the process would decide alone.
 const of = (name: string, options: BreakerOptions = {}): readonly Breaker[] =>
-  fleet.map((hf) => hf.breaker(name, { failures: 3, cooldown: '1h', shared: true, ...options }))
+  fleet.map((hf) => hf.breaker(name, { failures: 3, cooldown: '1h', shared: { timeout: '10s' }, ...options }))
 const boom = () => Promise.reject(new Error('boom'))
 const failOn = (breaker: Breaker | undefined) => expect(breaker?.run(boom)).rejects.toThrow('boom')
 
