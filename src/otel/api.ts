@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module'
 import { ConfigError } from '../base/errors.ts'
 
-/** What is used of @opentelemetry/api where no tracer or meter is handed in. */
-export type Api = Pick<typeof import('@opentelemetry/api'), 'trace' | 'metrics'>
+/** What is used of @opentelemetry/api. */
+export type Api = Pick<typeof import('@opentelemetry/api'), 'context' | 'metrics' | 'trace'>
 
-/** Its global providers, looked up when they are asked for: who hands in his own needs no package. */
+/** Looked up when it is asked for: who makes no spans and hands in a meter needs no package. */
 export function loadApi(): Api {
   try {
     return createRequire(import.meta.url)('@opentelemetry/api') as Api
@@ -12,7 +12,7 @@ export function loadApi(): Api {
     if ((error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error
     throw new ConfigError(
       'tracer',
-      'a tracer and a meter, or the package @opentelemetry/api installed beside holdfast (npm install @opentelemetry/api)',
+      'false and a meter, or the package @opentelemetry/api installed beside holdfast (npm install @opentelemetry/api)',
       undefined,
     )
   }

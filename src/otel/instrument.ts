@@ -17,14 +17,14 @@ export interface InstrumentOptions {
  * instance of a process is to be instrumented with a tracer.
  *
  * returns  the function that ends it
- * throws   ConfigError when a global provider is to be asked and @opentelemetry/api is not installed
+ * throws   ConfigError where @opentelemetry/api is needed and not installed: for spans, and to ask for the global meter
  */
 export function instrument(hf: Holdfast, options: InstrumentOptions = {}): () => void {
   checkKnown('', options, ['tracer', 'meter'])
   const tracer = options.tracer ?? loadApi().trace.getTracer('holdfast')
   const meter = options.meter ?? loadApi().metrics.getMeter('holdfast')
   const ends: (() => void)[] = []
-  if (tracer !== false) ends.push(traceOperations(tracer))
+  if (tracer !== false) ends.push(traceOperations(tracer, loadApi()))
   if (meter !== false) ends.push(measure(meter, () => Holdfast.figuresOf(hf)))
   return () => {
     for (const end of ends.splice(0)) end()

@@ -1,4 +1,5 @@
-import { SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, SpanStatusCode, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -46,6 +47,39 @@ it('makes a span for each operation, with its outcome and no id, until it is end
   expect(JSON.stringify(seen.map(({ attributes, events, status }) => [attributes, events, status]))).not.toMatch(
     /secret|ann@/,
   )
+  await provider.shutdown()
+})
+
+it('stands below the span of its caller, and what a loader does stands below it', async () => {
+  const spans = new InMemorySpanExporter()
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
+  const tracer = provider.getTracer('test')
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  const end = instrument(hf, { tracer, meter: false })
+  const cache = hf.cache<number>('below', { ttl: '1m' })
+  const load = async () => {
+    await hf.value('v').get()
+    tracer.startSpan('sql').end()
+    return 1
+  }
+  await tracer.startActiveSpan('request', async (request) => {
+    await Promise.all([cache.get('1', load), hf.value('w').get()])
+    tracer.startSpan('after').end()
+    request.end()
+  })
+  end()
+  const seen = spans.getFinishedSpans()
+  const nameOf = (id: string | undefined) => seen.find((span) => span.spanContext().spanId === id)?.name
+  const parents = seen.map((span) => [span.name, nameOf(span.parentSpanContext?.spanId)])
+  expect(parents.toSorted()).toEqual([
+    ['after', 'request'],
+    ['holdfast cache.get', 'request'],
+    ['holdfast value.get', 'holdfast cache.get'],
+    ['holdfast value.get', 'request'],
+    ['request', undefined],
+    ['sql', 'holdfast cache.get'],
+  ])
+  context.disable()
   await provider.shutdown()
 })
 

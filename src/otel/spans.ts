@@ -1,22 +1,25 @@
-import type { Span, SpanStatusCode, Tracer } from '@opentelemetry/api'
+import type { Context, Span, SpanStatusCode, Tracer } from '@opentelemetry/api'
 import { type HeardOperation, listen } from '../telemetry/listen.ts'
 import { OPERATIONS, outcomeOf } from '../telemetry/operations.ts'
+import type { Api } from './api.ts'
 
 /** `SpanStatusCode.ERROR`, whose number is part of the specification: the package itself is not loaded for it. */
 const ERROR: SpanStatusCode.ERROR = 2
 
-/**
- * A span for every operation, begun in the context of whoever called it. What a loader or handler does is begun in the same context: beside the
- * operation's span and not below it, since a channel cannot change the context of those it tells of.
- */
-export function traceOperations(tracer: Tracer): () => void {
+/** A span for every operation, below that of its caller; what a loader or handler does within it is below its own. */
+export function traceOperations(tracer: Tracer, { context, trace }: Api): () => void {
   const spans = new WeakMap<HeardOperation, Span>()
   return listen({
-    began: (name, operation) => {
-      const field = OPERATIONS[name]?.subject ?? ''
-      const subject = field === '' ? undefined : operation[field]
-      const attributes = typeof subject === 'string' ? { [`holdfast.${field}`]: subject } : {}
-      spans.set(operation, tracer.startSpan(`holdfast ${name}`, { attributes }))
+    around: {
+      context: (name, operation) => {
+        const field = OPERATIONS[name]?.subject ?? ''
+        const subject = field === '' ? undefined : operation[field]
+        const attributes = typeof subject === 'string' ? { [`holdfast.${field}`]: subject } : {}
+        const span = tracer.startSpan(`holdfast ${name}`, { attributes })
+        spans.set(operation, span)
+        return trace.setSpan(context.active(), span)
+      },
+      run: (within, work) => context.with(within as Context, work),
     },
     ended: (_, operation) => {
       const span = spans.get(operation)

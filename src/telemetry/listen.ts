@@ -1,3 +1,4 @@
+import type { AsyncLocalStorage } from 'node:async_hooks'
 import { monotonicMs } from '../base/clock.ts'
 import { eachOperation, type Operation } from '../base/observe.ts'
 
@@ -10,8 +11,12 @@ export interface HeardOperation extends Operation {
 }
 
 export interface Ears {
-  /** A call begins. */
-  began?(name: string, operation: HeardOperation): void
+  /** A call begins. What it does, and all that is awaited within, runs inside of `run`. */
+  readonly around?: {
+    /** What `run` is handed for this call. */
+    context(name: string, operation: HeardOperation): unknown
+    run<R>(context: unknown, work: () => R): R
+  }
   /** It has ended: `operation.outcome` is how, `operation.error` why not. */
   ended(name: string, operation: HeardOperation, ms: number): void
 }
@@ -25,7 +30,6 @@ export function listen(ears: Ears): () => void {
         const operation = message as HeardOperation
         // Two who listen: the second finds it set.
         operation[BEGAN] ??= monotonicMs()
-        ears.began?.(name, operation)
       },
       asyncEnd: (message: Operation) => {
         const operation = message as HeardOperation
@@ -36,6 +40,13 @@ export function listen(ears: Ears): () => void {
     }
     channel.subscribe(own as unknown as Parameters<typeof channel.subscribe>[0])
     ends.push(() => void channel.unsubscribe(own as unknown as Parameters<typeof channel.subscribe>[0]))
+    const { around } = ears
+    if (around === undefined) return
+    // Of a store that is bound, `run` alone is called: that of an AsyncLocalStorage, or any other way to run work in a context.
+    const run = <R>(context: unknown, work: () => R) => around.run(context, work)
+    const store = { run } as unknown as AsyncLocalStorage<Operation>
+    channel.start.bindStore(store, (message) => around.context(name, message as HeardOperation) as Operation)
+    ends.push(() => void channel.start.unbindStore(store))
   })
   return () => {
     stop()
