@@ -32,6 +32,7 @@ const library: UserConfig = {
     'log/index': 'src/log/index.ts',
     'value/index': 'src/value/index.ts',
     'queue/index': 'src/queue/index.ts',
+    'analytics/index': 'src/analytics/index.ts',
     'keyv/index': 'src/keyv/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',

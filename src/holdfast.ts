@@ -1,3 +1,5 @@
+import { Analytics, type AnalyticsOptions } from './analytics/index.ts'
+import { type ResolvedAnalyticsOptions, resolveAnalyticsOptions, sameAnalyticsOptions } from './analytics/options.ts'
 import { checkKnown, checkName } from './base/check.ts'
 import { type Duration, toMs } from './base/duration.ts'
 import { ConfigError, ConnectionError } from './base/errors.ts'
@@ -67,6 +69,7 @@ export class Holdfast implements AsyncDisposable {
   readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
   readonly #logs = new Map<string, { readonly log: Log; readonly options: ResolvedLogOptions }>()
   readonly #breakers = new Map<string, { readonly breaker: Breaker; readonly options: ResolvedBreakerOptions }>()
+  readonly #analytics = new Map<string, { readonly site: Analytics; readonly options: ResolvedAnalyticsOptions }>()
   #events: Events | undefined
   #values: ValueStore | undefined
   #locks: LockRoom | undefined
@@ -238,6 +241,26 @@ export class Holdfast implements AsyncDisposable {
     const breaker = new Breaker(this.#redis, name, resolved)
     this.#breakers.set(name, { breaker, options: resolved })
     return breaker
+   * What happens on a site: hits with their top items and visitors, events with their sums. The same name with the same options is the same
+   * instance.
+   *
+   * name     any string of at most 512 bytes
+   * options  see AnalyticsOptions
+   * throws   ConfigError for wrong options, or when the name is in use with others
+   */
+  analytics(name: string, options?: AnalyticsOptions): Analytics {
+    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'analytics', 'close() was called')
+    checkName('name', name)
+    const resolved = resolveAnalyticsOptions(options)
+    const known = this.#analytics.get(name)
+    if (known !== undefined) {
+      if (!sameAnalyticsOptions(known.options, resolved))
+        throw new ConfigError('options', `the options with which the analytics '${name}' was made first`, options)
+      return known.site
+    }
+    const site = new Analytics(this.#redis, name, resolved)
+    this.#analytics.set(name, { site, options: resolved })
+    return site
   }
 
   /**
@@ -351,6 +374,10 @@ export class Holdfast implements AsyncDisposable {
     await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs, ...caches])
     this.#stopListening?.()
     await Promise.all([this.#monitor?.close(), this.#events?.close(), this.#locks?.close(), ...quorums])
+    for (const { cache } of this.#caches.values()) cache.close()
+    const sites = [...this.#analytics.values()].map(({ site }) => site.close())
+    const quorums = [...this.#quorums].map((quorum) => quorum.close())
+    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...sites])
     await this.#redis.close()
   }
 

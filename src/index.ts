@@ -1,3 +1,19 @@
+export type {
+  Analytics,
+  AnalyticsOptions,
+  AnalyticsRow,
+  AnalyticsStats,
+  EventFields,
+  ExportOptions,
+  FunnelStep,
+  MarkOptions,
+  RateOptions,
+  RecentRecord,
+  SeriesOptions,
+  SeriesPoint,
+  TopItem,
+  WindowOptions,
+} from './analytics/index.ts'
 export type { Duration } from './base/duration.ts'
 export {
   ConfigError,

@@ -2,6 +2,8 @@ import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
 import { testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeEach, expect, inject } from 'vitest'
 import { breakerRights } from '../../src/breaker/rights.ts'
+import { AnalyticsKeys } from '../../src/analytics/keys.ts'
+import { analyticsRights } from '../../src/analytics/rights.ts'
 import { CacheKeys } from '../../src/cache/keys.ts'
 import { behindRights, cacheRights } from '../../src/cache/rights.ts'
 import { KeyvKeys } from '../../src/keyv/keys.ts'
@@ -53,6 +55,8 @@ export interface PlaceUse {
   readonly breakers?: boolean
   /** Default false. */
   readonly monitor?: boolean
+  /** The names of its analytics. Default none. */
+  readonly analytics?: readonly string[]
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -152,6 +156,7 @@ export class Place {
       logs = false,
       breakers = false,
       monitor = false,
+      analytics = [],
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -174,6 +179,7 @@ export class Place {
       ...(logs ? [logRights(space)] : []),
       ...(breakers ? [breakerRights(space)] : []),
       ...(monitor ? [monitorRights(new MonitorKeys(space))] : []),
+      ...analytics.map((name) => analyticsRights(new AnalyticsKeys(space, name, 1))),
     )
   }
 
