@@ -33,6 +33,7 @@ const library: UserConfig = {
     'value/index': 'src/value/index.ts',
     'queue/index': 'src/queue/index.ts',
     'analytics/index': 'src/analytics/index.ts',
+    'geo/index': 'src/geo/index.ts',
     'keyv/index': 'src/keyv/index.ts',
     'ops/index': 'src/ops/index.ts',
     'testing/index': 'src/testing/index.ts',

@@ -8,6 +8,8 @@ import { type ResolvedBreakerOptions, resolveBreakerOptions } from './breaker/op
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
 import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
 import { Requests } from './cache/per-request.ts'
+import { Geo, type GeoOptions } from './geo/index.ts'
+import { resolveSplit } from './geo/options.ts'
 import { Limiter, type LimiterOptions } from './limit/index.ts'
 import { type ResolvedLimiterOptions, resolveLimiterOptions } from './limit/options.ts'
 import {
@@ -261,6 +263,16 @@ export class Holdfast implements AsyncDisposable {
     const site = new Analytics(this.#redis, name, resolved)
     this.#analytics.set(name, { site, options: resolved })
     return site
+  }
+
+  /**
+   * Places on the earth by id, and which of them are near.
+   *
+   * name     any string of at most 512 bytes
+   * options  see GeoOptions
+   */
+  geo(name: string, options?: GeoOptions): Geo {
+    return new Geo(this.#redis, checkName('name', name), resolveSplit(options))
   }
 
   /**

@@ -70,6 +70,18 @@ export type {
   WrittenEntry,
 } from './cache/index.ts'
 export { PersistTimeoutError, WriteBehindFullError } from './cache/index.ts'
+export type {
+  Box,
+  Distance,
+  DistanceOptions,
+  Geo,
+  GeoOptions,
+  Nearby,
+  NearbyOptions,
+  Place,
+  Position,
+  Unit,
+} from './geo/index.ts'
 export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export { type ConnectOptions, connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type {

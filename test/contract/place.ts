@@ -6,6 +6,9 @@ import { AnalyticsKeys } from '../../src/analytics/keys.ts'
 import { analyticsRights } from '../../src/analytics/rights.ts'
 import { CacheKeys } from '../../src/cache/keys.ts'
 import { behindRights, cacheRights } from '../../src/cache/rights.ts'
+import { cacheRights } from '../../src/cache/rights.ts'
+import { GeoKeys } from '../../src/geo/keys.ts'
+import { geoRights } from '../../src/geo/rights.ts'
 import { KeyvKeys } from '../../src/keyv/keys.ts'
 import { LimitKeys } from '../../src/limit/keys.ts'
 import { limitRights } from '../../src/limit/rights.ts'
@@ -57,6 +60,8 @@ export interface PlaceUse {
   readonly monitor?: boolean
   /** The names of its analytics. Default none. */
   readonly analytics?: readonly string[]
+  /** The names of its sets of places. Default none. */
+  readonly geo?: readonly string[]
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -157,6 +162,7 @@ export class Place {
       breakers = false,
       monitor = false,
       analytics = [],
+      geo = [],
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -179,6 +185,7 @@ export class Place {
       ...(logs ? [logRights(space)] : []),
       ...(breakers ? [breakerRights(space)] : []),
       ...(monitor ? [monitorRights(new MonitorKeys(space))] : []),
+      ...geo.map((name) => geoRights(new GeoKeys(space, name, 1))),
       ...analytics.map((name) => analyticsRights(new AnalyticsKeys(space, name, 1))),
     )
   }

@@ -1,0 +1,5 @@
+export type { Nearby } from './finder.ts'
+export { Geo } from './geo.ts'
+export type { Box, Distance, DistanceOptions, GeoOptions, NearbyOptions, Unit } from './options.ts'
+export type { Position } from './sphere.ts'
+export type { Place } from './store.ts'
