@@ -3,6 +3,8 @@
  * sale is missing in the end, or the heap has grown.
  *
  * `npm run soak -- --keys N`: N keys through a cache's memory tier. Exits non-zero when the heap has grown.
+ *
+ * `npm run soak -- --hits N`: N hits of very many items through a top list. Exits non-zero when what Redis keeps has grown, or a count is wrong.
  */
 import { join } from 'node:path'
 import { ensureDependencies } from './setup/dependencies.mjs'
@@ -10,6 +12,9 @@ import { ROOT } from './setup/paths.mjs'
 import { runLast } from './setup/process.mjs'
 import { main } from './setup/progress.mjs'
 import { ensureServer } from './setup/server.mjs'
+
+const programOf = (words) =>
+  words.includes('--keys') ? 'memory-keys.ts' : words.includes('--hits') ? 'top-lists.ts' : 'soak.ts'
 
 await main(async () => {
   await ensureServer()
@@ -19,7 +24,7 @@ await main(async () => {
     '--expose-gc',
     '--import',
     loader,
-    join(ROOT, process.argv.includes('--keys') ? 'test/chaos/memory-keys.ts' : 'test/chaos/soak.ts'),
+    join(ROOT, 'test/chaos', programOf(process.argv)),
     ...process.argv.slice(2),
   ])
 })
