@@ -15,7 +15,7 @@ export interface Nearby {
 }
 
 /** Places of one script to look at: some 10 ms of the server. */
-const LOOKS = 10_000
+const LOOKS = 5_000
 const SIGNS = { near: 1, far: -1, any: 0 } as const
 const FINDING = { operation: 'geo.nearby', repeat: true }
 

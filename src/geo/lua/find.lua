@@ -16,7 +16,7 @@
 --       places: where it is, 16 bytes or 24, and its id; more: how many ranges are done, and with which cell the next one goes on
 -- WHY   distances are exact, not those of a cell, and hold at the poles and across the antimeridian. A heap keeps the best ones, so that a
 --       crowd costs no sorting, and few bytes leave. It goes on by cell, not by how many were seen: whoever stands still is met, whatever comes or goes
--- COST  1 command for 500 places, and 1 µs a place that is looked at
+-- COST  1 command a range, 1 for 500 places, and 1.5 to 3 µs for each place that is looked at
 local call, read, sin, cos, rad = redis.call, struct.unpack, math.sin, math.cos, math.pi / 360
 local lon, lat, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local west, width, south, north = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -60,17 +60,19 @@ local function look(member)
 end
 
 for i = 11, #ARGV, 2 do
-  local seen, lot = 0, nil
-  repeat
-    lot = call('ZRANGE', KEYS[1], ARGV[i], ARGV[i + 1], 'BYSCORE', 'LIMIT', seen, 500)
+  local seen, total, start = 0, call('ZCOUNT', KEYS[1], ARGV[i], ARGV[i + 1]), 0
+  -- By rank: an offset within a range of scores is walked each time.
+  if total > 0 then start = call('ZCOUNT', KEYS[1], '-inf', '(' .. ARGV[i]) end
+  while seen < total do
+    local lot = call('ZRANGE', KEYS[1], start + seen, start + math.min(seen + 500, total) - 1)
     for j = 1, #lot do look(lot[j]) end
     looks, seen = looks - #lot, seen + #lot
     if sign == 0 and count == limit then return {'found', unpack(members, 1, count)} end
-    if looks <= 0 and #lot == 500 then
-      local cell = call('ZSCORE', KEYS[1], lot[500])
+    if looks <= 0 and seen < total then
+      local cell = call('ZSCORE', KEYS[1], lot[#lot])
       if tonumber(cell) > tonumber(ARGV[i]) then return {'more', (i - 11) / 2, cell, unpack(members, 1, count)} end
     end
-  until #lot < 500
+  end
   if looks <= 0 and i + 2 < #ARGV then return {'more', (i - 9) / 2, ARGV[i + 2], unpack(members, 1, count)} end
 end
 return {'found', unpack(members, 1, count)}
