@@ -1,11 +1,14 @@
 /** The shop that `npm start` opens: pages, live maps, the crowd, and the settling of what was left in the middle. */
 
 import { setMaxListeners } from 'node:events'
+import { createAudience } from './audience/audience.ts'
+import { watchedDesk } from './audience/watched-desk.ts'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
 import { seededRandom } from './crowd/random.ts'
 import { statusOf } from './figures/status.ts'
 import { type House, type OnFault, openHouse } from './house.ts'
 import { createHub } from './live/hub.ts'
+import { createNear } from './near/near.ts'
 import type { RedisAddress } from './servers/address.ts'
 import type { Layout } from './servers/ground.ts'
 import { type Storm, startStorm } from './storm/storm.ts'
@@ -42,17 +45,21 @@ const CALM_MS = [4_000, 10_000] as const
 export async function openShop(options: ShopOptions): Promise<OpenShop> {
   const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, fill, onFault } = options
   const postgres = databaseUrl === undefined ? undefined : { url: databaseUrl, kept: true }
-  const house = await openHouse({ redis, layout, dataDir, postgres, invented: fill === undefined, onFault })
+  const opened = await openHouse({ redis, layout, dataDir, postgres, invented: fill === undefined, onFault })
+  const audience = createAudience(opened.hf, opened.catalogue)
+  const near = createNear(opened.hf, opened.catalogue)
+  const house: House = { ...opened, desk: watchedDesk(opened.desk, audience) }
   const ending = new AbortController()
   // One for each open stream, as many as the server lets in.
   setMaxListeners(0, ending.signal)
   const hub = createHub({ ...house, onFault })
   let crowd: Crowd | undefined
   let storm: Storm | undefined
-  const status = () =>
+  const status = async () =>
     statusOf({
       figures: house.figures,
       hub,
+      audience: await audience.report(),
       crowd: () => crowd?.size() ?? 0,
       server: house.server,
       database: postgres
@@ -65,6 +72,8 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
     {
       ...house,
       hub,
+      audience,
+      near,
       status,
       sealer: createSealer(house.secret),
       holdings: createHoldings(),
@@ -74,6 +83,7 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
   )
   try {
     await fill?.(house)
+    await near.fill()
     const server = await listen(app, port)
     house.settler.start()
     if (size > 0) crowd = startCrowd(size, house, hub, onFault)

@@ -59,6 +59,8 @@ export interface VenueCard {
   readonly name: string
   readonly city: string
   readonly country: string
+  readonly lat: number
+  readonly lon: number
   readonly capacity: number
   /** How many nights lie ahead. */
   readonly nights: number
@@ -140,7 +142,7 @@ export async function citiesAhead(sql: Sql): Promise<string[]> {
 
 export async function venuesAhead(sql: Sql): Promise<VenueCard[]> {
   return sql.query<VenueCard & Row>(
-    `select v.id, v.name, v.city, v.country, v.capacity, count(*)::int as nights
+    `select v.id, v.name, v.city, v.country, v.lat, v.lon, v.capacity, count(*)::int as nights
      from venues v join events e on e.venue_id = v.id and e.starts_at > now()
      group by v.id order by v.city, v.name, v.id limit ${MOST_VENUES}`,
   )

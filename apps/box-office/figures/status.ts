@@ -1,10 +1,12 @@
 /** The live figures as the status page shows them: groups of words and values, so that page and JSON are one thing. */
 
+import type { AudienceReport } from '../audience/audience.ts'
 import type { Hub } from '../live/hub.ts'
 import type { Figures, Timed } from './figures.ts'
 
 export interface Status {
   readonly groups: readonly StatusGroup[]
+  readonly audience: AudienceReport
 }
 
 export interface StatusGroup {
@@ -15,16 +17,18 @@ export interface StatusGroup {
 export interface StatusSources {
   readonly figures: Figures
   readonly hub: Hub
+  readonly audience: AudienceReport
   readonly crowd: () => number
   readonly server: string
   readonly database: string
 }
 
-export function statusOf({ figures, hub, crowd, server, database }: StatusSources): Status {
+export function statusOf({ figures, hub, audience, crowd, server, database }: StatusSources): Status {
   const n = (...names: Parameters<Figures['of']>[0][]) =>
     names.reduce((sum, name) => sum + figures.of(name), 0).toLocaleString('en')
   const ratio = figures.cacheHitRatio
   return {
+    audience,
     groups: [
       group('Sales', [
         ['Orders paid', n('paid')],
@@ -53,6 +57,14 @@ export function statusOf({ figures, hub, crowd, server, database }: StatusSource
         ['Catalogue from cache', ratio === undefined ? '–' : `${(ratio * 100).toFixed(1)} %`],
         ['Settled after a fault', n('recovered')],
         ['Faults', n('faults')],
+      ]),
+      group('Audience', [
+        ['Page views, last hour', audience.viewsLastHour.toLocaleString('en')],
+        ['Visitors, last day', audience.visitors.toLocaleString('en')],
+        [
+          'Of those who held, paid',
+          audience.paidShare === undefined ? '–' : `${(audience.paidShare * 100).toFixed(1)} %`,
+        ],
       ]),
       group('Running', [
         ['For', since(figures.since)],

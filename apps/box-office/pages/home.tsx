@@ -3,6 +3,7 @@ import { formatMoney } from '../catalogue/prices.ts'
 import type { EventCard } from '../catalogue/queries.ts'
 import { clock, monthOf, plural, shortDate } from './format.ts'
 import { Layout } from './layout.tsx'
+import { NearYou } from './near.tsx'
 import { addressOf, Pager } from './pager.tsx'
 import { Poster } from './poster.tsx'
 
@@ -61,6 +62,7 @@ export const Home = ({ found, nights, cities, filter }: HomeProps) => {
             </button>
           </form>
         </search>
+        <NearYou cities={cities} />
       </section>
       <div data-results>
         <p class="count" role="status">

@@ -17,6 +17,7 @@ export const Layout = ({ title, here, children }: LayoutProps) => (
       <link rel="stylesheet" href="/assets/style.css" />
       <script type="module" src="/assets/client.js" />
       <script type="module" src="/assets/search.js" />
+      <script type="module" src="/assets/near.js" />
     </head>
     <body>
       <a class="skip" href="#main">

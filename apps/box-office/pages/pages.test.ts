@@ -89,6 +89,18 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     await page.getByText(number as string).waitFor()
   })
 
+  it('show the venues near a city, and near a browser that says where it is', async () => {
+    const page = await newPage({ geolocation: { latitude: 52.51, longitude: 13.37 }, permissions: ['geolocation'] })
+    await page.goto(shop.url)
+    await page.getByLabel('Near').selectOption('Vienna')
+    await page.getByRole('button', { name: 'Show venues' }).click()
+    await page.getByRole('heading', { name: 'Near Vienna' }).waitFor()
+    await page.getByRole('button', { name: 'Use my position' }).click()
+    await page.getByRole('heading', { name: 'Near you' }).waitFor()
+    expect(await page.locator('[data-near-results] .venue-link').first().textContent()).toContain('Berlin')
+    expect(await sidewaysScroll(page)).toBe(0)
+  })
+
   it('turn a seat in the other browser when it is held, given back and sold', async () => {
     const url = await freshEvent()
     const [mine, theirs] = await Promise.all([newPage(), newPage()])

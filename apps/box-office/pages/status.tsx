@@ -1,4 +1,5 @@
 import type { Status } from '../figures/status.ts'
+import { AudienceStrip } from './audience.tsx'
 import { Layout } from './layout.tsx'
 
 export const StatusPage = ({ status }: { status: Status }) => (
@@ -9,6 +10,7 @@ export const StatusPage = ({ status }: { status: Status }) => (
         What this box office is doing now. The same as JSON: <a href="/status.json">/status.json</a>
       </p>
     </section>
+    <AudienceStrip audience={status.audience} />
     <div class="tiles" data-status>
       {status.groups.map((group) => (
         <section class="tile">

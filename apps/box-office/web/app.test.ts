@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Status } from '../figures/status.ts'
 import { holdRequest, someSeats } from '../house.fixture.ts'
 import { type OpenShop, openShop } from '../shop.ts'
 
@@ -65,7 +66,7 @@ describe('every answer', () => {
   it('has no inline script, style or handler that the policy would refuse', async () => {
     const night = await shop.house.nights.open(eventId)
     expect(night).toBeDefined()
-    for (const path of ['/', `/events/${eventId}`, '/orders', '/status', '/venues/la-scala']) {
+    for (const path of ['/', `/events/${eventId}`, '/orders', '/status', '/venues/la-scala', '/near?city=Vienna']) {
       const html = await (await fetch(`${shop.url}${path}`)).text()
       expect(html).toMatch(/^<!doctype html>/)
       expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/)
@@ -258,6 +259,41 @@ describe('browsing', () => {
     const pages = await Promise.all([1, 2, 3].map(async (n) => (await fetch(`${shop.url}/venues?page=${n}`)).text()))
     const ids = pages.flatMap((html) => [...html.matchAll(/href="\/venues\/([\w-]+)"/g)].map(([, id]) => id))
     expect(new Set(ids).size).toBe(60)
+  })
+
+  it('finds the venues near a city and near a position, across the antimeridian too', async () => {
+    const near = async (query: string) => {
+      const html = await (await fetch(`${shop.url}/near?${query}`)).text()
+      return [...html.matchAll(/href="\/venues\/([\w-]+)"/g)].map(([, id]) => id)
+    }
+    expect((await near('city=Vienna'))[0]).toBe('musikverein')
+    expect((await near('lon=-0.18&lat=51.5')).slice(0, 1)).toEqual(['royal-albert-hall'])
+    const [fromEast, fromWest] = [await near('lon=179.99&lat=-40'), await near('lon=-179.99&lat=-40')]
+    expect(fromEast).toHaveLength(6)
+    expect(fromWest).toEqual(fromEast)
+    for (const query of ['', 'city=Atlantis', 'lon=181&lat=0', 'lon=0&lat=x'])
+      expect((await fetch(`${shop.url}/near?${query}`)).status).toBe(404)
+  })
+
+  it('counts what is looked at, held and paid, and nothing of an address that is somebody’s own', async () => {
+    const visit = browser()
+    const html = { headers: { accept: 'text/html' } }
+    const url = await heldUrl(visit)
+    await visit(`/events/${eventId}`, html)
+    await visit(url, html)
+    await visit(`${url}/pay`, form(GOOD))
+    const site = shop.house.hf.analytics('audience')
+    const pages = await site.top('page', 50, { window: '1h' })
+    const counted = pages.map(({ item }) => item)
+    expect(counted).toEqual(expect.arrayContaining([`/events/${eventId}`, '/checkout', '/near']))
+    expect(counted.filter((path) => path.startsWith('/checkout/'))).toEqual([])
+    const steps = await site.funnel(['seats_held', 'order_paid'], { window: '1h' })
+    expect(steps.every(({ visitors }) => visitors > 0)).toBe(true)
+    const wanted = async () => {
+      const status = (await (await fetch(`${shop.url}/status.json`)).json()) as Status
+      return status.audience.wanted.map(({ id }) => id)
+    }
+    await expect.poll(wanted).toContain(eventId)
   })
 
   it('reads what others have asked for from the cache', async () => {

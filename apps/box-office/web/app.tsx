@@ -8,8 +8,10 @@ import { browseRoutes } from './browse.tsx'
 import { buyRoutes } from './buy.tsx'
 import { headers, ownHost, ownOrigin, smallBody } from './guard.ts'
 import { liveRoutes } from './live.tsx'
+import { nearRoutes } from './near.tsx'
 import { Refusal } from './refusal.ts'
 import { type Shop, wantsJson } from './route.ts'
+import { countViews } from './views.ts'
 
 const TITLES: Partial<Record<Refusal['code'], string>> = {
   NOT_FOUND: 'Not found',
@@ -27,11 +29,13 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   // No name of ours holds a NUL, and SQL refuses a text that does.
   app.use((c, next) => (decodeURIComponentSafe(c.req.path).includes('\0') ? Promise.resolve(c.notFound()) : next()))
   app.use(compress())
+  app.use(countViews(shop))
 
   app.route('/assets', assetRoutes())
   app.route('/', browseRoutes(shop))
   app.route('/', buyRoutes(shop))
   app.route('/', liveRoutes(shop))
+  app.route('/', nearRoutes(shop))
 
   app.notFound((c) => {
     const refusal = new Refusal('NOT_FOUND', 'This page does not exist.')

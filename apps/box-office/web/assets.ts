@@ -5,12 +5,13 @@ import { Hono } from 'hono'
 import { fileOf } from '../place.ts'
 
 /** In this order: later sheets lean on earlier ones. */
-const SHEETS = ['theme', 'frame', 'words', 'browse', 'seats', 'buy', 'narrow', 'motion']
+const SHEETS = ['theme', 'frame', 'words', 'browse', 'seats', 'buy', 'audience', 'narrow', 'motion']
 
 const FILES: Record<string, { readonly type: string; readonly parts: readonly string[] }> = {
   'style.css': { type: 'text/css; charset=utf-8', parts: SHEETS.map((name) => `assets/style/${name}.css`) },
   'client.js': { type: 'text/javascript; charset=utf-8', parts: ['assets/client.js'] },
   'search.js': { type: 'text/javascript; charset=utf-8', parts: ['assets/search.js'] },
+  'near.js': { type: 'text/javascript; charset=utf-8', parts: ['assets/near.js'] },
   'icon.svg': { type: 'image/svg+xml', parts: ['assets/icon.svg'] },
 }
 

@@ -25,8 +25,8 @@ export function liveRoutes(shop: Shop): Hono {
     })
   })
 
-  app.get('/status', (c) => page(c, <StatusPage status={shop.status()} />))
-  app.get('/status.json', (c) => c.json(shop.status()))
+  app.get('/status', async (c) => page(c, <StatusPage status={await shop.status()} />))
+  app.get('/status.json', async (c) => c.json(await shop.status()))
 
   return app
 }

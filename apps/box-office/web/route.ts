@@ -2,11 +2,13 @@
 
 import type { Holdfast } from 'holdfast'
 import type { Context } from 'hono'
+import type { Audience } from '../audience/audience.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { EventDetail } from '../catalogue/queries.ts'
 import type { Figures } from '../figures/figures.ts'
 import type { Status } from '../figures/status.ts'
 import type { Hub } from '../live/hub.ts'
+import type { Near } from '../near/near.ts'
 import type { Desk } from '../orders/desk.ts'
 import type { Ledger } from '../orders/ledger.ts'
 import type { Claim } from '../orders/order.ts'
@@ -25,7 +27,9 @@ export interface Shop {
   readonly figures: Figures
   readonly sealer: Sealer
   readonly holdings: Holdings
-  readonly status: () => Status
+  readonly audience: Audience
+  readonly near: Near
+  readonly status: () => Promise<Status>
   /** Aborted when the server stops: streams end then. */
   readonly ending: AbortSignal
 }
