@@ -1,6 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Analytics } from '../index.ts'
+import { Redis } from '../redis/redis.ts'
+import { resolveSettings } from '../redis/settings.ts'
 import { testNamespace } from '../testing/index.ts'
+import { inspectAnalytics } from './inspect.ts'
 import { Ground } from './site.fixture.ts'
 
 const ground = new Ground()
@@ -116,6 +119,17 @@ describe('while Redis is away', () => {
     expect(site.stats).toMatchObject({ pending: 0, dropped: 0 })
   })
 
+  it('a server that is full keeps nobody from counting, and is told when it has room', async () => {
+    const site = await ground.site()
+    await site.track('seen', {}, { sync: true })
+    await ground.server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await site.track('seen')
+    await expect(site.flush()).rejects.toMatchObject({ code: 'SERVER_FULL' })
+    expect(site.stats).toMatchObject({ pending: 2, dropped: 0 })
+    await ground.server.command('CONFIG', 'SET', 'maxmemory', '0')
+    expect(await site.count('seen', DAY)).toBe(2)
+  })
+
   it('close ends within its deadline, and says how much was lost', async () => {
     const proxy = await ground.proxy()
     const hf = await ground.connect({ timeout: 100 }, proxy.url)
@@ -188,6 +202,23 @@ it('gives every figure of a time as rows', async () => {
     ['sum', 'a:b', 'x:y', 1.5],
     ['visitors', 'page', '', 1],
   ])
+})
+
+it('shows what a bucket holds to whoever looks from outside', async () => {
+  const namespace = testNamespace('analytics')
+  const site = (await ground.connect({ namespace })).analytics('site')
+  const at = Date.now()
+  await site.track('seen', { amount: 4 }, { at })
+  await site.hit('page', '/', { at, visitor: 'ann', sync: true })
+  const redis = new Redis(resolveSettings(ground.server.url, { namespace }))
+  const [record] = await inspectAnalytics(redis, 'site', { tier: 'hour', atMs: at })
+  await redis.close()
+  expect(record).toEqual({
+    events: new Map([['seen', 1]]),
+    sums: [{ event: 'seen', field: 'amount', sum: 4 }],
+    dimensions: new Map([['page', 1]]),
+    items: new Map([['page', 1]]),
+  })
 })
 
 it('refuses what it cannot keep or tell, by name', async () => {

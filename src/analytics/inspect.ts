@@ -1,8 +1,8 @@
 import type { Key } from '../redis/keyspace.ts'
 import { unescapeName } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
-import type { AnalyticsKeys } from './keys.ts'
-import type { Bucket } from './tiers.ts'
+import { AnalyticsKeys } from './keys.ts'
+import { type Bucket, floorTo, TIERS, type TierName } from './tiers.ts'
 
 /** What the hash of one bucket says, of one part. */
 export interface BucketRecord {
@@ -13,6 +13,18 @@ export interface BucketRecord {
   readonly dimensions: ReadonlyMap<string, number>
   /** How many items of a dimension have their visitors counted. */
   readonly items: ReadonlyMap<string, number>
+}
+
+/** What the bucket of this moment holds, by part: `spread` of them. */
+export async function inspectAnalytics(
+  redis: Redis,
+  name: string,
+  { spread = 1, tier, atMs }: { readonly spread?: number; readonly tier: TierName; readonly atMs: number },
+): Promise<readonly BucketRecord[]> {
+  const keys = new AnalyticsKeys(redis.keyspace, name, spread)
+  const of = TIERS.find((one) => one.name === tier) ?? TIERS[2]
+  const bucket = { tier: of, atMs: floorTo(atMs, of.ms) }
+  return Promise.all(Array.from({ length: spread }, (_, part) => inspectBucket(redis, keys, part, bucket)))
 }
 
 /** What one bucket holds of one part; empty where nothing was counted. */

@@ -66,7 +66,7 @@ it('tells what a plain list tells, for any window, from several processes', asyn
   await fc.assert(
     fc.asyncProperty(
       fc.array(mark, { maxLength: 120 }),
-      fc.array(span, { minLength: 3, maxLength: 3 }),
+      fc.array(span, { minLength: 2, maxLength: 2 }),
       fc.constantFrom(1, 3),
       async (marks, spans, spread) => {
         const namespace = testNamespace('model')
@@ -87,7 +87,7 @@ it('tells what a plain list tells, for any window, from several processes', asyn
         await compare(site, oracle, undefined, 2 * DAY)
       },
     ),
-    { numRuns: 8 },
+    { numRuns: 5 },
   )
 })
 
@@ -160,32 +160,34 @@ it('covers any time without a gap, twice nothing, by buckets that are kept, and 
       if (back > 0) expect(atMs - toMs).toBeLessThan(finest(buckets.at(-1)?.atMs as number) + (back < DAY ? DAY : 0))
       expect(buckets.length).toBeLessThanOrEqual(2 * 59 + 2 * 23 + Math.ceil(window / DAY) + 2)
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })
 
 it('keeps a top list small whatever comes, and is off by no more than it says', async () => {
-  const [items, hits] = [50, 60_000]
-  const site = await ground.site({ items, buffer: 1_000_000 })
+  const [items, hits] = [50, 30_000]
+  const site = await ground.site({ items, spread: 2, buffer: 1_000_000 })
   const truth = new Map<string, number>()
-  // Far more items than are kept, by Zipf's law, and each fourth hit one of its own: what comes once must not push out what comes often.
+  const nowMs = Date.now()
+  // Over several buckets, of minutes and of hours. Far more items than are kept, by Zipf's law, and each fourth hit one of its own: what comes once must not push out what comes often.
   let seed = 42
   for (let i = 0; i < hits; i++) {
     seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
     const item = i % 4 === 0 ? `once ${i}` : `item ${Math.floor(2_000 ** (seed / 2 ** 31))}`
     truth.set(item, (truth.get(item) ?? 0) + 1)
-    void site.hit('page', item)
+    void site.hit('page', item, { at: nowMs - (i % 4) * 50 * MINUTE })
     if (i % 5_000 === 0) await site.flush()
   }
   const top = await site.top('page', 10, { window: '1d' })
+  expect(top).toHaveLength(10)
   for (const { item, count, error } of top) {
     expect(error).toBeLessThanOrEqual(hits / items)
     expect(Math.abs(count - (truth.get(item) ?? 0))).toBeLessThanOrEqual(error)
   }
   // Who has more than the error is never missing.
-  const error = top[0]?.error as number
+  const error = Math.max(...top.map((one) => one.error))
   const heavy = [...truth].filter(([, count]) => count > error).map(([item]) => item)
-  expect(heavy.length).toBeGreaterThanOrEqual(3)
+  expect(heavy.length).toBeGreaterThanOrEqual(2)
   const named = (await site.top('page', items, { window: '1d' })).map(({ item }) => item)
   expect(named).toEqual(expect.arrayContaining(heavy))
   for (const key of await ground.keys('*:t:page*'))

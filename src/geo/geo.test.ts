@@ -104,7 +104,7 @@ describe.each([1, 7])('a set of %i parts', (split) => {
           for (const one of searches) await compare(geo, list, one)
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 12 },
     )
   })
 })
@@ -219,6 +219,19 @@ it('speaks the units that are asked for, and tells distances between its places'
   expect(nearest?.distance).toBeCloseTo(35.1, 1)
   expect(await geo.get('Palermo')).toEqual({ lon: 13.361389, lat: 38.115556 })
   expect(await geo.get('nowhere')).toBeUndefined()
+})
+
+it('takes places away on a server that is full, and refuses new ones', async () => {
+  for (const split of [1, 3]) {
+    const geo = await start({ split })
+    await geo.add('ann', { lon: 2, lat: 48 })
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await expect(geo.add('bob', { lon: 3, lat: 48 })).rejects.toMatchObject({ code: 'SERVER_FULL' })
+    expect(await geo.nearby({ lon: 2, lat: 48, radius: '9km' })).toHaveLength(1)
+    await geo.remove('ann')
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+    expect([await geo.count(), await geo.nearby({ lon: 2, lat: 48, radius: '900km' })]).toEqual([0, []])
+  }
 })
 
 it('refuses what is no place and no area, by name', async () => {
