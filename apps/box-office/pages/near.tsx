@@ -6,9 +6,9 @@ import { Poster } from './poster.tsx'
 /** Asks where somebody is: by a city, or, where the browser can say it and is asked to, by its position. */
 export const NearForm = ({ cities, city = '' }: { cities: readonly string[]; city?: string }) => (
   <form class="near-form" data-near action="/near" method="get">
-    <label class="field">
-      <span>Near</span>
-      <select name="city" required>
+    <div class="field">
+      <label for="near-city">Near</label>
+      <select id="near-city" name="city" required>
         <option value="">Choose a city</option>
         {cities.map((name) => (
           <option value={name} selected={name === city}>
@@ -16,7 +16,7 @@ export const NearForm = ({ cities, city = '' }: { cities: readonly string[]; cit
           </option>
         ))}
       </select>
-    </label>
+    </div>
     <button class="button" type="submit">
       Show venues
     </button>
