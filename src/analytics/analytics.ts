@@ -173,7 +173,7 @@ export class Analytics implements AsyncDisposable {
     return this.#reading('unique', () => countVisitors(this.#redis, keys))
   }
 
-  /** An event by steps of time, the oldest first, also those in which it was not. The first begins at or before the window. */
+  /** An event by steps of time, the oldest first, also those in which it was not. The first begins at or before the window, unless it is not kept whole. */
   async series(event: string, options: SeriesOptions): Promise<readonly SeriesPoint[]> {
     checkName('event', event)
     const span = checkWindow(options, this.#redis.serverNowMs(), this.#options.keep, ['step', 'field'])

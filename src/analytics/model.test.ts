@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Analytics } from '../index.ts'
 import { testNamespace } from '../testing/index.ts'
+import { checkSteps } from './options.ts'
 import { Ground } from './site.fixture.ts'
 import { coverOf, floorTo, TIERS } from './tiers.ts'
 
@@ -167,6 +168,27 @@ it('covers any time without a gap, twice nothing, by buckets that are kept, and 
       expect(buckets.length).toBeLessThanOrEqual(2 * 59 + 2 * 23 + Math.ceil(window / DAY) + 2)
     }),
     { numRuns: 300 },
+  )
+})
+
+it('makes a series of whole steps that are kept, from the start of the window or just before', () => {
+  const keep = { minute: 6 * HOUR, hour: 14 * DAY, day: 400 * DAY }
+  const asked = fc.record({
+    nowMs: fc.integer({ min: 500 * DAY, max: 501 * DAY }),
+    window: fc.oneof(fc.constant(6 * HOUR), fc.integer({ min: 1, max: 20 * HOUR })),
+    step: fc.integer({ min: 1, max: 300 }).map((n) => n * MINUTE),
+  })
+  fc.assert(
+    fc.property(asked, ({ nowMs, window, step }) => {
+      const span = { fromMs: nowMs - window, toMs: nowMs, nowMs }
+      fc.pre(window <= keep.minute || step % HOUR === 0)
+      const { fromMs, count, tier, stepMs } = checkSteps(step, span, keep)
+      expect([stepMs, step % tier.ms, fromMs % step]).toEqual([step, 0, 0])
+      expect(fromMs + tier.ms + keep[tier.name]).toBeGreaterThan(nowMs)
+      const isWhole = floorTo(span.fromMs, step) + tier.ms + keep[tier.name] > nowMs
+      expect(fromMs).toBe(floorTo(span.fromMs, step) + (isWhole ? 0 : step))
+      expect(count).toBe(Math.max(0, Math.ceil((nowMs - fromMs) / step)))
+    }),
   )
 })
 

@@ -1,7 +1,7 @@
 import { checkBoolean, checkInteger, checkKnown, checkName } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
-import { type Keep, TIERS } from './tiers.ts'
+import { floorTo, isKept, type Keep, TIERS } from './tiers.ts'
 
 /** What a mark may carry: numbers are summed by name, all of it is shown by `recent`. */
 export type EventFields = Readonly<Record<string, string | number | boolean | null | undefined>>
@@ -141,20 +141,21 @@ const MOST_BUCKETS = 20_000
 export interface Steps {
   readonly stepMs: number
   readonly tier: (typeof TIERS)[number]
-  /** The start of the first step, at or before that of the window. */
+  /** The start of the first step: at or before that of the window, or, where that is not kept whole any more, of the next one. */
   readonly fromMs: number
   readonly count: number
 }
 
 /** The steps of a series, and the coarsest tier that each is a whole number of. */
 export function checkSteps(step: Duration | undefined, { fromMs, toMs: endMs, nowMs }: Span, keep: Keep): Steps {
-  const kept = TIERS.filter((tier) => fromMs >= nowMs - keep[tier.name] - tier.ms)
+  const kept = TIERS.filter((tier) => isKept(tier, fromMs, nowMs, keep))
   const finest = kept[0] ?? TIERS[2]
   const stepMs = step === undefined ? finest.ms : toMs(step, 'step', { min: 60_000 })
   const tier = kept.findLast(({ ms }) => stepMs % ms === 0)
   if (tier === undefined)
     throw new ConfigError('step', `whole ${finest.name}s, which is what is kept for all of this window`, step)
-  const startMs = Math.floor(fromMs / stepMs) * stepMs
+  let startMs = floorTo(fromMs, stepMs)
+  if (!isKept(tier, startMs, nowMs, keep)) startMs += stepMs
   const count = Math.max(0, Math.ceil((endMs - startMs) / stepMs))
   if ((count * stepMs) / tier.ms > MOST_BUCKETS)
     throw new ConfigError('step', `so many steps that the window takes at most ${MOST_BUCKETS} ${tier.name}s`, step)
