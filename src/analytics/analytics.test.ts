@@ -119,6 +119,30 @@ describe('while Redis is away', () => {
     expect(site.stats).toMatchObject({ pending: 0, dropped: 0 })
   })
 
+  it('connections that break at any moment of a flush cost nothing and count nothing twice', async () => {
+    const namespace = testNamespace('analytics')
+    const proxy = await ground.proxy()
+    const site = (await ground.connect({ namespace }, proxy.url)).analytics('site', {
+      recent: 0,
+      flush: { every: '1h' },
+    })
+    const rounds = 8
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < 600; i++) void site.track(`event ${i % 300}`, { amount: 1 })
+      const sent = proxy.bytes.toServer
+      const flushing = site.flush()
+      // Each time a little further on: before the first lot has left, between two, behind the last.
+      await vi.waitFor(() => expect(proxy.bytes.toServer).toBeGreaterThanOrEqual(sent + (round % 4) * 7_000), {
+        interval: 1,
+      })
+      proxy.cut()
+      await flushing
+    }
+    const counts = await Promise.all(Array.from({ length: 300 }, (_, i) => site.sum(`event ${i}`, 'amount', DAY)))
+    expect(counts.reduce((a, b) => a + b)).toBe(rounds * 600)
+    expect(site.stats).toMatchObject({ pending: 0, dropped: 0 })
+  })
+
   it('a server that is full keeps nobody from counting, and is told when it has room', async () => {
     const site = await ground.site()
     await site.track('seen', {}, { sync: true })
