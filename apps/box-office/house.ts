@@ -53,6 +53,7 @@ export function openTrade({ hf, address, db, onFault, onStep }: TradeOptions): T
   const bank = createTestBank(db)
   const onSoldOut = (eventId: string) => catalogue.changed(eventId)
   const desk = createDesk({
+    hf,
     nights,
     ledger,
     bank,

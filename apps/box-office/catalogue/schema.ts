@@ -60,10 +60,16 @@ const TABLES = [
     attempt integer not null default 1,
     created_at timestamptz not null default now(),
     settled_at timestamptz,
+    account text,
+    fence bigint not null default 0,
     unique (event_id, hold_id),
     check (cardinality(seats) = cardinality(prices))
   )`,
+  // Orders that were kept from before there were accounts, and locks around payments.
+  `alter table orders add column if not exists account text`,
+  `alter table orders add column if not exists fence bigint not null default 0`,
   `create index if not exists orders_by_customer on orders (customer, created_at desc)`,
+  `create index if not exists orders_by_account on orders (account, created_at desc)`,
   `create index if not exists orders_pending on orders (created_at) where state = 'pending'`,
   `create table if not exists payments (
     id text primary key,

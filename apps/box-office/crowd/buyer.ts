@@ -119,8 +119,11 @@ export async function visit(place: Marketplace, night: Night, visitor: Visitor):
         return 'declined'
       case 'buy': {
         if (!random.chance(0.15)) return ending(await desk.pay(claim, cards.good))
-        const [first] = await Promise.all([desk.pay(claim, cards.good), desk.pay(claim, cards.good)])
-        await desk.pay(claim, cards.good)
+        // A form that is sent twice at once, and a page that is sent again later.
+        const submit = 'submit-000'
+        const send = () => desk.pay(claim, cards.good, { submit })
+        const [first] = await Promise.all([send(), send()])
+        await send()
         return ending(first)
       }
     }

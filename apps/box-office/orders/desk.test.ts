@@ -1,6 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { connect } from 'holdfast'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { books, cards, holdRequest, openTestHouse, someSeats, type TestHouse } from '../house.fixture.ts'
+import { openTrade } from '../house.ts'
+import type { Card } from '../payment/card.ts'
 import type { Night } from '../seating/nights.ts'
 import type { HoldRequest, PayAnswer, Step } from './desk.ts'
 import type { Claim, Order } from './order.ts'
@@ -62,6 +65,72 @@ describe('a sale', () => {
     expect([...together, later].map((answer) => answer.status)).toEqual(['paid', 'paid', 'paid', 'paid'])
     expect(numbers.size).toBe(1)
     expect(await books(test.house, night, [...numbers][0] as string)).toEqual({ ...PAID, sales: 2 })
+  })
+
+  it('asks the bank once for a request that comes twice, to whichever process, and answers both the same', async () => {
+    const { house } = test
+    await using hf = await connect(house.address.url, { namespace: house.namespace, timeout: '10s' })
+    const elsewhere = openTrade({
+      hf,
+      address: house.address,
+      db: house.db,
+      onFault: (error) => test.faults.push(error),
+    })
+    const night = await test.freshNight()
+    const claim = await heldClaim(night)
+    const twice = (card: Card, submit: string) =>
+      Promise.all([house.desk, elsewhere.desk].map((desk) => desk.pay(claim, card, { submit })))
+    const declined = await twice(cards.declined, 'first')
+    expect(declined).toMatchObject([
+      { status: 'declined', reason: 'declined' },
+      { status: 'declined', reason: 'declined' },
+    ])
+    const paid = await twice(cards.good, 'second')
+    expect(paid).toMatchObject([{ status: 'paid' }, { status: 'paid' }])
+    expect(await books(house, night, orderOf(paid[0] as PayAnswer).number)).toEqual({
+      ...PAID,
+      payments: ['declined', 'captured'],
+      bank: ['declined', 'captured'],
+      sales: 2,
+    })
+  })
+
+  it('is written once by whoever has the lock, and not again by one who lost it in the middle', async () => {
+    const { house } = test
+    const night = await test.freshNight()
+    const claim = await heldClaim(night)
+    let resume = () => {}
+    const until = new Promise<void>((resolve) => {
+      resume = resolve
+    })
+    const recorded = new Promise<void>((resolve) => {
+      paused = {
+        at: 'recorded',
+        get until() {
+          resolve()
+          return until
+        },
+      }
+    })
+    const paying = house.desk.pay(claim, cards.good)
+    await recorded
+    paused = undefined
+    const stopped = await house.ledger.orderOf(claim.eventId, claim.holdId)
+    await house.settler.run(0)
+    expect((await house.ledger.orderOf(claim.eventId, claim.holdId))?.state).toBe('pending')
+    expect(await house.hf.lock(`payment:${claim.eventId}:${claim.holdId}`).forceRelease()).toBe(true)
+    await house.settler.run(0)
+    const sold = await house.ledger.orderOf(claim.eventId, claim.holdId)
+    expect(sold?.state).toBe('paid')
+    expect(sold?.fence).toBeGreaterThan(stopped?.fence as bigint)
+    // With its own fence it moves nothing any more, though the state were one that it may move.
+    await house.db.query(`update orders set state = 'pending' where number = $1`, [sold?.number as string])
+    expect(await house.ledger.refuse(stopped as Order, 'expired')).toBe(false)
+    expect(await house.ledger.sell(stopped as Order)).toMatchObject({ written: false })
+    await house.db.query(`update orders set state = 'paid' where number = $1`, [sold?.number as string])
+    resume()
+    expect(await paying).toMatchObject({ status: 'paid', order: { fence: sold?.fence } })
+    expect(await books(house, night, sold?.number as string)).toEqual({ ...PAID, sales: 2 })
   })
 
   it('gives one seat to one of many who ask for it, and tells the others which was taken', async () => {
@@ -279,7 +348,9 @@ it('keeps the verdict of an attempt that was given up while the bank was thinkin
   let order: Order | undefined
   while (order === undefined) order = (await test.house.ledger.ordersOf(claim.customer))[0]
   const payment = await test.house.ledger.payment(order)
-  await test.house.ledger.recordNoMoney(payment?.id as string, 'voided', 'abandoned')
+  // Another process, which has the lock now.
+  const { fence } = (await test.house.ledger.take(order.number, order.fence + 1n)) as Order
+  await test.house.ledger.recordNoMoney(payment?.id as string, 'voided', 'abandoned', fence)
   resume()
   paused = undefined
   expect(await paying).toMatchObject({ status: 'declined', reason: 'abandoned' })

@@ -19,6 +19,10 @@
  *                             6b bank  void, and SQL payment 'voided'
  *        'paused', or no answer: the order stays 'pending'; nobody knows yet, so nothing is taken and nothing let go
  *
+ * One at a time works on an order, under its lock, whose fence stands in the order and is asked for by every statement: two servers
+ * do not ask the bank at once, and one that was stopped in the middle and lost the lock writes nothing over what the next one did. A
+ * request that is sent twice is answered once more what it was answered before (`hf.once`).
+ *
  * Every step may be repeated: the bank answers the same key with the same words, a confirmed hold is confirmed again, and
  * SQL moves a state only from the one before. So recovery (`settle`) is nothing but going on from the step that is
  * recorded. Taking the money comes last: a crash before it is mended by capturing, and the opposite order
@@ -26,6 +30,7 @@
  */
 
 import { setTimeout as wait } from 'node:timers/promises'
+import { type HeldLock, type Holdfast, LockTimeoutError } from 'holdfast'
 import { isUniqueViolation } from '../database/database.ts'
 import type { Figures } from '../figures/figures.ts'
 import type { Card } from '../payment/card.ts'
@@ -43,6 +48,13 @@ export interface HoldRequest {
   /** The caller's own word for this request: the same again means the same hold. */
   readonly key: string
   readonly holdMs?: number
+}
+
+export interface PayOptions {
+  /** Whose the order will be; left out, it is the browser's that held the seats. */
+  readonly account?: string
+  /** The caller's own word for this request: the same again is answered the same, whichever process it comes to. */
+  readonly submit?: string
 }
 
 export type HoldAnswer =
@@ -63,6 +75,7 @@ export type PayAnswer =
 export type Step = 'ordered' | 'authorised' | 'recorded' | 'confirmed' | 'sold' | 'captured'
 
 export interface DeskOptions {
+  readonly hf: Pick<Holdfast, 'lock' | 'once'>
   readonly nights: Nights
   readonly ledger: Ledger
   readonly bank: PaymentProvider
@@ -82,13 +95,19 @@ export const HOLD_MS = 10 * 60_000
 const DURABLE_WITHIN_MS = 15_000
 const ASK_AGAIN_MS = 100
 
+/** How long a payment is closed to others when whoever works on it dies, or cannot say that he is done. */
+const LEASE_MS = 4_000
+/** Longer than all steps of a payment together. Who waits longer is told that it is being settled. */
+const WAIT_MS = DURABLE_WITHIN_MS + 5_000
+/** How long a request that comes again is answered what it was answered before: until nobody can pay any more. */
+const ANSWER_KEPT_MS = HOLD_MS
+
 /** An attempt whose card never reached the bank is given up after this long. */
 const ABANDON_MS = 60_000
 
 export function createDesk(options: DeskOptions) {
-  const { nights, ledger, bank, figures } = options
+  const { hf, nights, ledger, bank, figures } = options
   const step = options.onStep ?? (() => {})
-  const underWay = new Map<string, Promise<PayAnswer>>()
 
   async function hold(request: HoldRequest): Promise<HoldAnswer> {
     const night = await nights.open(request.eventId)
@@ -133,33 +152,74 @@ export function createDesk(options: DeskOptions) {
   }
 
   /** Two requests for one hold are one payment: the second gets the answer of the first. */
-  function pay(claim: Claim, card: Card): Promise<PayAnswer> {
-    const key = `${claim.eventId} ${claim.holdId}`
-    let answer = underWay.get(key)
-    if (answer !== undefined) {
+  function pay(claim: Claim, card: Card, by: PayOptions = {}): Promise<PayAnswer> {
+    return figures.time('pay', async () => {
+      if (by.submit === undefined) return payAlone(claim, card, by.account)
+      let mine: PayAnswer | undefined
+      const run = async () => {
+        mine = await payAlone(claim, card, by.account)
+        return mine
+      }
+      const answer = await hf
+        .once(`payment:${claim.eventId}:${claim.holdId}:${by.submit}`, run, { ttl: ANSWER_KEPT_MS })
+        .catch((error: unknown) => {
+          // It was done and is written in SQL, whether or not Redis could keep what was answered.
+          if (mine === undefined) throw error
+          return mine
+        })
+      if (mine !== undefined) return mine
       figures.count('repeatedPayments')
-      return answer
-    }
-    answer = figures.time('pay', () => payOnce(claim, card)).finally(() => underWay.delete(key))
-    underWay.set(key, answer)
-    return answer
+      return answer.status === 'settling' ? payAlone(claim, card, by.account) : answer
+    })
   }
 
-  async function payOnce(claim: Claim, card: Card): Promise<PayAnswer> {
+  async function payAlone(claim: Claim, card: Card, account: string | undefined): Promise<PayAnswer> {
     const night = await nights.open(claim.eventId)
     if (night === undefined) return { status: 'no-event' }
+    const lock = lockOf(claim)
+    const held = await lock.acquire({ wait: WAIT_MS }).catch((error: unknown) => {
+      if (error instanceof LockTimeoutError) return undefined
+      throw error
+    })
+    if (held === undefined) {
+      const order = await ledger.orderOf(claim.eventId, claim.holdId)
+      if (order === undefined) throw new Error('somebody pays for this hold, and has not come as far as an order')
+      return { status: 'settling', order }
+    }
+    try {
+      return await payOnce(night, claim, card, account, held)
+    } finally {
+      await letGoOf(held)
+    }
+  }
+
+  const lockOf = ({ eventId, holdId }: { readonly eventId: string; readonly holdId: string }) =>
+    hf.lock(`payment:${eventId}:${holdId}`, { ttl: LEASE_MS })
+
+  /** What cannot be released ends with its lease. */
+  async function letGoOf(held: HeldLock): Promise<void> {
+    await held.release().catch((error: unknown) => options.onFault?.(error, 'letting go of a payment'))
+  }
+
+  async function payOnce(
+    night: Night,
+    claim: Claim,
+    card: Card,
+    account: string | undefined,
+    { fence, signal }: HeldLock,
+  ): Promise<PayAnswer> {
     const prices = claim.seats.map((seat) => nights.priceOf(night, seat))
     const number = orderNumber()
     const payment = { id: paymentId(number), card }
-    const opened = await ledger.open({ number, claim, prices, currency: night.currency }, payment)
-    const order = opened.order
-    if (opened.ours) return guarded(order, () => charge(night, order, payment))
+    const opened = await ledger.open({ number, claim, prices, currency: night.currency, account, fence }, payment)
+    const { order } = opened
+    if (opened.ours) return guarded(order, () => charge(night, order, payment, signal))
     figures.count('repeatedPayments')
     if (order.customer !== claim.customer) return { status: 'gone', order }
-    if (order.state !== 'declined') return guarded(order, () => settle(order))
-    const again = await ledger.retry(order, payment)
-    const present = (await ledger.order(order.number)) ?? order
-    return guarded(present, () => (again ? charge(night, present, payment) : settle(present)))
+    if (order.fence !== fence || order.state !== 'declined') return guarded(order, () => carryOn(order, fence))
+    if (!(await ledger.retry(order, payment, account))) return guarded(order, () => carryOn(order, fence))
+    const present = { ...((await ledger.order(order.number)) ?? order), fence }
+    return guarded(present, () => charge(night, present, payment, signal))
   }
 
   /** After the order is written, a fault is no answer: the order is carried on later, from what is recorded. */
@@ -174,26 +234,32 @@ export function createDesk(options: DeskOptions) {
     }
   }
 
-  async function charge(night: Night, order: Order, payment: { id: string; card: Card }): Promise<PayAnswer> {
+  async function charge(
+    night: Night,
+    order: Order,
+    payment: { id: string; card: Card },
+    signal: AbortSignal,
+  ): Promise<PayAnswer> {
     await step('ordered', order)
+    signal.throwIfAborted()
     const { amount, currency } = order
     const verdict = await bank.authorise({ key: payment.id, amount, currency, card: payment.card })
     await step('authorised', order)
     if (verdict.status === 'declined') {
-      await ledger.recordNoMoney(payment.id, 'declined', verdict.reason)
+      await ledger.recordNoMoney(payment.id, 'declined', verdict.reason, order.fence)
       figures.count('declined')
       return { status: 'declined', reason: verdict.reason, order: { ...order, state: 'declined' } }
     }
-    if (!(await ledger.recordAuthorised(payment.id))) return overtaken(order, payment.id)
+    if (!(await ledger.recordAuthorised(payment.id, order.fence))) return overtaken(order, payment.id)
     await step('recorded', order)
     return finish(night, order, payment.id)
   }
 
-  /** Somebody else moved this attempt on meanwhile: if he gave it up, the money is let go; else he has the answer. */
+  /** Somebody else has the order now, by a higher fence: if he gave this attempt up, the money is let go; else he has the answer. */
   async function overtaken(order: Order, payment: string): Promise<PayAnswer> {
     const present = (await ledger.order(order.number)) ?? order
     const now = await ledger.payment(present)
-    if (now?.id === payment && now.state !== 'voided') return settle(present)
+    if (now?.id === payment && now.state !== 'voided') return outcome(present)
     await bank.void(payment)
     return { status: 'declined', reason: 'abandoned', order: present }
   }
@@ -216,6 +282,8 @@ export function createDesk(options: DeskOptions) {
         figures.count('paid')
         figures.count('seatsSold', order.seats.length)
       }
+      // Written before, or by somebody else; what is not written is not to be paid for.
+      else if ((await ledger.order(order.number))?.state !== 'paid') return outcome(order)
       await step('sold', order)
       if (soldOut) await options.onSoldOut?.(order.eventId)
     } catch (error) {
@@ -244,16 +312,29 @@ export function createDesk(options: DeskOptions) {
   }
 
   async function letGo(order: Order, payment: string, state: 'expired' | 'gone' | 'conflict'): Promise<PayAnswer> {
-    await ledger.refuse(order.number, state)
+    if (!(await ledger.refuse(order, state))) return outcome((await ledger.order(order.number)) ?? order)
     await bank.void(payment)
     await ledger.recordVoided(payment, state)
     figures.count(state)
     return outcome((await ledger.order(order.number)) ?? order)
   }
 
-  /** Goes on with an order from the step that is recorded. */
+  /** Goes on with an order from the step that is recorded, unless somebody is at work on it. */
   async function settle(order: Order): Promise<PayAnswer> {
-    const payment = order.state === 'pending' ? await ledger.payment(order) : undefined
+    const held = await lockOf(order).tryAcquire()
+    if (held === undefined) return { status: 'settling', order }
+    try {
+      const present = await ledger.take(order.number, held.fence)
+      return present === undefined ? { status: 'settling', order } : await carryOn(present, held.fence)
+    } finally {
+      await letGoOf(held)
+    }
+  }
+
+  /** The same under a lock that is held. */
+  async function carryOn(order: Order, fence: bigint): Promise<PayAnswer> {
+    if (order.state !== 'pending' || order.fence !== fence) return outcome(order)
+    const payment = await ledger.payment(order)
     if (payment === undefined) return outcome(order)
     const night = await nights.open(order.eventId)
     if (night === undefined) return { status: 'no-event' }
@@ -261,13 +342,13 @@ export function createDesk(options: DeskOptions) {
     if (payment.state === 'new') {
       const seen = await bank.lookup(payment.id)
       if (seen === 'authorised' || seen === 'captured') {
-        await ledger.recordAuthorised(payment.id)
+        await ledger.recordAuthorised(payment.id, fence)
         return finish(night, order, payment.id)
       }
-      if (seen === 'declined') await ledger.recordNoMoney(payment.id, 'declined', 'declined')
+      if (seen === 'declined') await ledger.recordNoMoney(payment.id, 'declined', 'declined', fence)
       // The card number was never kept, so an attempt that did not reach the bank cannot be made again by us.
       else if (Date.now() - payment.createdAt.getTime() > ABANDON_MS)
-        await ledger.recordNoMoney(payment.id, 'voided', 'abandoned')
+        await ledger.recordNoMoney(payment.id, 'voided', 'abandoned', fence)
       else return { status: 'settling', order }
     }
     return outcome((await ledger.order(order.number)) ?? order)
@@ -280,12 +361,7 @@ export function createDesk(options: DeskOptions) {
     return { status: 'declined', reason: (reason ?? 'abandoned') as Decline | 'abandoned', order }
   }
 
-  /** Is a payment of this hold being worked on in this process? Recovery leaves it alone. */
-  function isUnderWay(order: Order): boolean {
-    return underWay.has(`${order.eventId} ${order.holdId}`)
-  }
-
-  return { hold, release, pay, settle, isUnderWay }
+  return { hold, release, pay, settle }
 }
 
 function sameSeats(a: readonly string[], b: readonly string[]): boolean {

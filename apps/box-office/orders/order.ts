@@ -15,12 +15,16 @@ export interface Order {
   readonly eventId: string
   readonly holdId: string
   readonly customer: string
+  /** Whose it is, of those who log in; null is the browser's that held the seats. */
+  readonly account: string | null
   readonly seats: readonly string[]
   readonly prices: readonly bigint[]
   readonly amount: bigint
   readonly currency: string
   readonly state: OrderState
   readonly attempt: number
+  /** Of the lock under which it was worked on last: who has a lower one writes nothing any more. */
+  readonly fence: bigint
   readonly createdAt: Date
   readonly settledAt: Date | null
 }

@@ -33,7 +33,6 @@ export function createSettler({ desk, ledger, bank, figures, onFault }: SettlerO
 
   async function run(olderThanMs: number): Promise<void> {
     for (const order of await ledger.pending(olderThanMs)) {
-      if (desk.isUnderWay(order)) continue
       const answer = await desk.settle(order).catch((error: unknown) => onFault?.(error, `settling ${order.number}`))
       if (answer !== undefined && answer.status !== 'settling') figures.count('recovered')
     }
