@@ -1,6 +1,7 @@
 /** The shop that `npm start` opens: pages, live maps, the crowd, and the settling of what was left in the middle. */
 
 import { setMaxListeners } from 'node:events'
+import { createAttempts } from './accounts/attempts.ts'
 import { createAudience } from './audience/audience.ts'
 import { watchedDesk } from './audience/watched-desk.ts'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
@@ -16,6 +17,7 @@ import { createApp } from './web/app.tsx'
 import { createHoldings } from './web/holdings.ts'
 import { createSealer } from './web/seal.ts'
 import { listen } from './web/server.ts'
+import { accountSessions } from './web/visitor.ts'
 
 export interface ShopOptions {
   readonly port: number
@@ -77,6 +79,8 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
       status,
       sealer: createSealer(house.secret),
       holdings: createHoldings(),
+      sessions: accountSessions(house.hf),
+      attempts: createAttempts(house.hf),
       ending: ending.signal,
     },
     onFault,

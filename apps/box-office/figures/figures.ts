@@ -24,6 +24,7 @@ export type Count =
   | 'cacheLoads'
   | 'abandoned'
   | 'buyers'
+  | 'limited'
   | 'faults'
 
 export type Timed = 'hold' | 'confirm' | 'pay'

@@ -55,6 +55,7 @@ export function statusOf({ figures, hub, audience, crowd, server, database }: St
         ['Viewers of seat maps', hub.viewers().toLocaleString('en')],
         ['Simulated buyers', crowd().toLocaleString('en')],
         ['Catalogue from cache', ratio === undefined ? '–' : `${(ratio * 100).toFixed(1)} %`],
+        ['Over a rate limit', n('limited')],
         ['Settled after a fault', n('recovered')],
         ['Faults', n('faults')],
       ]),

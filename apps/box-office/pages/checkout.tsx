@@ -13,10 +13,16 @@ export interface CheckoutProps {
   readonly prices: readonly bigint[]
   readonly payUrl: string
   readonly releaseUrl: string
+  /** The word of this form: sent twice, it is answered the same. */
+  readonly submit: string
+  /** Whose the order will be; undefined is this browser's. */
+  readonly account: string | undefined
+  readonly loginUrl: string
   readonly problem?: { readonly message: string; readonly field?: keyof CardInput }
 }
 
-export const Checkout = ({ event, claim, prices, payUrl, releaseUrl, problem }: CheckoutProps) => {
+export const Checkout = (props: CheckoutProps) => {
+  const { event, claim, prices, payUrl, releaseUrl, submit, account, loginUrl, problem } = props
   const total = prices.reduce((sum, price) => sum + price, 0n)
   return (
     <Layout title="Pay">
@@ -41,6 +47,7 @@ export const Checkout = ({ event, claim, prices, payUrl, releaseUrl, problem }: 
             </p>
           )}
           <form class="card-form" action={payUrl} method="post" data-pay>
+            <input type="hidden" name="submit" value={submit} />
             <fieldset class="chips">
               <legend>Test cards, nothing is charged</legend>
               <Chip number={TEST_CARDS.succeeds} label="Succeeds" />
@@ -67,6 +74,15 @@ export const Checkout = ({ event, claim, prices, payUrl, releaseUrl, problem }: 
               Give the seats back
             </button>
           </form>
+          <p class="muted aside-login">
+            {account === undefined ? (
+              <span>
+                The order is kept for this browser. <a href={loginUrl}>Log in</a> to have it on every device.
+              </span>
+            ) : (
+              `The order will be with ${account}.`
+            )}
+          </p>
         </div>
         <aside class="summary" aria-label="Your seats">
           <Poster of={event.id} class="summary-art" />

@@ -29,6 +29,12 @@ export function clock(at: Date, zone: string): string {
   return format(zone, 'clock', { hour: '2-digit', minute: '2-digit' }).format(at)
 }
 
+/** '4 Dec, 19:30 UTC': what a server knows of a moment, where nobody told it of a zone. */
+export function moment(at: Date): string {
+  const day = format('UTC', 'day', { day: 'numeric', month: 'short' }).format(at)
+  return `${day}, ${clock(at, 'UTC')} UTC`
+}
+
 /** '2026-12' and 'December 2026': the month in which it takes place there. */
 export function monthOf(at: Date, zone: string): { readonly key: string; readonly label: string } {
   const parts = format(zone, 'month-key', { year: 'numeric', month: '2-digit' }).formatToParts(at)

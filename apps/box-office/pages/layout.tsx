@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 
 export interface LayoutProps {
   readonly title: string
-  readonly here?: 'browse' | 'venues' | 'orders' | 'status'
+  readonly here?: 'browse' | 'venues' | 'orders' | 'status' | 'account'
   readonly children: Child
 }
 
@@ -44,6 +44,7 @@ export const Layout = ({ title, here, children }: LayoutProps) => (
             <Tab href="/orders" label="My orders" current={here === 'orders'} />
             <Tab href="/status" label="Status" current={here === 'status'} />
           </nav>
+          <AccountLink current={here === 'account'} />
         </div>
       </header>
       <main id="main" class="wrap">
@@ -57,6 +58,17 @@ export const Layout = ({ title, here, children }: LayoutProps) => (
       </footer>
     </body>
   </html>
+)
+
+/** The same for everybody: pages with this head are kept for all. Who is not logged in is led to where one logs in. */
+const AccountLink = ({ current }: { current: boolean }) => (
+  <a class="account" href="/account" {...(current ? { 'aria-current': 'page' } : {})}>
+    <svg viewBox="0 0 20 20" aria-hidden="true" focusable="false" fill="none" stroke="currentColor" stroke-width="1.6">
+      <circle cx="10" cy="6.5" r="3.5" />
+      <path d="M3 17.5c.6-3.6 3.4-5.5 7-5.5s6.4 1.9 7 5.5" stroke-linecap="round" />
+    </svg>
+    Account
+  </a>
 )
 
 const Tab = ({ href, label, current }: { href: string; label: string; current: boolean }) => (

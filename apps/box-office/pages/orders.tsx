@@ -75,16 +75,27 @@ export const OrderPage = ({ order, event, payment }: OrderPageProps) => (
 
 export interface OrdersPageProps {
   readonly orders: readonly { readonly order: Order; readonly event: EventDetail | undefined }[]
+  /** Whose they are, when he is logged in. */
+  readonly account: string | undefined
 }
 
-export const OrdersPage = ({ orders }: OrdersPageProps) => (
+export const OrdersPage = ({ orders, account }: OrdersPageProps) => (
   <Layout title="My orders" here="orders">
     <section class="hero">
       <h1>My orders</h1>
+      <p class="lede">
+        {account === undefined ? (
+          <span>
+            Those of this browser. <a href="/login?next=/orders">Log in</a> for those of your account.
+          </span>
+        ) : (
+          `Those of ${account}, and of this browser.`
+        )}
+      </p>
     </section>
     {orders.length === 0 ? (
       <section class="notice">
-        <p>Nothing here yet. Orders are kept for this browser.</p>
+        <p>Nothing here yet.</p>
         <p>
           <a class="button" href="/">
             See all events

@@ -190,6 +190,49 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     await page.getByRole('button', { name: /^Pay/ }).waitFor()
   })
 
+  it('log in on the way to paying, show the order on the other device, and log one out from the other', async () => {
+    const logIn = async (page: Page, password: string) => {
+      await page.getByLabel('E-mail address').fill('Ann@Example.com')
+      await page.getByLabel('Password').fill(password)
+      await page.keyboard.press('Enter')
+    }
+    const desk = await newPage({ colorScheme: 'dark' })
+    await desk.goto(await freshEvent())
+    await isLive(desk)
+    const [id] = (await freeSeats(desk, 1)) as [string]
+    await seat(desk, id).click()
+    await desk.getByRole('button', { name: 'Hold seats' }).click()
+    await desk.getByRole('link', { name: 'Log in' }).click()
+    await logIn(desk, 'not this one')
+    expect(await desk.getByRole('alert').textContent()).toBe('This is not the password.')
+    expect(await desk.getByLabel('Password').getAttribute('aria-invalid')).toBe('true')
+    await logIn(desk, 'encore')
+    await desk.waitForURL(/\/checkout\//)
+    await desk.getByText('The order will be with ann@example.com.').waitFor()
+    await payWith(desk, 'Succeeds')
+    const number = (await desk.locator('[data-order-number]').textContent()) as string
+
+    const phone = await newPage({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
+    await phone.goto(`${shop.url}/orders`)
+    await phone.getByRole('link', { name: 'Log in' }).click()
+    expect([await ask(phone, 'lowContrast()'), await sidewaysScroll(phone)]).toEqual([[], 0])
+    await logIn(phone, 'encore')
+    await phone.getByText(number).waitFor()
+    await phone.getByRole('link', { name: 'Account' }).click()
+    expect([await ask(phone, 'lowContrast()'), await sidewaysScroll(phone)]).toEqual([[], 0])
+
+    await desk.getByRole('link', { name: 'Account' }).click()
+    expect(await ask(desk, 'lowContrast()')).toEqual([])
+    expect(await desk.locator('[data-device]').count()).toBe(2)
+    await desk.getByRole('button', { name: /^Log out \w+ on/ }).click()
+    await expect.poll(() => desk.locator('[data-device]').count()).toBe(1)
+    await phone.reload()
+    await phone.waitForURL(/\/login/)
+    await desk.getByRole('button', { name: 'Log out', exact: true }).click()
+    await desk.goto(`${shop.url}/orders`)
+    expect(await desk.getByText(number).count()).toBe(0)
+  })
+
   it('sell with the keyboard alone', async () => {
     const page = await newPage()
     await page.goto(await freshEvent())

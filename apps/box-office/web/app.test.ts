@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Status } from '../figures/status.ts'
 import { holdRequest, someSeats } from '../house.fixture.ts'
 import { type OpenShop, openShop } from '../shop.ts'
+import { apiLimiter } from './limits.ts'
+import { askFrom, form, GOOD, json, type Visit, visitOf } from './visit.fixture.ts'
 
 let shop: OpenShop
 let eventId: string
@@ -14,28 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => shop.stop())
 
-/** A browser of our own pages: keeps its cookie, says where it comes from. */
-function browser() {
-  let cookie = ''
-  return async (path: string, init: RequestInit = {}) => {
-    const answer = await fetch(`${shop.url}${path}`, {
-      redirect: 'manual',
-      ...init,
-      headers: { origin: shop.url, accept: 'application/json', cookie, ...init.headers },
-    })
-    const set = answer.headers.get('set-cookie')
-    if (set !== null) cookie = set.split(';')[0] as string
-    return answer
-  }
-}
-
-const json = (body: unknown): RequestInit => ({
-  method: 'POST',
-  body: JSON.stringify(body),
-  headers: { 'content-type': 'application/json' },
-})
-const form = (fields: Record<string, string>): RequestInit => ({ method: 'POST', body: new URLSearchParams(fields) })
-const GOOD = { number: '4242424242424242', expiry: '12/39', cvc: '123' }
+const browser = (): Visit => visitOf(shop.url)
 
 async function freeSeats(count: number): Promise<string[]> {
   const night = await shop.house.nights.open(eventId)
@@ -43,7 +24,7 @@ async function freeSeats(count: number): Promise<string[]> {
   return free.slice(0, count).map((seat) => seat.id)
 }
 
-async function heldUrl(visit: ReturnType<typeof browser>, count = 1): Promise<string> {
+async function heldUrl(visit: Visit, count = 1): Promise<string> {
   const seats = await freeSeats(count)
   const answer = await visit(`/events/${eventId}/holds`, json({ seats, key: crypto.randomUUID() }))
   expect(answer.status).toBe(201)
@@ -324,6 +305,119 @@ describe('browsing', () => {
       const answer = await fetch(`${shop.url}${path}`, { headers: { accept: 'application/json' } })
       expect(await answer.json()).toMatchObject({ error: { code: 'NOT_FOUND' } })
     }
+  })
+})
+
+describe('an account', () => {
+  const email = () => `${crypto.randomUUID()}@example.com`
+  const login = (visit: Visit, who: string, password = 'encore', next = '/orders') =>
+    visit('/login', form({ email: who, password, next }))
+  const orders = async (visit: Visit) => (await visit('/orders', { headers: { accept: 'text/html' } })).text()
+  const isIn = async (visit: Visit) => (await visit('/account')).status === 200
+
+  it('has what is bought while one is logged in, on each of its devices and in no browser after the logout', async () => {
+    const ann = email()
+    const [desk, phone] = [browser(), browser()]
+    // Held before the login: still his after it.
+    const url = await heldUrl(desk)
+    expect(await (await login(desk, ` ${ann.toUpperCase()} `)).json()).toEqual({ status: 'in', next: '/orders' })
+    const { number } = (await (await desk(`${url}/pay`, form(GOOD))).json()) as { number: string }
+    const held = await heldUrl(desk)
+    await login(phone, ann)
+    expect(await orders(phone)).toContain(number)
+    // Seats of an account are its own on its other device, too.
+    expect((await phone(held)).status).toBe(200)
+    await desk('/logout', form({}))
+    expect(await orders(desk)).not.toContain(number)
+    expect((await desk(`/orders/${number}`)).status).toBe(404)
+    expect((await desk(held)).status).toBe(404)
+    expect((await phone(`/orders/${number}`)).status).toBe(200)
+  })
+
+  it('is known by a signed cookie that scripts cannot read, and by another one at each login', async () => {
+    const ask = (headers: Record<string, string>) =>
+      fetch(`${shop.url}/login`, {
+        ...form({ email: email(), password: 'encore' }),
+        redirect: 'manual',
+        headers: { origin: shop.url, ...headers },
+      })
+    const [first] = (await ask({})).headers.getSetCookie()
+    expect(first).toMatch(/^box_office_session=[\w-]{43}\.[\w-]{43};.*HttpOnly; SameSite=Lax/)
+    const planted = first?.split(';')[0] as string
+    const [second] = (await ask({ cookie: planted })).headers.getSetCookie()
+    expect(second).not.toContain(planted)
+    const status = async (cookie: string) =>
+      (await fetch(`${shop.url}/account`, { redirect: 'manual', headers: { cookie } })).status
+    const forged = planted.replace(/=(.)/, (_, letter) => `=${letter === 'a' ? 'b' : 'a'}`)
+    expect(await Promise.all([planted, forged, second as string].map(status))).toEqual([303, 303, 200])
+    expect((await ask({ origin: 'https://elsewhere.example' })).status).toBe(403)
+  })
+
+  it('lists its devices, and logs out one, all others, and for good', async () => {
+    const [ann, ben] = [email(), email()]
+    const [desk, phone, tablet, stranger] = [browser(), browser(), browser(), browser()]
+    for (const visit of [desk, phone, tablet]) await login(visit, ann)
+    await login(stranger, ben)
+    const { devices, here } = (await (await desk('/account')).json()) as { devices: { ref: string }[]; here: string }
+    expect(devices).toHaveLength(3)
+    const others = devices.map(({ ref }) => ref).filter((ref) => ref !== here)
+    for (const ref of others) await stranger(`/account/devices/${ref}/end`, form({}))
+    expect([await isIn(phone), await isIn(tablet)]).toEqual([true, true])
+    await desk(`/account/devices/${others[0]}/end`, form({}))
+    expect([await isIn(phone), await isIn(tablet)].sort()).toEqual([false, true])
+    await desk('/account/devices/others/end', form({}))
+    expect([await isIn(phone), await isIn(tablet), await isIn(desk), await isIn(stranger)]).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ])
+    // Requests that were under way when it ended bring nothing back.
+    await Promise.all([desk('/logout', form({})), desk('/account'), desk('/orders'), desk('/account')])
+    expect(await isIn(desk)).toBe(false)
+    expect((await desk(`/account/devices/${here}/end`, form({}))).status).toBe(401)
+  })
+
+  it('leads to pages of ours after the login, and to no others', async () => {
+    for (const next of ['https://elsewhere.example', '//elsewhere.example', '/\\elsewhere.example', 'javascript:x'])
+      expect(await (await login(browser(), email(), 'encore', next)).json()).toMatchObject({ next: '/account' })
+    expect((await login(browser(), 'nobody')).status).toBe(400)
+  })
+
+  it('is closed for minutes to whoever guesses its password, and a right one is not counted', async () => {
+    const ann = email()
+    for (let i = 0; i < 7; i += 1) expect((await login(browser(), ann)).status).toBe(200)
+    for (let i = 0; i < 5; i += 1) expect((await login(browser(), ann, `guess ${i}`)).status).toBe(401)
+    const closed = await login(browser(), ann)
+    expect(closed.status).toBe(429)
+    expect(Number(closed.headers.get('retry-after'))).toBeGreaterThan(1)
+    expect(closed.headers.get('ratelimit')).toMatch(/^"account";r=0/)
+    expect((await login(browser(), email())).status).toBe(200)
+  })
+})
+
+describe('an address', () => {
+  const from = (address: string, method: 'GET' | 'POST', path: string, fields: Record<string, string> = {}) =>
+    askFrom(address, shop.url + path, method, fields)
+
+  it('asks so often and no more; each answer says how much is left; pages are looked at all the same', async () => {
+    const { hf } = shop.house
+    const first = await from('127.0.0.2', 'POST', '/logout')
+    expect(first.headers['ratelimit-policy']).toBe('"burst";q=300;w=10, "hour";q=20000;w=3600')
+    expect(first.headers.ratelimit).toMatch(/^"burst";r=299;t=\d+, "hour";r=19999;t=\d+$/)
+    await apiLimiter(hf).block('127.0.0.2', '5s')
+    const refused = await from('127.0.0.2', 'POST', '/logout')
+    expect([refused.status, refused.headers['retry-after']]).toEqual([429, '5'])
+    expect((await from('127.0.0.2', 'GET', '/')).status).toBe(200)
+    expect((await from('127.0.0.3', 'POST', '/logout')).status).toBe(200)
+    expect(shop.house.figures.of('limited')).toBeGreaterThan(0)
+  })
+
+  it('tries so many accounts and no more', async () => {
+    const guess = (n: number) => from('127.0.0.4', 'POST', '/login', { email: `${n}@example.com`, password: 'guess' })
+    const first = await Promise.all(Array.from({ length: 30 }, (_, n) => guess(n)))
+    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([401]))
+    expect((await guess(31)).status).toBe(429)
   })
 })
 

@@ -3,15 +3,18 @@
 import { Hono } from 'hono'
 import { compress } from 'hono/compress'
 import { ErrorPage } from '../pages/layout.tsx'
+import { accountRoutes } from './account.tsx'
 import { assetRoutes } from './assets.ts'
 import { browseRoutes } from './browse.tsx'
 import { buyRoutes } from './buy.tsx'
 import { headers, ownHost, ownOrigin, smallBody } from './guard.ts'
+import { limitApi } from './limits.ts'
 import { liveRoutes } from './live.tsx'
 import { nearRoutes } from './near.tsx'
 import { Refusal } from './refusal.ts'
 import { type Shop, wantsJson } from './route.ts'
 import { countViews } from './views.ts'
+import { visits } from './visitor.ts'
 
 const TITLES: Partial<Record<Refusal['code'], string>> = {
   NOT_FOUND: 'Not found',
@@ -21,6 +24,8 @@ const TITLES: Partial<Record<Refusal['code'], string>> = {
   SALE_PAUSED: 'Just a moment',
   SALE_CLOSED: 'Too late',
   FORBIDDEN_ORIGIN: 'Not from here',
+  TOO_MANY_REQUESTS: 'Not so fast',
+  NOT_LOGGED_IN: 'Log in first',
 }
 
 export function createApp(shop: Shop, onFault: (error: unknown, what: string) => void): Hono {
@@ -32,6 +37,9 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   app.use(countViews(shop))
 
   app.route('/assets', assetRoutes())
+  app.use(limitApi(shop.hf, () => shop.figures.count('limited')))
+  app.use(visits(shop.sessions, shop.secret))
+  app.route('/', accountRoutes(shop))
   app.route('/', browseRoutes(shop))
   app.route('/', buyRoutes(shop))
   app.route('/', liveRoutes(shop))

@@ -7,9 +7,9 @@ import { NO_FILTER } from '../catalogue/queries.ts'
 import { EventPage } from '../pages/event.tsx'
 import { type Filter, Home } from '../pages/home.tsx'
 import { VenuePage, VenuesPage } from '../pages/venue.tsx'
-import { customerOf } from './customer.ts'
 import { Refusal } from './refusal.ts'
 import { claimUrl, eventOr404, page, type Shop, wantsJson } from './route.ts'
+import { customerOf, visitorOf } from './visitor.ts'
 
 const LONGEST_QUERY = 80
 
@@ -52,11 +52,15 @@ export function browseRoutes(shop: Shop): Hono {
 
   app.get('/events/:id', async (c) => {
     const event = await eventOr404(shop, c.req.param('id'))
-    const customer = customerOf(c, shop.sealer)
+    const visitor = await visitorOf(c, shop.sealer)
+    const customer = customerOf(c, shop.sealer, visitor)
     const view = await shop.hub.view(event.id)
     if (view === undefined) throw new Refusal('SALE_PAUSED', 'The box office is closing.')
     try {
-      const claim = shop.holdings.find(customer, event.id)
+      // What he held before he logged in is his still.
+      const claim = [customer, visitor.browser]
+        .map((who) => who && shop.holdings.find(who, event.id))
+        .find((held) => typeof held === 'object')
       const holding = claim && { url: claimUrl(shop, claim), seats: claim.seats }
       return page(c, <EventPage event={event} night={view.night} map={view.map} holding={holding} />)
     } finally {

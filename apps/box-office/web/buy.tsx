@@ -1,5 +1,6 @@
 /** Buying: hold, look at what is held, pay or give back, and what was bought. */
 
+import { randomUUID } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import type { HoldAnswer, PayAnswer } from '../orders/desk.ts'
 import type { Claim } from '../orders/order.ts'
@@ -7,9 +8,9 @@ import { Checkout, type CheckoutProps } from '../pages/checkout.tsx'
 import { OrderPage, OrdersPage } from '../pages/orders.tsx'
 import { Card, readCard } from '../payment/card.ts'
 import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
-import { customerOf, knownCustomer } from './customer.ts'
 import { Refusal } from './refusal.ts'
 import { claimUrl, eventOr404, page, readClaim, type Shop, wantsJson } from './route.ts'
+import { customerOf, type Visitor, visitorOf } from './visitor.ts'
 
 const SEAT = /^[A-Z]{1,2}-\d{1,3}-\d{1,3}$/
 const KEY = /^[\w-]{8,64}$/
@@ -26,7 +27,7 @@ export function buyRoutes(shop: Shop): Hono {
 
   app.post('/events/:id/holds', async (c) => {
     const event = await eventOr404(shop, c.req.param('id'))
-    const customer = customerOf(c, shop.sealer)
+    const customer = customerOf(c, shop.sealer, await visitorOf(c, shop.sealer))
     const { seats, key } = await readHold(c)
     const answer = await shop.desk.hold({ eventId: event.id, customer, seats, key })
     if (answer.status !== 'held') throw refusalOf(answer)
@@ -37,25 +38,32 @@ export function buyRoutes(shop: Shop): Hono {
   })
 
   app.get('/checkout/:claim', async (c) => {
-    const claim = readClaim(shop, c.req.param('claim'), knownCustomer(c, shop.sealer))
+    const visitor = await visitorOf(c, shop.sealer)
+    const claim = readClaim(shop, c.req.param('claim'), visitor)
     if (claim.expiresAtMs <= Date.now()) throw expired(claim)
-    return checkout(c, claim)
+    return checkout(c, claim, visitor)
   })
 
   app.post('/checkout/:claim/pay', async (c) => {
-    const claim = readClaim(shop, c.req.param('claim'), knownCustomer(c, shop.sealer))
+    const visitor = await visitorOf(c, shop.sealer)
+    const claim = readClaim(shop, c.req.param('claim'), visitor)
     const form = await c.req.parseBody()
     const card = readCard({ number: text(form.number), expiry: text(form.expiry), cvc: text(form.cvc) }, new Date())
     if (!(card instanceof Card)) {
       if (wantsJson(c)) throw new Refusal('CARD_INVALID', card.message, { field: card.field })
-      return checkout(c, claim, card, 400)
+      return checkout(c, claim, visitor, card, 400)
     }
-    const answer = await shop.desk.pay(claim, card)
-    return paid(c, claim, answer)
+    const { account } = visitor
+    const submit = text(form.submit)
+    const answer = await shop.desk.pay(claim, card, {
+      ...(account === undefined ? {} : { account: account.id }),
+      ...(KEY.test(submit) ? { submit } : {}),
+    })
+    return paid(c, claim, visitor, answer)
   })
 
   app.post('/checkout/:claim/release', async (c) => {
-    const claim = readClaim(shop, c.req.param('claim'), knownCustomer(c, shop.sealer))
+    const claim = readClaim(shop, c.req.param('claim'), await visitorOf(c, shop.sealer))
     await shop.desk.release(claim)
     shop.holdings.drop(claim)
     if (wantsJson(c)) return c.json({ status: 'released' })
@@ -63,39 +71,50 @@ export function buyRoutes(shop: Shop): Hono {
   })
 
   app.get('/orders', async (c) => {
-    const customer = knownCustomer(c, shop.sealer)
-    const orders = customer === undefined ? [] : await shop.ledger.ordersOf(customer)
+    const { browser, account } = await visitorOf(c, shop.sealer)
+    const orders = browser || account ? await shop.ledger.ordersOf(browser ?? '', account?.id) : []
     const shown = await Promise.all(
       orders.map(async (order) => ({ order, event: await shop.catalogue.event(order.eventId) })),
     )
-    return page(c, <OrdersPage orders={shown} />)
+    return page(c, <OrdersPage orders={shown} account={account?.email} />)
   })
 
   app.get('/orders/:number', async (c) => {
     const order = await shop.ledger.order(c.req.param('number'))
-    if (order === undefined || order.customer !== knownCustomer(c, shop.sealer))
+    if (order === undefined || !(await visitorOf(c, shop.sealer)).owns(order))
       throw new Refusal('NOT_FOUND', 'There is no such order of yours.')
     if (wantsJson(c)) return c.json({ number: order.number, state: order.state, seats: order.seats })
     const [event, payment] = await Promise.all([shop.catalogue.event(order.eventId), shop.ledger.payment(order)])
     return page(c, <OrderPage order={order} event={event} payment={payment} />)
   })
 
-  async function checkout(c: Context, claim: Claim, problem?: CheckoutProps['problem'], status: 200 | 400 | 402 = 200) {
+  async function checkout(
+    c: Context,
+    claim: Claim,
+    { account }: Visitor,
+    problem?: CheckoutProps['problem'],
+    status: 200 | 400 | 402 = 200,
+  ) {
     const event = await eventOr404(shop, claim.eventId)
     const night = await shop.nights.open(claim.eventId)
     if (night === undefined) throw new Refusal('NOT_FOUND', 'There is no such event.')
     const prices = claim.seats.map((seat) => shop.nights.priceOf(night, seat))
     const url = claimUrl(shop, claim)
-    const props = { event, claim, prices, payUrl: `${url}/pay`, releaseUrl: `${url}/release` }
+    const props = {
+      ...{ event, claim, prices, payUrl: `${url}/pay`, releaseUrl: `${url}/release` },
+      submit: randomUUID(),
+      account: account?.email,
+      loginUrl: `/login?next=${encodeURIComponent(url)}`,
+    }
     return page(c, <Checkout {...props} {...(problem === undefined ? {} : { problem })} />, status)
   }
 
-  async function paid(c: Context, claim: Claim, answer: PayAnswer): Promise<Response> {
+  async function paid(c: Context, claim: Claim, visitor: Visitor, answer: PayAnswer): Promise<Response> {
     if (answer.status === 'no-event') throw new Refusal('NOT_FOUND', 'There is no such event.')
     if (answer.status === 'declined') {
       const message = DECLINED[answer.reason]
       if (wantsJson(c)) throw new Refusal('PAYMENT_DECLINED', message, { reason: answer.reason })
-      return checkout(c, claim, { message, field: 'number' }, 402)
+      return checkout(c, claim, visitor, { message, field: 'number' }, 402)
     }
     shop.holdings.drop(claim)
     const url = `/orders/${answer.order.number}`

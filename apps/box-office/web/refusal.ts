@@ -11,6 +11,8 @@ export type RefusalCode =
   | 'TOO_MANY_SEATS'
   | 'HOLD_EXPIRED'
   | 'TOO_LARGE'
+  | 'TOO_MANY_REQUESTS'
+  | 'NOT_LOGGED_IN'
   | 'TOO_MANY_VIEWERS'
   | 'SALE_PAUSED'
   | 'SALE_CLOSED'
@@ -27,6 +29,8 @@ const STATUS = {
   HOLD_EXPIRED: 410,
   SALE_CLOSED: 410,
   TOO_LARGE: 413,
+  TOO_MANY_REQUESTS: 429,
+  NOT_LOGGED_IN: 401,
   TOO_MANY_VIEWERS: 503,
   SALE_PAUSED: 503,
 } as const satisfies Record<RefusalCode, number>

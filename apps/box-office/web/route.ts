@@ -1,7 +1,10 @@
 /** What the routes need, and the small acts that several of them share. */
 
 import type { Holdfast } from 'holdfast'
+import type { Sessions } from 'holdfast/session'
 import type { Context } from 'hono'
+import type { Account } from '../accounts/account.ts'
+import type { Attempts } from '../accounts/attempts.ts'
 import type { Audience } from '../audience/audience.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { EventDetail } from '../catalogue/queries.ts'
@@ -16,6 +19,7 @@ import type { Nights } from '../seating/nights.ts'
 import type { Holdings } from './holdings.ts'
 import { Refusal } from './refusal.ts'
 import type { Sealer } from './seal.ts'
+import type { Visitor } from './visitor.ts'
 
 export interface Shop {
   readonly hf: Holdfast
@@ -29,6 +33,10 @@ export interface Shop {
   readonly holdings: Holdings
   readonly audience: Audience
   readonly near: Near
+  readonly sessions: Sessions<Account>
+  readonly attempts: Attempts
+  /** Signs what browsers carry for us. */
+  readonly secret: string
   readonly status: () => Promise<Status>
   /** Aborted when the server stops: streams end then. */
   readonly ending: AbortSignal
@@ -40,7 +48,7 @@ export function wantsJson(c: Context): boolean {
 }
 
 /** `node` as a whole page. */
-export function page(c: Context, node: unknown, status: 200 | 400 | 402 = 200): Response {
+export function page(c: Context, node: unknown, status: 200 | 400 | 401 | 402 | 429 = 200): Response {
   return c.html(`<!doctype html>${String(node)}`, status)
 }
 
@@ -50,14 +58,13 @@ export async function eventOr404(shop: Shop, id: string): Promise<EventDetail> {
   return event
 }
 
-/** A claim travels in an address, sealed: whoever changes it, or has another cookie, holds nothing. */
+/** A claim travels in an address, sealed: whoever changes it, or is somebody else, holds nothing. */
 export function claimUrl(shop: Shop, claim: Claim): string {
   return `/checkout/${shop.sealer.seal('claim', claim)}`
 }
 
-export function readClaim(shop: Shop, sealed: string, customer: string | undefined): Claim {
+export function readClaim(shop: Shop, sealed: string, visitor: Visitor): Claim {
   const claim = shop.sealer.open('claim', sealed) as Claim | undefined
-  if (claim === undefined || claim.customer !== customer)
-    throw new Refusal('NOT_FOUND', 'These seats are not held by you.')
+  if (claim === undefined || !visitor.holds(claim)) throw new Refusal('NOT_FOUND', 'These seats are not held by you.')
   return claim
 }
