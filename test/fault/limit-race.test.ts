@@ -50,6 +50,20 @@ it('admits exactly the limit to four processes that hammer one id, by every algo
 describe('what is often got wrong', () => {
   const key = 'naive'
 
+  it('two who come first at once: naively each finds nothing and begins the window anew (GET, then SETEX), here both are counted', async () => {
+    const [one, two] = await Promise.all([server.command('GET', 'window'), server.command('GET', 'window')])
+    expect([one, two]).toEqual([null, null])
+    await Promise.all([server.command('SETEX', 'window', 60, 1), server.command('SETEX', 'window', 60, 1)])
+    // Two were let in, and one is counted.
+    expect(await server.command('GET', 'window')).toBe('1')
+
+    hf = await connect(server.url, { namespace: testNamespace('naive'), timeout: '10s' })
+    const api = hf.limiter('api', { rules: [{ limit: 3, per: '1m', algorithm: 'fixed' }] })
+    const turns = await Promise.all(Array.from({ length: 8 }, () => api.consume('ann')))
+    expect(turns.filter(({ allowed }) => allowed)).toHaveLength(3)
+    expect(await api.peek('ann')).toMatchObject({ allowed: false, remaining: 0 })
+  })
+
   it('a process that dies between INCR and EXPIRE: naively a limit for ever, here a key with a life from its first write on', async () => {
     // Naively: two steps, and only one of them is done.
     await server.command('INCR', key)
