@@ -1,5 +1,6 @@
 // npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks]: faults under steady load, for as long as one likes.
 import { parseArgs } from 'node:util'
+import { movesStory } from './lock-moves.ts'
 import { lockStory } from './locks.ts'
 import { clusterStory, type Story, sentinelStory, showChapter } from './stories.ts'
 
@@ -46,6 +47,11 @@ if (values.locks) {
   say(`  held ${holds} times, ${problems.length} times by two at once, ${JSON.stringify(faults)}`)
   for (const problem of problems) say(`    ${problem}`)
   broken += problems.length + (holds === 0 ? 1 : 0)
+  say('\nLocks: a primary that dies before its replica has heard of the last, and slots that move')
+  const moves = await movesStory(rounds, (line) => say(`  ${line}`))
+  say(`  held ${moves.holds} times while slots moved, ${moves.problems.length} problems`)
+  for (const problem of moves.problems) say(`    ${problem}`)
+  broken += moves.problems.length + (moves.holds === 0 ? 1 : 0)
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories })}\n`)
 process.exitCode = broken === 0 ? 0 : 1

@@ -5,6 +5,7 @@ import { asKey } from '../../src/redis/keyspace.ts'
 import { Redis } from '../../src/redis/redis.ts'
 import { type ConnectOptions, resolveSettings } from '../../src/redis/settings.ts'
 import { slotOf } from '../../src/redis/slots.ts'
+import { HandToHand } from '../chaos/lock-moves.ts'
 import { connect, startCluster, type TestCluster, type TestServer } from './cluster.fixture.ts'
 
 let cluster: TestCluster
@@ -122,6 +123,34 @@ describe('while a slot moves', () => {
     over = true
     const done = (await callers).reduce((sum, count) => sum + count, 0)
     expect(Number(await get(redis, '{moving:4}:n'))).toBe(done + 1)
+  })
+
+  test('locks go from hand to hand, each by one at a time and by rising fences, and who has one keeps it', async () => {
+    const instances = await Promise.all([connect(cluster), connect(cluster)])
+    open.push(...instances)
+    const names = ['moving-a', 'moving-b', 'moving-c']
+    const target = await cluster.primaryOf('{hf:lock:moving-c}')
+    const held = await instances[0]!.lock('moving-held').acquire()
+    const locks = new HandToHand(instances, names, 3)
+    const moreOf = async (name: string) => {
+      const before = locks.holdsOf(name)
+      await vi.waitFor(() => expect(locks.holdsOf(name)).toBeGreaterThan(before + 20), 10_000)
+    }
+    for (const name of [...names, 'moving-held']) {
+      const key = `{hf:lock:${name}}`
+      if ((await cluster.primaryOf(key)) === target) continue
+      const { migrate, finish } = await openSlot(key, target)
+      if (name !== 'moving-held') await moreOf(name)
+      await migrate(key)
+      if (name !== 'moving-held') await moreOf(name)
+      await finish()
+      await moreOf('moving-a')
+    }
+    expect(await locks.stop()).toBeGreaterThan(100)
+    expect(locks.problems).toEqual([])
+    await held.extend('40s')
+    expect([held.valid(), await held.release()]).toEqual([true, 'released'])
+    expect(instances[0]!.stats.redirects).toBeGreaterThan(0)
   })
 
   test('memory keeps nothing that was read from the side which it does not listen to', async () => {

@@ -1,7 +1,8 @@
-// Sessions while another server takes over, as planned: what was acknowledged stands, what was ended stays ended.
+// Sessions and locks while another server takes over: as planned, and when the primary dies with what its replica has not heard of.
 import { connect } from 'holdfast'
 import { startSentinel, type TestSentinel, testNamespace } from 'holdfast/testing'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { EACH, failoverRound } from '../chaos/lock-moves.ts'
 
 let group: TestSentinel
 
@@ -10,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => group.stop())
 
-it('goes on through a planned failover without an error, loses no field, and ends for good what was ended', async () => {
+it('sessions go on through a planned failover without an error, loses no field, and ends for good what was ended', async () => {
   await using hf = await connect(group.url, { namespace: testNamespace('session'), timeout: '10s' })
   const sessions = hf.sessions<Record<string, number>>()
   const users = Array.from({ length: 8 }, (_, i) => `user ${i}`)
@@ -40,4 +41,10 @@ it('goes on through a planned failover without an error, loses no field, and end
   for (const session of loaded) expect(Object.keys(session?.data ?? {})).toHaveLength(51)
   const lists = await Promise.all(users.map((user) => sessions.listFor(user)))
   expect(lists.map((list) => list.length)).toEqual([0, 0, 0, 0, 1, 1, 1, 1])
+})
+
+it('locks that the replica had heard of are kept, all others are forgotten: their next holders have higher fences, the old ones hear', async () => {
+  const { kept, forgotten, problems } = await failoverRound(group, testNamespace('lock'))
+  expect(problems).toEqual([])
+  expect({ kept, forgotten }).toEqual({ kept: EACH, forgotten: EACH })
 })
