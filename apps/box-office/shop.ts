@@ -1,7 +1,6 @@
 /** The shop that `npm start` opens: pages, live maps, the crowd, and the settling of what was left in the middle. */
 
 import { setMaxListeners } from 'node:events'
-import { createAttempts } from './accounts/attempts.ts'
 import { createAudience } from './audience/audience.ts'
 import { watchedDesk } from './audience/watched-desk.ts'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
@@ -80,7 +79,6 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
       sealer: createSealer(house.secret),
       holdings: createHoldings(),
       sessions: accountSessions(house.hf),
-      attempts: createAttempts(house.hf),
       ending: ending.signal,
     },
     onFault,

@@ -5,7 +5,7 @@ import { accountId, isPassword, readEmail } from '../accounts/account.ts'
 import { deviceOf } from '../accounts/device.ts'
 import { AccountPage } from '../pages/account.tsx'
 import { LoginPage } from '../pages/login.tsx'
-import { addressOf, tellLimits, tooMany } from './limits.ts'
+import { limitLogins } from './limits.ts'
 import { Refusal } from './refusal.ts'
 import { page, type Shop, wantsJson } from './route.ts'
 import { visitOf } from './visitor.ts'
@@ -23,24 +23,21 @@ export function accountRoutes(shop: Shop): Hono {
     return page(c, <LoginPage next={next} />)
   })
 
-  app.post('/login', async (c) => {
-    const form = await c.req.parseBody()
-    const [next, typed, password] = [nextOf(form.next), textOf(form.email), textOf(form.password)]
+  const limits = limitLogins(shop.hf, async (c, { message }) => {
+    shop.figures.count('limited')
+    const { next, typed } = await readForm(c)
+    return notIn(c, { next, email: typed, problem: { message } }, 429)
+  })
+
+  app.post('/login', ...limits, async (c) => {
+    const { next, typed, password } = await readForm(c)
     const email = readEmail(typed)
-    if (typeof email !== 'string') return refused(c, { next, email: typed, problem: email }, 400)
-    const id = accountId(email)
-    const turn = await shop.attempts.begin(addressOf(c), id)
-    tellLimits(c, turn)
-    if (!turn.allowed) {
-      shop.figures.count('limited')
-      const refusal = tooMany('There were too many tries to log in.', turn)
-      return refused(c, { next, email, problem: { message: refusal.message } }, 429)
-    }
+    if (typeof email !== 'string') return notIn(c, { next, email: typed, problem: email }, 400)
     if (!isPassword(password)) {
       const problem = { field: 'password', message: 'This is not the password.' } as const
-      return refused(c, { next, email, problem }, 401)
+      return notIn(c, { next, email, problem }, 401)
     }
-    await shop.attempts.succeeded(id)
+    const id = accountId(email)
     // Another id, whatever the cookie said before: who planted one is out.
     await visitOf(c).login(id, { email }, { label: deviceOf(c.req.header('user-agent')) })
     if (wantsJson(c)) return c.json({ status: 'in', next })
@@ -76,7 +73,12 @@ export function accountRoutes(shop: Shop): Hono {
   return app
 }
 
-function refused(c: Context, props: Parameters<typeof LoginPage>[0], status: 400 | 401 | 429): Response {
+async function readForm(c: Context) {
+  const form = await c.req.parseBody()
+  return { next: nextOf(form.next), typed: textOf(form.email), password: textOf(form.password) }
+}
+
+function notIn(c: Context, props: Parameters<typeof LoginPage>[0], status: 400 | 401 | 429): Response {
   const message = props.problem?.message ?? ''
   if (wantsJson(c)) {
     const code = status === 429 ? 'TOO_MANY_REQUESTS' : status === 401 ? 'WRONG_PASSWORD' : 'BAD_REQUEST'

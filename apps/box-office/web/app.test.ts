@@ -391,7 +391,7 @@ describe('an account', () => {
     const closed = await login(browser(), ann)
     expect(closed.status).toBe(429)
     expect(Number(closed.headers.get('retry-after'))).toBeGreaterThan(1)
-    expect(closed.headers.get('ratelimit')).toMatch(/^"account";r=0/)
+    expect(closed.headers.get('ratelimit')).toMatch(/^"account";r=0;t=\d+, "address";r=\d+;t=\d+, "burst"/)
     expect((await login(browser(), email())).status).toBe(200)
   })
 })

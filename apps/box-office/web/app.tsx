@@ -12,21 +12,10 @@ import { limitApi } from './limits.ts'
 import { liveRoutes } from './live.tsx'
 import { nearRoutes } from './near.tsx'
 import { Refusal } from './refusal.ts'
+import { refused } from './refused.tsx'
 import { type Shop, wantsJson } from './route.ts'
 import { countViews } from './views.ts'
 import { visits } from './visitor.ts'
-
-const TITLES: Partial<Record<Refusal['code'], string>> = {
-  NOT_FOUND: 'Not found',
-  HOLD_EXPIRED: 'Your time ran out',
-  SEATS_TAKEN: 'Somebody was quicker',
-  TOO_MANY_SEATS: 'Too many seats',
-  SALE_PAUSED: 'Just a moment',
-  SALE_CLOSED: 'Too late',
-  FORBIDDEN_ORIGIN: 'Not from here',
-  TOO_MANY_REQUESTS: 'Not so fast',
-  NOT_LOGGED_IN: 'Log in first',
-}
 
 export function createApp(shop: Shop, onFault: (error: unknown, what: string) => void): Hono {
   const app = new Hono()
@@ -37,7 +26,12 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   app.use(countViews(shop))
 
   app.route('/assets', assetRoutes())
-  app.use(limitApi(shop.hf, () => shop.figures.count('limited')))
+  app.use(
+    limitApi(shop.hf, (c, refusal) => {
+      shop.figures.count('limited')
+      return refused(c, refusal)
+    }),
+  )
   app.use(visits(shop.sessions, shop.secret))
   app.route('/', accountRoutes(shop))
   app.route('/', browseRoutes(shop))
@@ -46,15 +40,11 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   app.route('/', nearRoutes(shop))
 
   app.notFound((c) => {
-    const refusal = new Refusal('NOT_FOUND', 'This page does not exist.')
-    return wantsJson(c) ? c.json(problemOf(refusal), 404) : c.html(errorPage(refusal), 404)
+    return refused(c, new Refusal('NOT_FOUND', 'This page does not exist.'))
   })
 
   app.onError((error, c) => {
-    if (error instanceof Refusal) {
-      if (wantsJson(c)) return c.json(problemOf(error), error.status)
-      return c.html(errorPage(error), error.status)
-    }
+    if (error instanceof Refusal) return refused(c, error)
     onFault(error, `${c.req.method} ${c.req.path.split('/', 2).join('/')}`)
     const message = 'Something did not work on our side. Please try again in a moment.'
     if (wantsJson(c)) return c.json({ error: { code: 'FAULT', message } }, 503)
@@ -70,15 +60,4 @@ function decodeURIComponentSafe(path: string): string {
   } catch {
     return path
   }
-}
-
-function problemOf({ code, message, details }: Refusal) {
-  return { error: { code, message, ...details } }
-}
-
-function errorPage(refusal: Refusal): string {
-  const title = TITLES[refusal.code] ?? 'That did not work'
-  const back = refusal.details.back
-  const link = typeof back === 'string' ? { back } : {}
-  return `<!doctype html>${String(<ErrorPage title={title} message={refusal.message} {...link} />)}`
 }

@@ -1,9 +1,10 @@
-/** How often one address may ask what is more than a page: writes, and what programs read. Every answer says how much is left. */
+/** How often one address may ask what is more than a page, and how often one may try to log in. Every answer says how much is left. */
 
-import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Holdfast } from 'holdfast'
-import { ipKey, type Limiter, rateLimitHeaders, type Turn } from 'holdfast/limit'
+import { limitRequests } from 'holdfast/hono'
+import type { Limiter, Turn } from 'holdfast/limit'
 import type { Context, MiddlewareHandler } from 'hono'
+import { accountId, readEmail } from '../accounts/account.ts'
 import { Refusal } from './refusal.ts'
 import { wantsJson } from './route.ts'
 
@@ -20,31 +21,42 @@ export function apiLimiter(hf: Holdfast): Limiter {
   })
 }
 
-export function limitApi(hf: Holdfast, onRefused: () => void): MiddlewareHandler {
-  const limiter = apiLimiter(hf)
-  return async (c, next) => {
-    const isPage = c.req.method === 'GET' && !wantsJson(c)
-    if (isPage || c.req.method === 'HEAD') return next()
-    const turn = await limiter.consume(ipKey(addressOf(c)))
-    tellLimits(c, turn)
-    if (!turn.allowed) {
-      onRefused()
-      throw tooMany('This is more than one visitor asks for.', turn)
-    }
-    return next()
-  }
+/** What is answered to who is refused. */
+type Refuse = (c: Context, refusal: Refusal) => Response | Promise<Response>
+
+/** Writes, and what programs read. */
+export function limitApi(hf: Holdfast, refuse: Refuse): MiddlewareHandler {
+  return limitRequests(apiLimiter(hf), {
+    skip: (c) => c.req.method === 'HEAD' || (c.req.method === 'GET' && !wantsJson(c)),
+    refuse: (c, turn) => refuse(c, tooMany('This is more than one visitor asks for.', turn)),
+  })
 }
 
-/** The address of the socket: what a header says of it anybody can write. */
-export function addressOf(c: Context): string {
-  return getConnInfo(c).remote.address ?? '127.0.0.1'
+/**
+ * Few tries for an account, from wherever it is tried, and some more from one address, whichever accounts it tries: a household logs in from
+ * one. A right password does not count for its account, so its owner meets the limit only behind somebody who guesses.
+ */
+export function limitLogins(hf: Holdfast, refuse: Refuse): [MiddlewareHandler, MiddlewareHandler] {
+  const address = hf.limiter('login-address', { rules: [{ name: 'address', limit: 30, per: '10m' }] })
+  const account = hf.limiter('login-account', { rules: [{ name: 'account', limit: 5, per: '5m' }] })
+  const answer = (c: Context, turn: Turn) => refuse(c, tooMany('There were too many tries to log in.', turn))
+  return [
+    limitRequests(address, { refuse: answer }),
+    limitRequests(account, {
+      skip: async (c) => typeof (await emailOf(c)) !== 'string',
+      key: async (c) => accountId(String(await emailOf(c))),
+      refundIf: ({ status }) => status < 400,
+      refuse: answer,
+    }),
+  ]
 }
 
-export function tellLimits(c: Context, turn: Turn): void {
-  for (const [name, value] of Object.entries(rateLimitHeaders(turn))) c.header(name, value)
+async function emailOf(c: Context) {
+  const { email } = await c.req.parseBody()
+  return readEmail(typeof email === 'string' ? email : '')
 }
 
-export function tooMany(why: string, turn: Turn): Refusal {
+function tooMany(why: string, turn: Turn): Refusal {
   return new Refusal('TOO_MANY_REQUESTS', `${why} Please try again in ${soon(turn.retryAfterMs)}.`, {
     retryAfterMs: turn.retryAfterMs,
   })

@@ -4,7 +4,6 @@ import type { Holdfast } from 'holdfast'
 import type { Sessions } from 'holdfast/session'
 import type { Context } from 'hono'
 import type { Account } from '../accounts/account.ts'
-import type { Attempts } from '../accounts/attempts.ts'
 import type { Audience } from '../audience/audience.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { EventDetail } from '../catalogue/queries.ts'
@@ -34,7 +33,6 @@ export interface Shop {
   readonly audience: Audience
   readonly near: Near
   readonly sessions: Sessions<Account>
-  readonly attempts: Attempts
   /** Signs what browsers carry for us. */
   readonly secret: string
   readonly status: () => Promise<Status>

@@ -1,7 +1,7 @@
 /** Who is asking: the account of his session, when he is logged in, and the browser, known by a signed random cookie and nothing else. */
 
 import type { Holdfast } from 'holdfast'
-import { SessionCookie, SessionVisit } from 'holdfast/http'
+import { type SessionVisit, withSession } from 'holdfast/hono'
 import type { Sessions } from 'holdfast/session'
 import type { Context, MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
@@ -13,8 +13,6 @@ import type { Sealer } from './seal.ts'
 const COOKIE = 'box_office_customer'
 const MAX_AGE_S = 400 * 86_400
 
-const VISIT = 'visit'
-
 /** A shop is logged in to for a season, and a device that is not used for a week is forgotten. */
 const LIFE = { name: 'customers', idle: '7d', absolute: '90d' } as const
 
@@ -22,20 +20,15 @@ export function accountSessions(hf: Holdfast): Sessions<Account> {
   return hf.sessions<Account>(LIFE)
 }
 
-/** Gives each request its visit; the cookie goes out with whatever answers it. Nothing is asked of Redis until a route wants it. */
+/** Gives each request its session, of which nothing is asked until a route wants it; the cookie goes out with whatever answers it. */
 export function visits(sessions: Sessions<Account>, secret: string): MiddlewareHandler {
   // This shop answers on loopback, without TLS: behind HTTPS, leave out `plainHttp` and the name.
-  const cookie = new SessionCookie({ keys: secret, name: 'box_office_session', maxAge: LIFE.absolute, plainHttp: true })
-  return async (c, next) => {
-    const visit = new SessionVisit(sessions, cookie, c.req.header('cookie'))
-    c.set(VISIT, visit)
-    await next()
-    for (const header of visit.setCookies) c.header('Set-Cookie', header, { append: true })
-  }
+  const cookie = { keys: secret, name: 'box_office_session', maxAge: LIFE.absolute, plainHttp: true }
+  return withSession(sessions, cookie)
 }
 
 export function visitOf(c: Context): SessionVisit<Account> {
-  return c.get(VISIT)
+  return c.get('session')
 }
 
 export interface Visitor {
