@@ -1,12 +1,13 @@
 import { Analytics, type AnalyticsOptions } from './analytics/index.ts'
-import { type ResolvedAnalyticsOptions, resolveAnalyticsOptions, sameAnalyticsOptions } from './analytics/options.ts'
+import { type ResolvedAnalyticsOptions, resolveAnalyticsOptions } from './analytics/options.ts'
 import { checkKnown, checkName } from './base/check.ts'
 import { type Duration, toMs } from './base/duration.ts'
 import { ConfigError, ConnectionError } from './base/errors.ts'
+import { Named, sameOptions } from './base/named.ts'
 import { Breaker, type BreakerOptions } from './breaker/index.ts'
 import { type ResolvedBreakerOptions, resolveBreakerOptions } from './breaker/options.ts'
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
-import { type ResolvedCacheOptions, resolveCacheOptions, sameOptions } from './cache/options.ts'
+import { type ResolvedCacheOptions, resolveCacheOptions } from './cache/options.ts'
 import { Requests } from './cache/per-request.ts'
 import { Geo, type GeoOptions } from './geo/index.ts'
 import { resolveSplit } from './geo/options.ts'
@@ -30,13 +31,11 @@ import { Once } from './lock/once.ts'
 import { LockRoom } from './lock/room.ts'
 import { Log, type LogOptions } from './log/index.ts'
 import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
+import { Monitor, type MonitorOptions } from './monitor/index.ts'
+import { type ResolvedMonitorOptions, resolveMonitorOptions } from './monitor/options.ts'
 import type { Queue, QueueOptions } from './queue/index.ts'
 import { resolveQueueOptions } from './queue/options.ts'
 import { QueueRoom } from './queue/room.ts'
-import { Log, type LogOptions } from './log/index.ts'
-import { type ResolvedLogOptions, resolveLogOptions } from './log/options.ts'
-import { Monitor, type MonitorOptions } from './monitor/index.ts'
-import { type ResolvedMonitorOptions, resolveMonitorOptions } from './monitor/options.ts'
 import type { Pool } from './redis/pool/pool.ts'
 import { Redis } from './redis/redis.ts'
 import type { ConnectOptions as RedisOptions } from './redis/settings.ts'
@@ -66,12 +65,12 @@ export interface PerRequestOptions {
 export class Holdfast implements AsyncDisposable {
   readonly #redis: Redis
   #closed = false
-  readonly #caches = new Map<string, { readonly cache: Cache<unknown>; readonly options: ResolvedCacheOptions }>()
+  readonly #caches = new Named<Cache<unknown>, ResolvedCacheOptions>('cache')
   readonly #requests = new Requests()
-  readonly #limiters = new Map<string, { readonly limiter: Limiter; readonly options: ResolvedLimiterOptions }>()
-  readonly #logs = new Map<string, { readonly log: Log; readonly options: ResolvedLogOptions }>()
-  readonly #breakers = new Map<string, { readonly breaker: Breaker; readonly options: ResolvedBreakerOptions }>()
-  readonly #analytics = new Map<string, { readonly site: Analytics; readonly options: ResolvedAnalyticsOptions }>()
+  readonly #limiters = new Named<Limiter, ResolvedLimiterOptions>('limiter')
+  readonly #logs = new Named<Log, ResolvedLogOptions>('log')
+  readonly #breakers = new Named<Breaker, ResolvedBreakerOptions>('breaker')
+  readonly #analytics = new Named<Analytics, ResolvedAnalyticsOptions>('analytics')
   #events: Events | undefined
   #values: ValueStore | undefined
   #locks: LockRoom | undefined
@@ -93,7 +92,7 @@ export class Holdfast implements AsyncDisposable {
     const { monitor } = this
     let told = 0
     monitor.addSource(() => {
-      const hits = [...this.#caches.values()].reduce((sum, { cache }) => sum + cache.stats.hits.memory, 0)
+      const hits = this.#caches.all.reduce((sum, { stats }) => sum + stats.hits.memory, 0)
       const anew = hits - told
       told = hits
       return [['holdfast.cache.memoryHits', anew]]
@@ -113,9 +112,9 @@ export class Holdfast implements AsyncDisposable {
     return {
       redis: hf.#redis.stats,
       pool: hf.#redis.pool.stats,
-      caches: new Map([...hf.#caches].map(([name, { cache }]) => [name, cache.stats])),
-      limiters: new Map([...hf.#limiters].map(([name, { limiter }]) => [name, limiter.stats])),
-      breakers: new Map([...hf.#breakers].map(([name, { breaker }]) => [name, breaker.stats])),
+      caches: hf.#caches.map(({ stats }) => stats),
+      limiters: hf.#limiters.map(({ stats }) => stats),
+      breakers: hf.#breakers.map(({ stats }) => stats),
       monitorLost: hf.#monitor?.lost ?? 0,
     }
   }
@@ -130,18 +129,14 @@ export class Holdfast implements AsyncDisposable {
   cache<T = unknown>(name: string, options: CacheOptions<T> & { readonly load: SureLoad<T> }): Cache<T, T>
   cache<T = unknown>(name: string, options: CacheOptions<T>): Cache<T>
   cache<T>(name: string, options: CacheOptions<T>): Cache<T> {
-    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'cache', 'close() was called')
-    checkName('name', name)
+    this.#refuseWhenClosed('cache')
     const resolved = resolveCacheOptions(options)
-    const known = this.#caches.get(name)
-    if (known !== undefined) {
-      if (!sameOptions(known.options, resolved))
-        throw new ConfigError('options', `the options with which the cache '${name}' was made first`, options)
-      return known.cache as Cache<T>
-    }
-    const cache = new Cache<T>(this.#redis, name, resolved, this.#requests)
-    this.#caches.set(name, { cache: cache as Cache<unknown>, options: resolved })
-    return cache
+    const make = () => new Cache<unknown>(this.#redis, name, resolved, this.#requests)
+    return this.#caches.get(name, resolved, options, make) as Cache<T>
+  }
+
+  #refuseWhenClosed(operation: string): void {
+    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', operation, 'close() was called')
   }
 
   /**
@@ -191,17 +186,8 @@ export class Holdfast implements AsyncDisposable {
    * throws   ConfigError for wrong options, or when the name is in use with others
    */
   limiter(name: string, options: LimiterOptions): Limiter {
-    checkName('name', name)
     const resolved = resolveLimiterOptions(options)
-    const known = this.#limiters.get(name)
-    if (known !== undefined) {
-      if (!sameOptions(known.options, resolved))
-        throw new ConfigError('options', `the options with which the limiter '${name}' was made first`, options)
-      return known.limiter
-    }
-    const limiter = new Limiter(this.#redis, name, resolved)
-    this.#limiters.set(name, { limiter, options: resolved })
-    return limiter
+    return this.#limiters.get(name, resolved, options, () => new Limiter(this.#redis, name, resolved))
   }
 
   /**
@@ -212,18 +198,12 @@ export class Holdfast implements AsyncDisposable {
    * throws   ConfigError for wrong options, or when the name is in use with others
    */
   log<T = unknown>(name: string, options?: LogOptions<T>): Log<T> {
-    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'log', 'close() was called')
-    checkName('name', name)
+    this.#refuseWhenClosed('log')
     const resolved = resolveLogOptions(options)
-    const known = this.#logs.get(name)
-    if (known !== undefined) {
-      if (!sameOptions(known.options, resolved))
-        throw new ConfigError('options', `the options with which the log '${name}' was made first`, options)
-      return known.log as Log<T>
-    }
-    const log = new Log<T>(this.#redis, name, resolved)
-    this.#logs.set(name, { log: log as Log, options: resolved })
-    return log
+    return this.#logs.get(name, resolved, options, () => new Log(this.#redis, name, resolved)) as Log<T>
+  }
+
+  /**
    * Stops calling what fails, and tries again by one call at a time; with `shared`, for the whole fleet. The same name with the same options is
    * the same instance.
    *
@@ -232,17 +212,11 @@ export class Holdfast implements AsyncDisposable {
    * throws   ConfigError for wrong options, or when the name is in use with others
    */
   breaker(name: string, options?: BreakerOptions): Breaker {
-    checkName('name', name)
     const resolved = resolveBreakerOptions(options)
-    const known = this.#breakers.get(name)
-    if (known !== undefined) {
-      if (!sameOptions(known.options, resolved))
-        throw new ConfigError('options', `the options with which the breaker '${name}' was made first`, options)
-      return known.breaker
-    }
-    const breaker = new Breaker(this.#redis, name, resolved)
-    this.#breakers.set(name, { breaker, options: resolved })
-    return breaker
+    return this.#breakers.get(name, resolved, options, () => new Breaker(this.#redis, name, resolved))
+  }
+
+  /**
    * What happens on a site: hits with their top items and visitors, events with their sums. The same name with the same options is the same
    * instance.
    *
@@ -251,18 +225,9 @@ export class Holdfast implements AsyncDisposable {
    * throws   ConfigError for wrong options, or when the name is in use with others
    */
   analytics(name: string, options?: AnalyticsOptions): Analytics {
-    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'analytics', 'close() was called')
-    checkName('name', name)
+    this.#refuseWhenClosed('analytics')
     const resolved = resolveAnalyticsOptions(options)
-    const known = this.#analytics.get(name)
-    if (known !== undefined) {
-      if (!sameAnalyticsOptions(known.options, resolved))
-        throw new ConfigError('options', `the options with which the analytics '${name}' was made first`, options)
-      return known.site
-    }
-    const site = new Analytics(this.#redis, name, resolved)
-    this.#analytics.set(name, { site, options: resolved })
-    return site
+    return this.#analytics.get(name, resolved, options, () => new Analytics(this.#redis, name, resolved))
   }
 
   /**
@@ -336,7 +301,7 @@ export class Holdfast implements AsyncDisposable {
    * throws   ConfigError for wrong options, or when the name is in use with others
    */
   queue<T = unknown>(name: string, options?: QueueOptions<T>): Queue<T> {
-    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'queue', 'close() was called')
+    this.#refuseWhenClosed('queue')
     checkName('name', name)
     this.#queues ??= new QueueRoom(this.#redis)
     return this.#queues.queue<T>(name, resolveQueueOptions(options), sameOptions)
@@ -344,7 +309,7 @@ export class Holdfast implements AsyncDisposable {
 
   /** Locks on at least 3 servers that know nothing of each other; closed with this instance, or by itself. */
   quorum(urls: readonly string[], options?: QuorumOptions): Quorum {
-    if (this.#closed) throw new ConnectionError('CONNECTION_CLOSED', 'quorum', 'close() was called')
+    this.#refuseWhenClosed('quorum')
     const quorum = new Quorum(urls, this.#redis.keyspace.namespace, options)
     this.#quorums.add(quorum)
     return quorum
@@ -379,17 +344,12 @@ export class Holdfast implements AsyncDisposable {
   /** Lets the commands under way, and for `timeout` those who use a connection of their own, end, then closes every connection; who waits for a loader is told CONNECTION_CLOSED. Calls made later reject with CONNECTION_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true
-    const caches = [...this.#caches.values()].map(({ cache }) => cache.close())
-    const quorums = [...this.#quorums].map((quorum) => quorum.close())
-    await this.#queues?.close()
-    const logs = [...this.#logs.values()].map(({ log }) => log.close())
-    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...logs, ...caches])
     this.#stopListening?.()
-    await Promise.all([this.#monitor?.close(), this.#events?.close(), this.#locks?.close(), ...quorums])
-    for (const { cache } of this.#caches.values()) cache.close()
-    const sites = [...this.#analytics.values()].map(({ site }) => site.close())
-    const quorums = [...this.#quorums].map((quorum) => quorum.close())
-    await Promise.all([this.#events?.close(), this.#locks?.close(), ...quorums, ...sites])
+    await this.#queues?.close()
+    const parts = [this.#caches, this.#logs, this.#analytics, this.#quorums].flatMap((named) =>
+      [...('all' in named ? named.all : named)].map((part) => part.close()),
+    )
+    await Promise.all([this.#monitor?.close(), this.#events?.close(), this.#locks?.close(), ...parts])
     await this.#redis.close()
   }
 

@@ -82,7 +82,6 @@ export type {
   Position,
   Unit,
 } from './geo/index.ts'
-export { connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export { type ConnectOptions, connect, type Holdfast, type PerRequestOptions } from './holdfast.ts'
 export type {
   Algorithm,
@@ -147,6 +146,7 @@ export type {
   RetentionOptions,
 } from './log/index.ts'
 export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
+export type { MetricSample, MetricStats, Monitor, MonitorOptions, StatsOptions } from './monitor/index.ts'
 export type {
   AddedJob,
   AddOptions,
@@ -172,27 +172,6 @@ export type {
   WorkerStats,
 } from './queue/index.ts'
 export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
-  AppendManyOptions,
-  AppendOptions,
-  DeadEntry,
-  GroupOptions,
-  GroupView,
-  HandlerContext,
-  IterateOptions,
-  Log,
-  LogEntry,
-  LogGroup,
-  LogOptions as EventLogOptions,
-  LogPoint,
-  LogWorker,
-  ProcessBatchOptions,
-  ProcessOptions,
-  ReadOptions,
-  RedriveOptions,
-  RetentionOptions,
-} from './log/index.ts'
-export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
-export type { MetricSample, MetricStats, Monitor, MonitorOptions, StatsOptions } from './monitor/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type CacheOptions, inOrder, resolveCacheOptions, sameOptions } from './options.ts'
+import { sameOptions } from '../base/named.ts'
+import { type CacheOptions, inOrder, resolveCacheOptions } from './options.ts'
 
 const resolve = (options: object) => resolveCacheOptions({ ttl: '1m', ...options } as CacheOptions<unknown>)
 

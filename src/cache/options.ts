@@ -323,17 +323,3 @@ function resolveMemory(memory: unknown, ttlMs: number): ResolvedCacheOptions['me
     ttlMs: toMs(ttl, 'memory.ttl'),
   }
 }
-
-/** The text of bound and built-in functions, which says nothing about what they do. */
-const TEXTLESS = /\{\s*\[native code\]\s*\}$/
-
-/** True when two sets of options mean the same cache; functions are the same when their text is, if they have one. */
-export function sameOptions(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true
-  if (typeof a === 'function' && typeof b === 'function') return String(a) === String(b) && !TEXTLESS.test(String(a))
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)])
-  for (const key of keys)
-    if (!sameOptions((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false
-  return true
-}

@@ -98,7 +98,11 @@ test('needs no package but ioredis, croner and tarn, and on the command line wha
     const wanted = arrows.filter(({ from, to }) => isWanted(roomOf(from)) && !/^(src\/|node:)/.test(to))
     return [...new Set(wanted.map(({ to }) => to))].sort()
   }
-  expect(packages((room) => room !== 'cli' && room !== 'http' && room !== 'otel')).toEqual(['croner', 'ioredis', 'tarn'])
+  expect(packages((room) => room !== 'cli' && room !== 'http' && room !== 'otel')).toEqual([
+    'croner',
+    'ioredis',
+    'tarn',
+  ])
   expect(packages((room) => room === 'cli')).toEqual(['@stricli/core'])
   expect(packages((room) => room === 'otel')).toEqual(['@opentelemetry/api'])
   for (const { from, to } of arrows.filter(({ to }) => to === '@opentelemetry/api'))
