@@ -11,8 +11,8 @@ export function watchedDesk(desk: Desk, audience: Audience): Desk {
       if (answer.status === 'held') audience.held(request.eventId, request.customer)
       return answer
     },
-    async pay(claim, card) {
-      const answer = await desk.pay(claim, card)
+    async pay(claim, card, by) {
+      const answer = await desk.pay(claim, card, by)
       if (answer.status === 'paid') audience.paid(claim.customer, answer.order.amount)
       return answer
     },

@@ -59,6 +59,7 @@ export function customerOf(c: Context, sealer: Sealer, visitor: Visitor): string
   return visitor.account?.id ?? visitor.browser ?? welcome(c, sealer)
 }
 
+/** The browser, if it was here before. */
 export function knownBrowser(c: Context, sealer: Sealer): string | undefined {
   const cookie = getCookie(c, COOKIE)
   const id = cookie === undefined ? undefined : sealer.open('customer', cookie)
