@@ -166,21 +166,8 @@ it('bounds how far the system of record may be behind: writers wait for it, and 
   expect([...store.values()].filter(({ value }) => value === 2)).toHaveLength(ids.length - refused.length)
 })
 
-it('persists on a full server, and by close what it can', async () => {
+it('persists by close what it can', async () => {
   const it = cacheOf(hf, {}, { batch: { delay: '1h' } })
-  await it.set('a', 1)
-  await it.set('b', 1)
-  const keys = await place.keys(`{${place.namespace}:cache:it:~*:*`)
-  const servers = new Set(keys.map((key) => place.at(key)))
-  await Promise.all([...servers].map((server) => server.command('CONFIG', 'SET', 'maxmemory', '1mb')))
-  try {
-    await expect(it.set('a', 2)).rejects.toMatchObject({ code: 'SERVER_FULL' })
-    expect(await it.get('a')).toBe(1)
-    await it.flush()
-  } finally {
-    await Promise.all([...servers].map((server) => server.command('CONFIG', 'SET', 'maxmemory', '0')))
-  }
-  expect(store.size).toBe(2)
   await it.set('c', 3)
   await hf.close()
   expect(store.get('c')?.value).toBe(3)

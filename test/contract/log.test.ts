@@ -189,38 +189,6 @@ it('drops what a group has not done only where it says so, and counts that', asy
   expect((await log.groups()).map(({ name }) => name)).toEqual(['keeping'])
 })
 
-it('settles on a full server, and refuses only what is new', async () => {
-  const log = hf.log<number>('orders')
-  await log.appendMany([1, 2, 3])
-  const group = log.group('g', { retry: { attempts: 1 } })
-  let release = () => {}
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  const seen: number[] = []
-  const worker = group.process(
-    async ({ data }) => {
-      seen.push(data)
-      await held
-      if (data === 2) throw new Error('two')
-    },
-    { concurrency: 3 },
-  )
-  await soon(() => expect(seen).toHaveLength(3))
-  const [key = ''] = await place.keys(`*${place.namespace}:log:*entries`)
-  const witness = place.at(key)
-  await witness.command('CONFIG', 'SET', 'maxmemory', '1mb')
-  try {
-    await expect(log.append(4)).rejects.toMatchObject({ code: 'SERVER_FULL' })
-    release()
-    await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 1 }))
-    await worker.close()
-    await log.trim()
-  } finally {
-    await witness.command('CONFIG', 'SET', 'maxmemory', '0')
-  }
-})
-
 it('takes any name of a log and a group, and keeps them apart', async () => {
   const names = ['', '{', '}:entries', 'a', 'a:group', '*', '\n', 'Ünal 🎭', 'x'.repeat(512)]
   await Promise.all(names.map((name, i) => hf.log(name).append(i)))

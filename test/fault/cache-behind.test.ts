@@ -115,6 +115,27 @@ it('gives nothing up while the system of record is away, however often it is tri
   expect(store.size).toBe(48)
 })
 
+it('persists on a full server, and refuses only what is new', async () => {
+  const store = new Map<string, number | undefined>()
+  const persist: Persist = (entries) => entries.forEach(({ id, value }) => void store.set(id, value))
+  const it = await cacheOf(persist, { write: { batch: { delay: '1h' } } })
+  await it.set('a', 1)
+  await it.delete('b')
+  await server.command('CONFIG', 'SET', 'maxmemory', '1mb')
+  try {
+    await expect(it.set('a', 2)).rejects.toMatchObject({ code: 'SERVER_FULL' })
+    expect(await it.peek('a')).toBe(1)
+    await it.flush()
+    expect(await it.peek('a')).toBe(1)
+  } finally {
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+  }
+  expect([...store].sort()).toEqual([
+    ['a', 1],
+    ['b', undefined],
+  ])
+})
+
 it('survives the kill of every process, and of the server: the next one persists all that was acknowledged', async () => {
   await child.said('ready')
   child.do('write', namespace)

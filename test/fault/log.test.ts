@@ -208,6 +208,36 @@ it('counts a handler that does not answer as failed, and hands back at the end w
   await next.close()
 })
 
+it('settles on a full server, and refuses only what is new', async () => {
+  const log = hf.log<number>('orders')
+  await log.appendMany([1, 2, 3])
+  const group = log.group('g', { retry: { attempts: 1 } })
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const seen: number[] = []
+  const worker = group.process(
+    async ({ data }) => {
+      seen.push(data)
+      await held
+      if (data === 2) throw new Error('two')
+    },
+    { concurrency: 3 },
+  )
+  await soon(() => expect(seen).toHaveLength(3))
+  await server.command('CONFIG', 'SET', 'maxmemory', '1mb')
+  try {
+    await expect(log.append(4)).rejects.toMatchObject({ code: 'SERVER_FULL' })
+    release()
+    await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 1 }))
+    await worker.close()
+    await log.trim()
+  } finally {
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+  }
+})
+
 it('tells a reader whom trimming has overtaken that entries are missing', async () => {
   const log = hf.log<number>('l', { retention: { maxLength: 1, every: '1h' } })
   await log.appendMany([...Array(250).keys()])
