@@ -237,6 +237,28 @@ it('gives out again what a consumer without a lease was given', async () => {
   await job.complete()
 })
 
+it('gives out alone, however much there is to do, what two crashes are blamed on', async () => {
+  const queue = both[0]?.queue<number>('suspect') as Queue<number>
+  await queue.add(0)
+  const tag = `{${namespace}:queue:suspect:0}`
+  const entry = (await server.command<string[][]>('XRANGE', `${tag}:lane:0`, '-', '+'))[0]?.[0] as string
+  await server.command('XREADGROUP', 'GROUP', 'g', '!', 'COUNT', 1, 'STREAMS', `${tag}:lane:0`, '>')
+  await server.command('XCLAIM', `${tag}:lane:0`, 'g', '!', 0, entry, 'RETRYCOUNT', 2, 'JUSTID')
+  await server.command('ZADD', `${tag}:leases`, '+inf', '!')
+  await queue.addMany(Array.from({ length: 200 }, (_, i) => i + 1))
+  expect(await queue.counts()).toMatchObject({ waiting: 201, active: 0 })
+  let job = await queue.take()
+  for (let i = 0; i < 199 && job?.data !== 0; i++) job = await queue.take()
+  expect(job).toMatchObject({ data: 0, attempt: 3 })
+  const consumer = (await server.command<string[]>('ZRANGE', `${tag}:leases`, 0, -1)).filter(
+    (name) => name.endsWith('!') && name !== '!',
+  )
+  expect(consumer).toHaveLength(1)
+  await job?.complete()
+  await (await queue.take())?.complete()
+  expect(await server.command('ZSCORE', `${tag}:leases`, consumer[0] as string)).toBeNull()
+})
+
 describe('a worker goes on', () => {
   it('after the streams, or all keys, were deleted past it', async () => {
     const [near, far] = both.map((hf) => hf.queue<string>('deleted')) as [Queue<string>, Queue<string>]

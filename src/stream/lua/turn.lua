@@ -79,6 +79,9 @@ end
 if known[2] then
   flags = 1
 elseif count > 0 then
+  -- Now and then a place is kept for a suspect: it must not wait until there is nothing else.
+  local all = count
+  if mode ~= 'busy' and micros % 8 == 0 and call('ZSCORE', KEYS[2], '!') then count = count - 1 end
   given = reclaim(count)
   if lanes > 1 and given < count and micros % 4 == 0 then given = given + give_overdue(math.ceil((count - given) / 4)) end
   if ranked and given < count then given = given + give_ranked(count - given) end
@@ -91,6 +94,7 @@ elseif count > 0 then
     given = given + give_new(i, count - given)
   end
   if grouped and given < count then given = given + give_grouped(count - given) end
+  count = all
   if given < count and mode ~= 'busy' and call('ZSCORE', KEYS[2], '!') and take_suspect() then
     given, flags = given + 1, 4
   end
