@@ -167,7 +167,7 @@ it('is what its documentation says, whatever two processes do with it', async ()
       }
       for (const job of model.active.keys()) await job.complete()
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   )
 })
 

@@ -259,6 +259,18 @@ it('waits between attempts as its backoff says, also when that is a function tha
   expect(await queue.deadLetters()).toMatchObject([{ attempts: 2, error: { message: 'no idea' } }])
 })
 
+it('ends a job whose failure nobody could be told of', async () => {
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+  const queue = queueOf({ attempts: 1 })
+  await queue.add('x')
+  const onError = () => {
+    throw new Error('deaf')
+  }
+  queue.process(() => Promise.reject(new Error('no')), { onError })
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+  expect(await warned).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('deaf') })
+})
+
 it('keeps no more dead letters than it is told', async () => {
   const queue = queueOf<number>({ attempts: 1, keepDead: 3 })
   await queue.addMany([1, 2, 3, 4, 5])

@@ -151,12 +151,23 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   /** @internal */
   failed(error: unknown, job: { readonly id: string; readonly attempt: number }): void {
     this.#failed++
-    this.#checked.onError?.(error, job)
+    this.#tell(error, job)
+  }
+
+  /** What the user's function throws must not keep a job from its end. */
+  #tell(error: unknown, job: { readonly id: string; readonly attempt: number } | undefined): void {
+    try {
+      this.#checked.onError?.(error, job)
+    } catch (thrown) {
+      process.emitWarning(`holdfast: onError of a worker of queue '${this.queue}' threw ${thrown}`, {
+        code: 'HOLDFAST_ON_ERROR',
+      })
+    }
   }
 
   /** @internal No job could be had, or none be ended, for now. */
   troubled(error: unknown): void {
-    this.#checked.onError?.(error, undefined)
+    this.#tell(error, undefined)
   }
 
   /** @internal */
