@@ -1,6 +1,6 @@
 import type { Redis } from '../redis/redis.ts'
-import { HELD } from '../stream/keys.ts'
-import type { Layout } from '../stream/layout.ts'
+import { HELD, StreamKeys } from '../stream/keys.ts'
+import { Layout } from '../stream/layout.ts'
 import { countsScript } from '../stream/lua.generated.ts'
 
 export interface QueueCounts {
@@ -21,6 +21,15 @@ export interface QueueCounts {
   readonly consumers: number
   /** Those that could run, by their priority; without those of groups and of exact ranks. */
   readonly waitingBy: ReadonlyMap<number, number>
+}
+
+/** The counts of a queue that nobody here works on. `shards`: as its processes were told. */
+export function inspectQueue(redis: Redis, name: string, shards = 1): Promise<QueueCounts> {
+  const keys = new StreamKeys(redis.keyspace, 'queue', name)
+  return readCounts(
+    redis,
+    Array.from({ length: shards }, (_, shard) => new Layout(redis, keys.shard(shard))),
+  )
 }
 
 export async function readCounts(redis: Redis, layouts: readonly Layout[]): Promise<QueueCounts> {

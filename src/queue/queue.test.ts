@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { connect, type Holdfast } from '../holdfast.ts'
+import { connect, Holdfast } from '../holdfast.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
 import type { JobContext, Queue, QueueOptions } from './index.ts'
+import { inspectQueue } from './inspect.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
 let server: TestServer
@@ -277,4 +278,5 @@ it('keeps no more dead letters than it is told', async () => {
   queue.process((job) => Promise.reject(new Error(`${job.data}`)))
   await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, dead: 3 }), SOON)
   expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([5, 4, 3])
+  expect(await inspectQueue(Holdfast.redisOf(hf), 'jobs')).toMatchObject({ dead: 3, waiting: 0 })
 })
