@@ -95,9 +95,6 @@ export function resolveAnalyticsOptions(options: AnalyticsOptions = {}): Resolve
   }
 }
 
-export const sameAnalyticsOptions = (a: ResolvedAnalyticsOptions, b: ResolvedAnalyticsOptions): boolean =>
-  JSON.stringify(a) === JSON.stringify(b)
-
 export interface CheckedMark {
   readonly visitor: string | undefined
   readonly atMs: number
