@@ -13,7 +13,8 @@
 //   -- ARGV  token   text     the second word is the type: text | int | bytes
 //   -- REPLY {'filled'} | {'voided', fence:int, rest…:text}
 //   -- WHY   …   -- COST  …   free text, required
-// In the body, a line `-- PUT name` stands for the text of lua/parts/name.lua, which several scripts share.
+// In the body, a line `-- PUT name` stands for the text of lua/parts/name.lua, which several scripts share. A queue is made of streams:
+// what its own parts do not hold is a stream's.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -177,9 +178,10 @@ function main() {
   for (const room of readdirSync(src)) {
     const folder = join(src, room, 'lua')
     if (!existsSync(folder)) continue
+    const partFolders = [folder, ...(room === 'queue' ? [join(src, 'stream', 'lua')] : [])]
     const readPart = (part) => {
-      const path = join(folder, 'parts', `${part}.lua`)
-      return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+      const path = partFolders.map((where) => join(where, 'parts', `${part}.lua`)).find((one) => existsSync(one))
+      return path === undefined ? undefined : readFileSync(path, 'utf8')
     }
     const scripts = readdirSync(folder)
       .filter((file) => file.endsWith('.lua'))

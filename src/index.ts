@@ -14,6 +14,7 @@ export type {
   TopItem,
   WindowOptions,
 } from './analytics/index.ts'
+export type { CronSchedule, PaceSchedule, Schedule } from './base/cron.ts'
 export type { Duration } from './base/duration.ts'
 export {
   ConfigError,
@@ -152,15 +153,22 @@ export type {
   AddOptions,
   BackoffFunction,
   BackoffOptions,
+  Cancelled,
   CloseOptions,
   DeadLetter,
   DeadLettersOptions,
   DeadReason,
   DeadSelection,
+  FollowOptions,
+  FollowUpTarget,
   Handler,
   Job,
   JobContext,
   JobFailure,
+  JobInfo,
+  JobResult,
+  LookOptions,
+  Missed,
   ProcessOptions,
   PulledJob,
   Queue,
@@ -168,10 +176,43 @@ export type {
   QueueOptions,
   RedriveOptions,
   RedriveResult,
+  RepeatOptions,
+  RepeatResult,
+  ResultOptions,
+  ScheduleInfo,
   Worker,
   WorkerStats,
 } from './queue/index.ts'
 export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
+  AppendManyOptions,
+  AppendOptions,
+  DeadEntry,
+  GroupOptions,
+  GroupView,
+  HandlerContext,
+  IterateOptions,
+  Log,
+  LogEntry,
+  LogGroup,
+  LogOptions as EventLogOptions,
+  LogPoint,
+  LogWorker,
+  ProcessBatchOptions,
+  ProcessOptions,
+  ReadOptions,
+  RedriveOptions,
+  RetentionOptions,
+} from './log/index.ts'
+export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
+export type { MetricSample, MetricStats, Monitor, MonitorOptions, StatsOptions } from './monitor/index.ts'
+export {
+  GiveUp,
+  JobCancelledError,
+  JobLeaseLostError,
+  JobTimeoutError,
+  QueueFullError,
+  WorkerClosedError,
+} from './queue/index.ts'
 export type { Durability } from './redis/durable/durable.ts'
 export type { PoolFigures } from './redis/pool/node-pool.ts'
 export type { PoolOptions } from './redis/pool/options.ts'

@@ -48,6 +48,7 @@ export const ERROR_CODES = {
   JOB_LEASE_LOST:
     'The lease of a job is lost, or may be: another may run it by now, and what is done for it does not count.',
   JOB_TIMEOUT: 'A handler took longer than the `timeout` of its job; the attempt counts as failed.',
+  JOB_CANCELLED: 'Somebody cancelled the job while it ran: its signal fires with this, and it is not tried again.',
   QUEUE_FULL:
     'The queue has as many jobs as its `maxLength` allows. `added` tells what of the call was added all the same.',
   WORKER_CLOSED: 'The worker waited no longer for its handler: the job was handed back, without using an attempt.',

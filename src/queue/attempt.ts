@@ -2,11 +2,16 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { Observed } from '../base/observe.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
+import { Effects, type FollowOptions } from './effects.ts'
 import { deferredOf, doneOf, failedOf, handedBackOf, PayloadFault } from './endings.ts'
-import { JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
+import { JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
+import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 import type { Payloads } from './payload.ts'
+import type { Reports } from './reports.ts'
+import { firstOf, type InboxOptions } from './sql/inbox.ts'
+import type { Sql } from './sql/sql.ts'
 
 const PROCESSED = new Observed('queue.process')
 
@@ -20,6 +25,18 @@ export interface JobContext {
   readonly progress: (value: unknown) => Promise<void>
   /** Put the job back for so long when the handler ends, without using an attempt. */
   readonly defer: (delay: Duration) => void
+  /**
+   * Add a job when this one is done, in the same step: both or neither, however often this one is tried. Into another queue, or under an id that
+   * belongs into another shard, it is added right before, under an id that each attempt uses again: at least once.
+   */
+  readonly follow: (data: unknown, options?: FollowOptions) => void
+  /** Count by so much, 1 if nothing else is said, when this job is done, in the same step: exactly once. See `queue.tallies`. */
+  readonly tally: (name: string, by?: number) => void
+  /**
+   * Whether this job has still to be done, asked in the transaction of its effect: true for the first that commits, false from then on,
+   * however often the job runs. `sql` is the transaction; the table is that of `inboxSchema()`. An id that is used again is the same job.
+   */
+  readonly once: (sql: Sql, options?: InboxOptions) => Promise<boolean>
 }
 
 export type Handler<T> = (job: Job<T>, context: JobContext) => unknown
@@ -30,7 +47,8 @@ export interface Workplace {
   readonly options: ResolvedQueue
   readonly payloads: Payloads
   readonly handler: Handler<never>
-  readonly report: (job: { readonly id: string; readonly group: string | undefined }, value: unknown) => Promise<void>
+  readonly finisher: Finisher
+  readonly reports: Reports
   /** The attempt's place may be given to another. `isZombie`: its handler still runs. */
   left(attempt: Attempt, isZombie: boolean): void
   /** The handler of one that had left its place has ended. */
@@ -49,6 +67,7 @@ export class Attempt implements JobContext {
   #stop: Error | undefined
   #timer: NodeJS.Timeout | undefined
   #deferMs: number | undefined
+  #effects: Effects | undefined
   /** Told how it ended, or that there is nothing to tell. */
   #isSettled = false
   #hasLeft = false
@@ -57,6 +76,7 @@ export class Attempt implements JobContext {
     this.#place = place
     this.#delivery = delivery
     delivery.onLost = (why) => this.#onLost(why)
+    delivery.onCancel = () => this.#onCancel()
   }
 
   get signal(): AbortSignal {
@@ -72,13 +92,30 @@ export class Attempt implements JobContext {
   }
 
   get progress(): (value: unknown) => Promise<void> {
-    return (value) => this.#place.report(this.#delivery.envelope, value)
+    return (value) => this.#place.reports.tell(this.#delivery.envelope, value)
   }
 
   get defer(): (delay: Duration) => void {
     return (delay) => {
       this.#deferMs = toMs(delay, 'delay', { min: 0 })
     }
+  }
+
+  get follow(): JobContext['follow'] {
+    return (data, options) => this.#collected.follow(data, options)
+  }
+
+  get tally(): JobContext['tally'] {
+    return (name, by) => this.#collected.tally(name, by)
+  }
+
+  get once(): JobContext['once'] {
+    return (sql, options) => firstOf(sql, this.#place.queue, this.#delivery.envelope.id, options)
+  }
+
+  get #collected(): Effects {
+    this.#effects ??= new Effects()
+    return this.#effects
   }
 
   start(): void {
@@ -102,26 +139,42 @@ export class Attempt implements JobContext {
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs)
     let answer: unknown
     try {
-      const job = new Job(this.#delivery, data as never)
+      const job = new Job(this.#delivery, data as never, this.#place.reports)
       answer = PROCESSED.heard
         ? PROCESSED.run({ queue: this.#place.queue, id: job.id, attempt: job.attempt }, async () => handler(job, this))
         : handler(job, this)
     } catch (error) {
       return this.#failed(error)
     }
-    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== 'function') return this.#succeeded()
+    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== 'function') return this.#succeeded(answer)
     ;(answer as PromiseLike<unknown>).then(
-      () => this.#succeeded(),
+      (value) => this.#succeeded(value),
       (error) => this.#failed(error),
     )
   }
 
-  #succeeded(): void {
+  #succeeded(value: unknown): void {
     if (this.#isSettled) return this.#endedLate()
     const isDeferred = this.#deferMs !== undefined
+    const { resultMs } = optionsOf(this.#delivery)
+    if (!isDeferred && (this.#effects !== undefined || resultMs !== undefined)) return this.#finish(value, resultMs)
     if (this.#settle(isDeferred ? deferredOf(this.#delivery, this.#deferMs as number) : doneOf(this.#delivery)))
       this.#place.done()
     this.#leave(false)
+  }
+
+  /** By a call of its own, whose answer is waited for. */
+  #finish(value: unknown, keepMs: number | undefined): void {
+    this.#isSettled = true
+    clearTimeout(this.#timer)
+    const result = keepMs === undefined ? undefined : { value, keepMs }
+    this.#place.finisher
+      .finish(this.#delivery, this.#effects, result)
+      .then(
+        (counts) => (counts ? this.#place.done() : this.#place.refused()),
+        (error) => this.#fail(error),
+      )
+      .finally(() => this.#leave(false))
   }
 
   #failed(error: unknown): void {
@@ -132,6 +185,8 @@ export class Attempt implements JobContext {
   }
 
   #fail(error: unknown): void {
+    // It is not wanted any more: neither tried again nor kept.
+    if (this.#stop instanceof JobCancelledError) return void this.#settle(doneOf(this.#delivery))
     const { envelope, deliveries } = this.#delivery
     const shown = error instanceof PayloadFault ? error.cause : error
     this.#place.failed(shown, { id: envelope.id, attempt: envelope.used + deliveries })
@@ -148,7 +203,11 @@ export class Attempt implements JobContext {
   #settle(ending: Ending): boolean {
     this.#isSettled = true
     clearTimeout(this.#timer)
-    const counts = this.#delivery.lease.settle(this.#delivery, ending)
+    const isAwaited = ending.op === 'dead' && optionsOf(this.#delivery).resultMs !== undefined
+    const told = isAwaited
+      ? (settled: boolean) => settled && this.#place.reports.dead(this.#delivery.envelope)
+      : undefined
+    const counts = this.#delivery.lease.settle(this.#delivery, ending, told)
     if (counts) return true
     this.#place.refused()
     this.#abort(new JobLeaseLostError(this.#place.queue, this.#delivery.envelope.id, 'it was not renewed in time'))
@@ -161,7 +220,16 @@ export class Attempt implements JobContext {
   }
 
   #onTimeout(timeoutMs: number): void {
-    const error = new JobTimeoutError(this.#place.queue, this.#delivery.envelope.id, timeoutMs)
+    this.#stopBy(new JobTimeoutError(this.#place.queue, this.#delivery.envelope.id, timeoutMs))
+  }
+
+  #onCancel(): void {
+    if (this.#isSettled || this.#stop !== undefined) return
+    clearTimeout(this.#timer)
+    this.#stopBy(new JobCancelledError(this.#place.queue, this.#delivery.envelope.id))
+  }
+
+  #stopBy(error: Error): void {
     this.#abort(error)
     this.#timer = setTimeout(() => {
       this.#fail(error)

@@ -30,6 +30,20 @@ export class JobTimeoutError extends HoldfastError {
   }
 }
 
+/** Reason of a running job's end by `queue.cancel`, told to its handler by its signal. */
+export class JobCancelledError extends HoldfastError {
+  static override readonly kind = 'JobCancelledError'
+
+  readonly queue: string
+  readonly jobId: string
+
+  constructor(queue: string, jobId: string) {
+    super('JOB_CANCELLED', `queue '${queue}': job '${jobId}' was cancelled`)
+    this.queue = queue
+    this.jobId = jobId
+  }
+}
+
 /** There are as many jobs as `maxLength` allows. */
 export class QueueFullError extends HoldfastError {
   static override readonly kind = 'QueueFullError'

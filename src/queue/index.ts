@@ -6,11 +6,20 @@ export type {
   RedriveOptions,
   RedriveResult,
 } from './dead-letters.ts'
+export type { AddedJob, FollowOptions, FollowUpTarget } from './effects.ts'
 export type { DeadReason } from './endings.ts'
-export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './errors.ts'
+export {
+  GiveUp,
+  JobCancelledError,
+  JobLeaseLostError,
+  JobTimeoutError,
+  QueueFullError,
+  WorkerClosedError,
+} from './errors.ts'
 export type { JobFailure } from './failure.ts'
 export type { QueueCounts } from './inspect.ts'
 export type { Job } from './job.ts'
+export type { Cancelled, JobInfo, JobResult, LookOptions, ResultOptions } from './job-book.ts'
 export type {
   AddOptions,
   BackoffFunction,
@@ -20,5 +29,19 @@ export type {
   QueueOptions,
 } from './options.ts'
 export type { PulledJob } from './pulled.ts'
-export type { AddedJob, Queue } from './queue.ts'
+export type { Queue } from './queue.ts'
+export type { RepeatOptions } from './schedule-options.ts'
+export type { Missed } from './schedule-slots.ts'
+export type { RepeatResult, ScheduleInfo } from './schedules.ts'
+export { type InboxOptions, inboxSchema, pruneInbox } from './sql/inbox.ts'
+export {
+  addToOutbox,
+  type OutboxOptions,
+  type OutboxRelay,
+  type OutboxTarget,
+  outboxSchema,
+  type RelayOptions,
+  relayOutbox,
+} from './sql/outbox.ts'
+export type { Sql } from './sql/sql.ts'
 export type { Worker, WorkerStats } from './worker.ts'

@@ -1,5 +1,6 @@
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { JobOptions } from './options.ts'
+import type { Reports } from './reports.ts'
 
 /** A job as its handler sees it. */
 export class Job<T = unknown> {
@@ -15,9 +16,10 @@ export class Job<T = unknown> {
   readonly addedAtMs: number
   /** @internal */
   readonly delivery: Delivery
+  readonly #reports: Reports | undefined
 
   /** @internal */
-  constructor(delivery: Delivery, data: T) {
+  constructor(delivery: Delivery, data: T, reports?: Reports) {
     const { envelope, deliveries, fence, entry } = delivery
     this.id = envelope.id
     this.data = data
@@ -27,6 +29,15 @@ export class Job<T = unknown> {
     this.fence = fence
     this.addedAtMs = envelope.addedAtMs ?? Number.parseInt(entry, 10)
     this.delivery = delivery
+    this.#reports = reports
+  }
+
+  /**
+   * Says how far it is, for `queue.job` and whoever waits for its result: anything of at most 4 KiB of JSON. The latest is kept for an hour, or
+   * until the job is done with a result; said often, what lies between may be left out.
+   */
+  progress(value: unknown): void {
+    this.#reports?.say(this, value)
   }
 }
 

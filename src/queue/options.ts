@@ -61,6 +61,8 @@ export interface AddOptions {
   readonly timeout?: Duration
   /** As of the queue, for this job; a function is the queue's alone. */
   readonly backoff?: BackoffOptions
+  /** How long what its handler returns is kept for `queue.result`. Default: not at all. */
+  readonly keepResult?: Duration
 }
 
 export interface ProcessOptions {
@@ -100,6 +102,7 @@ export interface JobOptions {
   readonly attempts?: number
   readonly timeoutMs?: number
   readonly backoff?: ResolvedBackoff
+  readonly resultMs?: number
 }
 
 const QUEUE = [
@@ -115,7 +118,7 @@ const QUEUE = [
   'mode',
   'groupConcurrency',
 ]
-const ADD = ['id', 'delay', 'at', 'priority', 'group', 'attempts', 'timeout', 'backoff']
+const ADD = ['id', 'delay', 'at', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult']
 /** With it and 2^36 jobs a rank is still exact. */
 export const HIGHEST_PRIORITY = 100_000
 const DEFAULT_BACKOFF: ResolvedBackoff = { baseMs: 1_000, maxMs: 300_000, jitter: 0.2 }
@@ -178,7 +181,7 @@ const PLAIN_ADD: CheckedAdd = { id: undefined, priority: 0, group: undefined, ki
 export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   if (options === undefined) return PLAIN_ADD
   checkKnown('options', options, ADD)
-  const { id, delay, at, priority = 0, group, attempts, timeout, backoff } = options
+  const { id, delay, at, priority = 0, group, attempts, timeout, backoff, keepResult } = options
   if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID))
     throw new ConfigError('id', `a text of 1 to ${LONGEST_ID} bytes`, id)
   if (
@@ -192,6 +195,7 @@ export function checkAdd(options: AddOptions | undefined): CheckedAdd {
     ...(attempts === undefined ? {} : { attempts: checkAttempts(attempts) }),
     ...(timeout === undefined ? {} : { timeoutMs: toMs(timeout, 'timeout', { max: LONGEST_TIMEOUT_MS }) }),
     ...(backoff === undefined ? {} : { backoff: resolveBackoff(backoff) }),
+    ...(keepResult === undefined ? {} : { resultMs: toMs(keepResult, 'keepResult') }),
   }
   return {
     id,

@@ -3,14 +3,18 @@ import { TimeoutError } from '../base/errors.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { doneOf, failedOf, handedBackOf } from './endings.ts'
-import { JobLeaseLostError, JobTimeoutError } from './errors.ts'
+import { JobCancelledError, JobLeaseLostError, JobTimeoutError } from './errors.ts'
+import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
+import type { Reports } from './reports.ts'
 
 /** A job that was taken and not ended for so long counts as failed, where no `timeout` says another time. */
 const FORGOTTEN_MS = 30 * 60_000
 
 export interface PulledOwner {
+  readonly finisher: Finisher
+  readonly reports: Reports
   /** How long its ends are waited for. */
   readonly timeoutMs: number
   /** An end did not count. */
@@ -24,17 +28,21 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
   readonly #onRefused: () => void
   readonly #timeoutMs: number
   readonly #controller = new AbortController()
+  readonly #finisher: Finisher
   #timer: NodeJS.Timeout | undefined
   #isEnded = false
 
   /** @internal */
   constructor(queue: string, options: ResolvedQueue, delivery: Delivery, data: T, owner: PulledOwner) {
-    super(delivery, data)
+    super(delivery, data, owner.reports)
     this.#timeoutMs = owner.timeoutMs
+    this.#finisher = owner.finisher
     this.#queue = queue
     this.#options = options
     this.#onRefused = owner.onRefused
     delivery.onLost = (why) => this.#stop(new JobLeaseLostError(queue, this.id, why))
+    // Its end is still its taker's to tell.
+    delivery.onCancel = () => this.#controller.abort(new JobCancelledError(queue, this.id))
     this.#endIn((optionsOf(delivery).timeoutMs ?? options.timeoutMs) || FORGOTTEN_MS)
   }
 
@@ -59,13 +67,26 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
   }
 
   /**
-   * It is done.
+   * It is done, and came to `result`, which is kept where its adder asked for that.
    *
    * throws  JOB_LEASE_LOST when that does not count, since it may run elsewhere; TIMEOUT when the server has not said so in time: it is
    *         told on, for as long as the lease lasts
    */
-  complete(): Promise<void> {
-    return this.#end(doneOf(this.delivery))
+  async complete(result?: unknown): Promise<void> {
+    const { resultMs } = optionsOf(this.delivery)
+    if (resultMs === undefined || this.#isEnded) return this.#end(doneOf(this.delivery))
+    clearTimeout(this.#timer)
+    this.#isEnded = true
+    try {
+      if (await this.#finisher.finish(this.delivery, undefined, { value: result, keepMs: resultMs })) return
+    } catch (error) {
+      // Nothing was done: it is still to be ended.
+      this.#isEnded = false
+      this.#endIn(FORGOTTEN_MS)
+      throw error
+    }
+    this.#onRefused()
+    throw this.#lostError()
   }
 
   /** It failed: it is tried again after the queue's backoff, or is among the dead letters if this was its last attempt. */

@@ -6,8 +6,8 @@ import { bellPattern, StreamKeys } from '../stream/keys.ts'
 export function queueRights(keyspace: Keyspace, name: string): Rights {
   return {
     commands: [
-      ...['EVALSHA', 'EVAL', 'TIME', 'GET', 'SET', 'EXISTS', 'PUBLISH', 'SUBSCRIBE'],
-      ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL', 'HINCRBY'],
+      ...['EVALSHA', 'EVAL', 'TIME', 'GET', 'SET', 'DEL', 'EXISTS', 'PUBLISH', 'SUBSCRIBE'],
+      ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL', 'HINCRBY', 'HGETALL'],
       ...['ZADD', 'ZREM', 'ZSCORE', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZPOPMIN', 'ZRANGEBYLEX'],
       ...['XADD', 'XDEL', 'XACK', 'XLEN', 'XRANGE', 'XREADGROUP', 'XPENDING', 'XCLAIM'],
       ...['XGROUP|CREATE', 'XGROUP|DELCONSUMER', 'XINFO|GROUPS', 'XINFO|CONSUMERS'],

@@ -1,8 +1,10 @@
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { ShardCrew, Taker } from '../stream/crew.ts'
 import { Attempt, type Handler, type Workplace } from './attempt.ts'
+import type { Finisher } from './finisher.ts'
 import { type CheckedProcess, type CloseOptions, checkClose, type ResolvedQueue } from './options.ts'
 import type { Payloads } from './payload.ts'
+import type { Reports } from './reports.ts'
 
 export interface WorkerStats {
   /** Jobs that are being worked on. */
@@ -23,7 +25,8 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   readonly options: ResolvedQueue
   readonly payloads: Payloads
   readonly handler: Handler<never>
-  readonly report: Workplace['report']
+  readonly finisher: Finisher
+  readonly reports: Reports
   readonly #crew: ShardCrew
   readonly #checked: CheckedProcess
   readonly #attempts = new Set<Attempt>()
@@ -39,7 +42,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   /** @internal */
   constructor(
     crew: ShardCrew,
-    place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler' | 'report'>,
+    place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler' | 'finisher' | 'reports'>,
     checked: CheckedProcess,
     onClosed: (worker: Worker) => void,
   ) {
@@ -47,7 +50,8 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.options = place.options
     this.payloads = place.payloads
     this.handler = place.handler
-    this.report = place.report
+    this.finisher = place.finisher
+    this.reports = place.reports
     this.#crew = crew
     this.#checked = checked
     this.#onClosed = onClosed

@@ -143,7 +143,17 @@ function readDeliveries(
       const entry = words[at] as string
       // What is given out alone comes last.
       const isAlone = (flags & LAST_ALONE) !== 0 && at + 2 === words.length
-      deliveries.push({ lease, lane, entry, deliveries: times, fence, isAlone, envelope, onLost: undefined })
+      deliveries.push({
+        lease,
+        lane,
+        entry,
+        deliveries: times,
+        fence,
+        isAlone,
+        envelope,
+        onLost: undefined,
+        onCancel: undefined,
+      })
       start = end
     }
   }

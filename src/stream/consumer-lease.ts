@@ -18,6 +18,8 @@ export interface Delivery {
   readonly envelope: Envelope
   /** Set by who works on it. */
   onLost: ((why: string) => void) | undefined
+  /** Set by who works on it. */
+  onCancel: (() => void) | undefined
 }
 
 export interface LeaseOwner {

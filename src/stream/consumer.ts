@@ -72,6 +72,12 @@ export class Consumer {
     return held
   }
 
+  /** Tells who works on a job here that it is to stop. */
+  cancel(id: string): void {
+    for (const lease of [...this.#retired, ...(this.#lease === undefined ? [] : [this.#lease])])
+      for (const delivery of [...lease.held]) if (delivery.envelope.id === id) delivery.onCancel?.()
+  }
+
   /** A job, or undefined when there is none now. */
   take(): Promise<Delivery | undefined> {
     return new Promise((resolve, reject) => {

@@ -1,0 +1,52 @@
+import { checkInteger, checkKnown, checkName } from '../base/check.ts'
+import { ConfigError } from '../base/errors.ts'
+import type { AddOptions } from './options.ts'
+
+/** What came of adding a job. */
+export interface AddedJob {
+  readonly id: string
+  /** False when a job with this id exists already: nothing was added. */
+  readonly added: boolean
+}
+
+/** Where a job that follows may go. */
+export interface FollowUpTarget {
+  readonly name: string
+  add(data: never, options?: AddOptions): Promise<AddedJob>
+}
+
+export interface FollowOptions extends Omit<AddOptions, 'at'> {
+  /** Another queue of this process. Default: this one. */
+  readonly queue?: FollowUpTarget
+}
+
+export interface FollowUp {
+  readonly data: unknown
+  readonly options: AddOptions
+  readonly queue: FollowUpTarget | undefined
+}
+
+/** More would make one script long. */
+const MOST = 100
+
+/** What is to be so once an attempt has succeeded, and not before. */
+export class Effects {
+  readonly followUps: FollowUp[] = []
+  readonly tallies = new Map<string, number>()
+
+  follow(data: unknown, { queue, ...options }: FollowOptions = {}): void {
+    if ('at' in options) throw new ConfigError('at', '`delay`', (options as AddOptions).at)
+    checkKnown('options', options, ['id', 'delay', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult'])
+    if (this.followUps.length === MOST)
+      throw new ConfigError('follow', `at most ${MOST} jobs that follow one`, MOST + 1)
+    this.followUps.push({ data, options, queue })
+  }
+
+  tally(name: string, by = 1): void {
+    checkName('name', name)
+    checkInteger('by', by, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    if (!this.tallies.has(name) && this.tallies.size === MOST)
+      throw new ConfigError('tally', `at most ${MOST} names of one job`, MOST + 1)
+    this.tallies.set(name, (this.tallies.get(name) ?? 0) + by)
+  }
+}

@@ -1,0 +1,70 @@
+#!lua flags=allow-oom
+-- queue/finish: end one job as done, and with it all that is to be so from then on.
+-- KEYS  state     hash, layout and more
+--       leases    zset, consumers by the end of their leases
+--       delayed   zset, ids by when they are due
+--       bodies    hash, their envelopes
+--       ids       hash, ids that users gave
+--       idle      zset, processes that want to be told
+--       tallies   hash, counts
+--       progress  string, what its handler last said
+--       result    string, what it came to
+--       lane      stream that it was given out of
+--       lanes…    streams, in the order of the layout, and what may follow; see parts/place of streams
+-- ARGV  layout    text, the priorities of the lanes as the caller knows them
+--       channel   text, what the channels of processes begin with
+--       consumer  text
+--       entry     text
+--       named     text, its id, if that is the user's; '' otherwise
+--       resultMs  int, how long its result is kept; 0: there is none
+--       result    bytes
+--       outcome   text, channel of those who wait for this job
+--       group     text, the job's own, or ''
+--       most      int, jobs of one group that may run at the same time
+--       tallies   int, how many
+--       rest…     text, by two: name, by how much; then by three: ms from now, the user's id or '', envelope
+-- REPLY {'finished'} | {'absent'} | {'gone'} | {'layout', layout:text}
+-- WHY   one step: whoever dies before it has done nothing of this, and who runs the job again does it once. `absent`: it is ended already,
+--       by this very call if it was sent twice
+-- COST  ten commands, one a count, three a job that follows
+local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
+local LANES, idle, channel, group_most = 10, KEYS[6], ARGV[2], tonumber(ARGV[10])
+local layout = call('HGET', KEYS[1], 'layout') or ''
+if layout ~= ARGV[1] then return {'layout', layout} end
+if tonumber(call('ZSCORE', KEYS[2], ARGV[3]) or -1) < 0 then return {'gone'} end
+if call('XACK', KEYS[10], 'g', ARGV[4]) == 0 then return {'absent'} end
+call('XDEL', KEYS[10], ARGV[4])
+call('HDEL', KEYS[5], ARGV[5])
+local clock = call('TIME')
+local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
+-- PUT ring
+-- PUT envelope
+-- PUT place
+local at, ready = 12, false
+if ARGV[9] ~= '' then
+  if call('HINCRBY', running, ARGV[9], -1) <= 0 then call('HDEL', running, ARGV[9]) end
+  join_round(ARGV[9])
+  ready = true
+end
+for _ = 1, tonumber(ARGV[11]) do
+  call('HINCRBY', KEYS[7], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+for i = at, #ARGV, 3 do
+  local wait, id, envelope = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
+  if id == '' or call('HSETNX', KEYS[5], id, '1') == 1 then
+    if wait == 0 then
+      place(envelope)
+    else
+      id = id_of(envelope)
+      call('HSET', KEYS[4], id, envelope)
+      call('ZADD', KEYS[3], format('%.0f', now + wait), id)
+    end
+    ready = true
+  end
+end
+call('DEL', KEYS[8])
+if ARGV[6] ~= '0' then call('SET', KEYS[9], ARGV[7], 'PX', ARGV[6]) end
+if ready then ring() end
+call('PUBLISH', ARGV[8], 'ended')
+return {'finished'}

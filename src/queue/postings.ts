@@ -1,0 +1,69 @@
+import { writeEnvelope } from '../stream/envelope.ts'
+import { HELD } from '../stream/keys.ts'
+import { type Posting, ProducerIds } from '../stream/producer.ts'
+import { shardOf } from './keys.ts'
+import { type AddOptions, checkAdd, type ResolvedQueue } from './options.ts'
+import type { Payloads } from './payload.ts'
+
+/** A job on its way into its shard. */
+export interface Prepared {
+  readonly id: string
+  readonly shard: number
+  readonly posting: Posting
+}
+
+/** What of a job is ready to be written, but for its id. */
+export interface Draft {
+  readonly priority: number
+  readonly group?: string
+  readonly options: string
+  readonly types: string
+  readonly payload: string
+}
+
+/** Makes jobs of payloads, as they are stored. */
+export class Postings {
+  readonly #payloads: Payloads
+  readonly #mode: ResolvedQueue['mode']
+  readonly #shards: number
+  readonly #ids = new ProducerIds()
+  /** Jobs of one group that may run at the same time. */
+  readonly groupMost: number
+
+  constructor(payloads: Payloads, { mode, shards, groupConcurrency }: ResolvedQueue) {
+    this.#payloads = payloads
+    this.#mode = mode
+    this.#shards = shards
+    this.groupMost = groupConcurrency
+  }
+
+  /** `data` fits the schema. */
+  prepare(data: unknown, options: AddOptions | undefined): Prepared {
+    const { id: own, priority, group, kind, ms, options: text } = checkAdd(options)
+    const id = own ?? this.#ids.next()
+    const draft = { priority, options: text, ...this.#payloads.write(data), ...(group === undefined ? {} : { group }) }
+    const { lane, envelope } = this.write(id, own !== undefined, draft)
+    return { id, shard: this.shardOf({ id, group }), posting: { envelope, lane, kind, ms, named: own ?? '' } }
+  }
+
+  /** As `prepare`, into this shard unless its id or group says another. */
+  async prepareNear(shard: number, data: unknown, options: AddOptions | undefined): Promise<Prepared> {
+    const fitting = await this.#payloads.fit(data)
+    for (;;) {
+      const prepared = this.prepare(fitting, options)
+      if (prepared.shard === shard || options?.id !== undefined || options?.group !== undefined) return prepared
+    }
+  }
+
+  /** The envelope, and the lane that it needs. */
+  write(id: string, isNamed: boolean, draft: Draft): { readonly lane: number; readonly envelope: string } {
+    const isRanked = draft.group === undefined && this.#mode === 'priority'
+    const lane = isRanked || draft.group !== undefined ? HELD : draft.priority
+    return { lane, envelope: writeEnvelope({ ...draft, id, isNamed, isRanked }) }
+  }
+
+  /** A group stays together. */
+  shardOf({ id, group }: { readonly id: string; readonly group: string | undefined }): number {
+    return shardOf(group ?? id, this.#shards)
+  }
+}

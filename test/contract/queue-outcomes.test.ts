@@ -1,0 +1,151 @@
+import type { Holdfast, Queue } from 'holdfast'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { Place } from './place.ts'
+
+const place = new Place({ queues: ['jobs', 'wide', 'other'] })
+let hf: Holdfast
+let queue: Queue<number>
+
+beforeEach(async () => {
+  hf = await place.connect()
+  queue = hf.queue<number>('jobs', { attempts: 1 })
+})
+
+const soon = { timeout: 10_000, interval: 5 }
+const far = async () => (await place.connect()).queue<number>('jobs', { attempts: 1 })
+
+describe('a result', () => {
+  it('is had from anywhere, waited for or not, and only where it was asked for', async () => {
+    const asker = await far()
+    await queue.add(6, { id: 'kept', keepResult: '1m' })
+    await queue.add(7, { id: 'not kept' })
+    const seen: unknown[] = []
+    expect(await asker.result('kept')).toEqual({ status: 'pending' })
+    expect(await asker.result('kept', { wait: 20 })).toEqual({ status: 'pending' })
+    const waited = asker.result<{ twice: bigint }>('kept', { wait: '10s', onProgress: (value) => seen.push(value) })
+    queue.process(async (job) => {
+      job.progress({ half: job.data / 2 })
+      if (job.id === 'kept') await vi.waitFor(() => expect(seen.length).toBeGreaterThan(0), soon)
+      return { twice: 2n * BigInt(job.data), at: new Date(5) }
+    })
+    const value = { twice: 12n, at: new Date(5) }
+    expect(await waited).toEqual({ status: 'done', value })
+    expect(seen).toContainEqual({ half: 3 })
+    expect(await asker.result('kept', { wait: '10s' })).toEqual({ status: 'done', value })
+    await vi.waitFor(async () => expect((await queue.counts()).active).toBe(0), soon)
+    expect(await asker.result('not kept', { wait: '10s' })).toEqual({ status: 'unknown' })
+    expect(await asker.job('kept')).toMatchObject({ state: 'done' })
+  })
+
+  it('of a job that dies is that, and that of a job by hand is what it was ended with', async () => {
+    const asker = await far()
+    const { id } = await queue.add(1, { keepResult: '1m' })
+    const pulled = await queue.add(2, { keepResult: '1m' })
+    const died = asker.result(id, { wait: '10s' })
+    const done = asker.result(pulled.id, { wait: '10s' })
+    await (await queue.take())?.fail(new RangeError('too few'))
+    await (await queue.take())?.complete('two')
+    expect(await died).toMatchObject({ status: 'dead', reason: 'attempts', error: { message: 'too few' } })
+    expect(await done).toEqual({ status: 'done', value: 'two' })
+    await expect(asker.result('x', { wait: '1m', signal: AbortSignal.abort(new Error('left')) })).rejects.toThrow(
+      'left',
+    )
+  })
+})
+
+describe('a job', () => {
+  it('is found by its id in every state', async () => {
+    const wide = hf.queue<number>('wide', { shards: 3, attempts: 2, backoff: { base: '1h' } })
+    const { id } = await wide.add(1, { id: 'urgent', priority: 7 })
+    const before = await wide.add(0, { delay: '1h' })
+    expect(await wide.job(id)).toMatchObject({ state: 'waiting', attempts: 0, priority: 7 })
+    expect(await wide.job(before.id)).toMatchObject({ state: 'delayed', attempts: 0 })
+    const job = await wide.take()
+    job?.progress('begun')
+    await vi.waitFor(async () => expect(await wide.job(id)).toMatchObject({ state: 'active', progress: 'begun' }), soon)
+    expect(await wide.job(id, { within: 0 })).toMatchObject({ state: 'open', progress: 'begun' })
+    expect(() => job?.progress('x'.repeat(5_000))).toThrow('at most 4096 bytes')
+    await job?.fail(new Error('no'))
+    expect(await wide.job(id)).toMatchObject({ state: 'delayed', attempts: 1, priority: 7 })
+    expect(await wide.job('nobody')).toBeUndefined()
+  })
+
+  it('that waits is removed by a cancel, wherever it waits', async () => {
+    await queue.addMany(Array.from({ length: 450 }, (_, i) => i))
+    const deep = await queue.add(1, { id: 'deep' })
+    const later = await queue.add(2, { delay: '1h' })
+    const stranger = await far()
+    expect(await stranger.cancel(deep.id, { within: 300 })).toBe('absent')
+    expect(await stranger.cancel(deep.id)).toBe('removed')
+    expect(await stranger.cancel(later.id)).toBe('removed')
+    expect(await stranger.cancel(deep.id)).toBe('absent')
+    expect(await queue.counts()).toMatchObject({ waiting: 450, delayed: 0 })
+    expect((await queue.add(1, { id: 'deep' })).added).toBe(true)
+  })
+
+  it('that runs hears a cancel from another process by its signal, and is neither tried again nor kept', async () => {
+    const reasons: unknown[] = []
+    queue.process(async (_, { signal }) => {
+      await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+    queue.process(async (_, { signal }) => {
+      await new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => resolve(reasons.push(signal.reason) as never)),
+      )
+    })
+    await queue.addMany([1, 2], (n) => ({ id: `${n}` }))
+    const stranger = await far()
+    await vi.waitFor(async () => expect((await queue.counts()).active).toBe(2), soon)
+    // Both are told each time, until they have heard.
+    for (const id of ['1', '2'])
+      await vi.waitFor(async () => {
+        await stranger.cancel(id)
+        expect(await stranger.job(id)).toBeUndefined()
+      }, soon)
+    expect(reasons).toMatchObject([{ code: 'JOB_CANCELLED' }])
+    expect(await queue.counts()).toMatchObject({ active: 0, delayed: 0, dead: 0 })
+  })
+})
+
+describe('what follows from a job', () => {
+  it('is there when it is done and not before, once, however often it is tried', async () => {
+    const other = hf.queue<number>('other')
+    const wide = hf.queue<number>('wide', { shards: 3, attempts: 3, backoff: { base: 1 } })
+    const ran: string[] = []
+    wide.process((job, { follow, tally }) => {
+      ran.push(`${job.data}`)
+      if (job.data >= 10) return
+      follow(job.data + 10, { priority: 5 })
+      follow(job.data + 20, { delay: '1h' })
+      follow(job.data, { queue: other })
+      tally('sent', 2)
+      tally(job.attempt > 1 ? 'again' : 'at once')
+      if (job.attempt === 1) throw new Error('not yet')
+    })
+    await wide.addMany([1, 2, 3])
+    await vi.waitFor(() => expect(ran.toSorted()).toEqual(['1', '1', '11', '12', '13', '2', '2', '3', '3']), soon)
+    await vi.waitFor(
+      async () => expect(await wide.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 3, dead: 0 }),
+      soon,
+    )
+    expect(await wide.tallies()).toEqual({ sent: 6, again: 3 })
+    expect((await other.counts()).waiting).toBe(3)
+  })
+
+  it('is refused whole when the lease is lost', async () => {
+    const short = hf.queue<number>('other', { lease: '200ms' })
+    short.process(async (job, { follow, tally }) => {
+      tally('done')
+      if (job.attempt > 1) return
+      follow(7)
+      // As if another were given its jobs just now.
+      const [leases] = await place.keys(`*${place.namespace}*:leases`)
+      for (const consumer of await place.command<string[]>('ZRANGE', leases as string, 0, -1))
+        await place.command('ZADD', leases as string, -1, consumer)
+    })
+    await short.add(1)
+    await vi.waitFor(async () => expect(await short.tallies()).toEqual({ done: 1 }), soon)
+    expect(short.stats.refused).toBe(1)
+    expect(await short.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0 })
+  })
+})
