@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
 import { limitVerbs } from './limit/verbs.ts'
 import { lockVerbs } from './lock/verbs.ts'
+import { queueVerbs } from './queue/verbs.ts'
 import { sessionVerbs } from './session/verbs.ts'
 import { shardsVerbs } from './shards/verbs.ts'
 import { upCommand } from './up/command.ts'
@@ -13,7 +14,7 @@ export function buildApp(version: string): Application<Context> {
   const root = buildRouteMap({
     routes: {
       ...{ up: upCommand, cluster: clusterVerbs, shards: shardsVerbs },
-      ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs },
+      ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs, queue: queueVerbs },
     },
     docs: {
       brief: 'Everything an application does with Redis or Valkey.',
