@@ -183,28 +183,6 @@ export type {
   Worker,
   WorkerStats,
 } from './queue/index.ts'
-export { GiveUp, JobLeaseLostError, JobTimeoutError, QueueFullError, WorkerClosedError } from './queue/index.ts'
-  AppendManyOptions,
-  AppendOptions,
-  DeadEntry,
-  GroupOptions,
-  GroupView,
-  HandlerContext,
-  IterateOptions,
-  Log,
-  LogEntry,
-  LogGroup,
-  LogOptions as EventLogOptions,
-  LogPoint,
-  LogWorker,
-  ProcessBatchOptions,
-  ProcessOptions,
-  ReadOptions,
-  RedriveOptions,
-  RetentionOptions,
-} from './log/index.ts'
-export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
-export type { MetricSample, MetricStats, Monitor, MonitorOptions, StatsOptions } from './monitor/index.ts'
 export {
   GiveUp,
   JobCancelledError,
