@@ -149,3 +149,33 @@ describe('what follows from a job', () => {
     expect(await short.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0 })
   })
 })
+
+describe('by exact priority, and in groups', () => {
+  it('jobs follow, end with a result, are found and cancelled as in lanes', async () => {
+    const ranked = hf.queue<string>('wide', { shards: 2, mode: 'priority' })
+    await ranked.add('gone', { id: 'gone', priority: 9 })
+    await ranked.add('grouped', { id: 'second', group: 'g', delay: '1h' })
+    expect(await ranked.job('gone')).toMatchObject({ state: 'waiting', priority: 9 })
+    for (const id of ['gone', 'second']) expect(await ranked.cancel(id)).toBe('removed')
+    await ranked.addMany(['a', 'b'], (id) => ({ id, group: 'g', keepResult: '1m' }))
+    await ranked.repeat('hourly', { every: '1h' }, 'slot')
+    const [slots] = (await place.keys(`*${place.namespace}*:slots`)) as [string]
+    await place.command('ZADD', slots, Date.now() - 3_600_000, 'hourly')
+    const ran: string[] = []
+    ranked.process((job, { follow }) => {
+      ran.push(job.data)
+      if (job.group === 'g' && job.data.length === 1) follow(`${job.data} again`, { group: 'g' })
+      return job.data
+    })
+    for (const id of ['a', 'b']) expect(await ranked.result(id, { wait: '10s' })).toEqual({ status: 'done', value: id })
+    await vi.waitFor(
+      () => expect(ran.filter((data) => data !== 'slot')).toEqual(['a', 'b', 'a again', 'b again']),
+      soon,
+    )
+    await vi.waitFor(() => expect(ran.filter((data) => data === 'slot')).toHaveLength(1), soon)
+    await vi.waitFor(
+      async () => expect(await ranked.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0 }),
+      soon,
+    )
+  })
+})
