@@ -48,7 +48,7 @@ describe('mutate', () => {
 
   it('does not begin while Redis is away, and says how it stands when Redis goes away meanwhile', async () => {
     await using own = await startServer()
-    const hf = await connect(own.url, { namespace: testNamespace('mutate'), timeout: '300ms' })
+    const hf = await connect(own.url, { namespace: testNamespace('mutate'), timeout: '600ms' })
     const cache = hf.cache<string>('it', { ttl: '1m' })
 
     // The fence outlasts the change: nothing old can be stored, whoever says so.
