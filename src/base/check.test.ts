@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown, checkName, checkOneOf } from './check.ts'
+import {
+  checkBoolean,
+  checkFraction,
+  checkFunction,
+  checkInteger,
+  checkKnown,
+  checkName,
+  checkOneOf,
+  checkSignal,
+} from './check.ts'
 import type { ConfigError } from './errors.ts'
 
 const refusal = (check: () => unknown): ConfigError => {
@@ -58,6 +67,14 @@ test('takes any text as a name, the empty one too, up to 512 bytes', () => {
   expect(refusal(() => checkName('name', 5)).received).toBe('5')
 })
 
+test('takes an AbortSignal or none, by what it can do', () => {
+  const { signal } = new AbortController()
+  expect(checkSignal(signal)).toBe(signal)
+  expect(checkSignal(undefined)).toBeUndefined()
+  for (const value of [5, null, 'x', {}, new EventTarget(), new AbortController()])
+    expect(refusal(() => checkSignal(value))).toMatchObject({ option: 'signal', expected: 'an AbortSignal' })
+})
+
 test('refuses an option that does not exist, with its path', () => {
   expect(() => checkKnown('', undefined, ['ttl'])).not.toThrow()
   expect(() => checkKnown('', { ttl: 1 }, ['ttl'])).not.toThrow()
@@ -68,4 +85,5 @@ test('refuses an option that does not exist, with its path', () => {
   expect(refusal(() => checkKnown('expiry', { stael: 1 }, ['stale'])).option).toBe('expiry.stael')
   for (const options of [null, 5, 'ttl', [1]])
     expect(refusal(() => checkKnown('expiry', options, ['stale'])).option).toBe('expiry')
+  expect(refusal(() => checkKnown('', null, ['ttl'])).option).toBe('options')
 })

@@ -40,11 +40,20 @@ export function checkName(option: string, value: unknown): string {
   return value
 }
 
+/** By what it can do and not by its class: that of another realm (vm, jsdom) is one too. */
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined
+  const { aborted, addEventListener, throwIfAborted } = (signal ?? {}) as Partial<AbortSignal>
+  const isSignal = typeof addEventListener === 'function' && typeof throwIfAborted === 'function'
+  if (typeof aborted !== 'boolean' || !isSignal) throw new ConfigError('signal', 'an AbortSignal', signal)
+  return signal as AbortSignal
+}
+
 /** Refuses options that do not exist: a misspelt name would otherwise be a default that nobody chose. */
 export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
   if (options === undefined) return
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new ConfigError(where, 'an object of options', options)
+    throw new ConfigError(where || 'options', 'an object of options', options)
   for (const name of Object.keys(options))
     if (!known.includes(name))
       throw new ConfigError(where === '' ? name : `${where}.${name}`, `one of ${known.join(', ')}`, name)

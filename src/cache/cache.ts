@@ -272,8 +272,8 @@ export class Cache<T, Got = T | undefined> {
    *
    * options  `key`: what of the arguments counts, default all; `name`, `ttl`, `tags`; `withContext`: pass the loader's context last
    * returns  the function, with its parameters and `key`, `peek`, `delete` and `with`; it is called without a `this`
-   * throws   ConfigError for a name that another function has in this cache, or where there is none; KEY_UNSTABLE, when called, with the
-   *          path of an argument that no key can be made of
+   * throws   ConfigError for wrong options, for a name that another function or the same with other options has, or where there is none;
+   *          KEY_UNSTABLE, when called, with the path of an argument that no key can be made of
    */
   wrap<F extends (...args: never) => Answer<T>>(
     fn: F,
@@ -418,7 +418,8 @@ export class Cache<T, Got = T | undefined> {
   }
 
   /** With write-behind: persists all that is written by now, also what waits for its next try. Throws the first error of `persist`. */
-  flush(options?: GetOptions): Promise<void> {
+  async flush(options?: GetOptions): Promise<void> {
+    checkCallOptions(options, ['signal'])
     this.#enter()
     return demand(this.#behind, 'flush').flush(options?.signal)
   }

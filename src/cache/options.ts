@@ -6,6 +6,7 @@ import {
   checkKnown,
   checkName,
   checkOneOf,
+  checkSignal,
 } from '../base/check.ts'
 import { LONGEST_TIMER_MS } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
@@ -251,9 +252,18 @@ export function inOrder(ids: readonly string[], loaded: unknown): readonly unkno
   throw new ConfigError('loadMany', `a Map by id, or an array of ${ids.length} in the order of the ids`, received)
 }
 
-/** Refuses options of one call that do not exist. */
+/** Refuses options of one call that do not exist, and a signal that is none. */
 export function checkCallOptions(options: unknown, known: readonly string[] = CALL_OPTIONS): void {
-  if (options !== undefined) checkKnown('options', options, known)
+  if (options === undefined) return
+  checkKnown('options', options, known)
+  checkSignal((options as GetOptions).signal)
+}
+
+/** Checks the options of one call before it: those that calls are given later. */
+export function checkSetOptions(options: SetOptions): void {
+  checkCallOptions(options)
+  if (options?.ttl !== undefined) toMs(options.ttl, 'ttl')
+  if (options?.tags !== undefined) checkTags('tags', options.tags)
 }
 const CALL_OPTIONS = ['signal', 'ttl', 'tags']
 

@@ -150,6 +150,45 @@ describe('a wrapped function', () => {
     expect(() => cache.wrap(thrice, { nme: 'x' } as never)).toThrow(expect.objectContaining({ option: 'nme' }))
   })
 
+  it('is the same for the same function with the same options, and refused with others, as hf.cache is', async () => {
+    const run = async (n: number) => n
+    const key = (n: number) => n
+    const first = cache.wrap(run, { key, ttl: '1m', tags: ['a', 'b'] })
+    expect(cache.wrap(run, { key, ttl: 60_000, tags: ['b', 'a'] })).toBe(first)
+    const others = [
+      {},
+      { key, ttl: '1h', tags: ['a', 'b'] },
+      { key, ttl: '1m', tags: ['a'] },
+      { key, ttl: '1m', tags: () => ['a', 'b'] },
+      { key: (n: number) => n, ttl: '1m', tags: ['a', 'b'] },
+      { key, ttl: '1m', tags: ['a', 'b'], withContext: true },
+    ]
+    for (const other of others)
+      expect(() => cache.wrap(run, other as object)).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(/'run' is in use with/) }),
+      )
+    expect(cache.wrap(run, { name: 'again', ttl: '1h' })).not.toBe(first)
+  })
+
+  it('refuses wrong options before any call, and wrong tags and signals at the call, and calls nobody', async () => {
+    const run = vi.fn(async () => 1)
+    const refused = (option: string) => expect.objectContaining({ code: 'CONFIG_INVALID', option })
+    for (const [option, wrong] of Object.entries({ ttl: 'soon', tags: 'abc', withContext: 'no', key: 5 }))
+      expect(() => cache.wrap(run, { name: 'run', [option]: wrong } as never)).toThrow(refused(option))
+    expect(() => cache.wrap(run, { name: 'run', tags: [5] } as never)).toThrow(refused('tags[0]'))
+    expect(() => cache.wrap(run, null as never)).toThrow(refused('options'))
+    const cached = cache.wrap(run, { name: 'run', tags: () => 'abc' as never })
+    await expect(cached()).rejects.toEqual(refused('tags'))
+    for (const [option, wrong] of Object.entries({ ttl: 'soon', tags: 'abc', signal: 5 }))
+      expect(() => cached.with({ [option]: wrong } as never)).toThrow(refused(option))
+    expect(() => cached.with(null as never)).toThrow(refused('options'))
+    const wrong = { signal: 5 as never }
+    await expect(cache.get('x', run, wrong)).rejects.toEqual(refused('signal'))
+    for (const call of [cache.getMany(['x'], wrong), cache.set('x', 1, wrong), cache.delete('x', wrong)])
+      await expect(call).rejects.toEqual(refused('signal'))
+    expect(run).not.toHaveBeenCalled()
+  })
+
   it('takes the time and the tags that it is given, and passes the context to who asks for it', async () => {
     const load = async (team: number, context: LoadContext) => {
       expect(context.signal.aborted).toBe(false)
