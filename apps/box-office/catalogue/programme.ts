@@ -112,6 +112,9 @@ export function momentAt(wall: number, zone: string): Date {
   return new Date(moment)
 }
 
+/** What the clock of `zone` shows at a moment, as if that were UTC; to the second. */
+export const wallAt = (at: Date, zone: string): number => Math.floor(at.getTime() / 1000) * 1000 + offsetMs(at, zone)
+
 const clocks = new Map<string, Intl.DateTimeFormat>()
 
 function offsetMs(at: Date, zone: string): number {

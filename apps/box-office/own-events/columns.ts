@@ -1,7 +1,7 @@
 /** The header of a file of own events, and what each column may hold. */
 
 import { digitsOf, pricesBelow, pricesFor } from '../catalogue/prices.ts'
-import { momentAt, planOf, type VenueFact } from '../catalogue/programme.ts'
+import { momentAt, planOf, type VenueFact, wallAt } from '../catalogue/programme.ts'
 import { LARGEST_PLAN, plannedSeats, type Shape, SMALLEST_PLAN } from '../seating/plan.ts'
 
 /** What is wrong in one place of the file. */
@@ -211,6 +211,9 @@ function moment(received: string, zone: string | undefined, now: Date): Date {
   const at = offset ? new Date(received.replace(' ', 'T')) : isReal && zone ? momentAt(wall.getTime(), zone) : wall
   if (!isReal || numbers[4] > 59 || Number.isNaN(at.getTime()))
     throw new FieldError('starts', "a time such as '2027-03-04 19:30'", received)
+  // When the clock is put forward an hour is left out.
+  if (offset === undefined && isReal && zone && wallAt(at, zone) !== wall.getTime())
+    throw new FieldError('starts', `a time that is on the clock in ${zone}`, received)
   // Without its zone a day's difference does not matter: the zone's own fault is told.
   if (at.getTime() <= now.getTime()) throw new FieldError('starts', 'a time that lies ahead', received)
   return at
