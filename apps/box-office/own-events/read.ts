@@ -5,10 +5,9 @@
 
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
-import { type CsvError, parse } from 'csv-parse'
 import type { VenueFact } from '../catalogue/programme.ts'
 import { COLUMNS, type Fault, OF_A_VENUE, OPTIONAL, type OwnEvent, REQUIRED, readEvent } from './columns.ts'
+import { readRecords } from './records.ts'
 
 /** The file cannot be read at all: a message for the person, no stack. */
 export class UnreadableFileError extends Error {}
@@ -16,9 +15,6 @@ export class UnreadableFileError extends Error {}
 export type Line =
   | { readonly line: number; readonly event: OwnEvent }
   | { readonly line: number; readonly faults: readonly Fault[] }
-
-/** Larger than any record of ours may be: a quote that is never closed would swallow the rest of the file. */
-const LARGEST_RECORD = 16_384
 
 export interface ReadOptions {
   /** By id and by name, in lower case. */
@@ -46,29 +42,16 @@ export async function* readLines(
   source: AsyncIterable<Uint8Array | string>,
   { venues, now }: ReadOptions,
 ): AsyncGenerator<Line> {
-  const skipped: Fault[] = []
-  const parser = parse({
-    bom: true,
-    info: true,
-    // Told here, with the line: a record with a field too many is no reason to stop.
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    max_record_size: LARGEST_RECORD,
-    on_skip: (error) => {
-      const fault = error && faultOf(error)
-      // Each quote of a line is told; one is enough.
-      if (fault !== undefined && skipped.at(-1)?.line !== fault.line) skipped.push(fault)
-      return undefined
-    },
-  })
-  const feeding = pipeline(source, parser)
-  // It is awaited at the end; until then a failure ends the parser, and the loop below throws it.
-  feeding.catch(() => {})
   let header: readonly string[] | undefined
-  for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-    for (const fault of skipped.splice(0)) yield { line: fault.line, faults: [fault] }
-    const line = info.lines - record.join('').split('\n').length + 1
+  for await (const row of readRecords(source)) {
+    const { line } = row
+    if (!('fields' in row)) {
+      if (header === undefined)
+        throw new UnreadableFileError(`line ${line}: expected ${row.expected}, received ${row.received}.`)
+      yield { line, faults: [{ column: '(all)', ...row }] }
+      continue
+    }
+    const record = row.fields
     if (header === undefined) {
       header = readHeader(record)
       continue
@@ -84,8 +67,6 @@ export async function* readLines(
     if ('event' in read) yield { line, event: read.event }
     else yield { line, faults: read.faults.map((fault) => ({ line, ...fault })) }
   }
-  await feeding
-  for (const fault of skipped) yield { line: fault.line, faults: [fault] }
   if (header === undefined)
     throw new UnreadableFileError(`The file is empty: expected a header with ${REQUIRED.join(', ')}.`)
 }
@@ -106,18 +87,4 @@ function readHeader(record: readonly string[]): readonly string[] {
     `line 1: ${problems.slice(0, 8).join(', ')}.\nColumns: ${REQUIRED.join(', ')}; optional ${OPTIONAL.join(', ')}; ` +
       `for a venue of your own also ${OF_A_VENUE.join(', ')}.`,
   )
-}
-
-function faultOf(error: CsvError): Fault {
-  const line = Number((error as unknown as { lines?: number }).lines ?? 0)
-  if (error.code === 'CSV_MAX_RECORD_SIZE')
-    return {
-      line,
-      column: '(all)',
-      expected: `a record of at most ${LARGEST_RECORD} bytes`,
-      received: 'a longer one; is a quote not closed?',
-    }
-  const received =
-    error.code === 'CSV_QUOTE_NOT_CLOSED' ? 'a quote that is not closed' : 'a quote that stands elsewhere'
-  return { line, column: '(all)', expected: 'a quote around a whole field, doubled within it', received }
 }
