@@ -109,6 +109,27 @@ describe('a stable key', () => {
     expect(key(new URL('http://x.test/'))).toBe(key(new URL('http://x.test')))
   })
 
+  it('takes what extends a built-in class by its own toJSON, and bytes of every kind and realm', () => {
+    class Ids extends Set<number> {
+      readonly tenant: string
+      constructor(ids: readonly number[], tenant: string) {
+        super(ids)
+        this.tenant = tenant
+      }
+      toJSON() {
+        return [this.tenant, ...this]
+      }
+    }
+    expect(key(new Ids([1], 'a'))).toBe(key(new Ids([1], 'a')))
+    expect(key(new Ids([1], 'a'))).not.toBe(key(new Ids([1], 'b')))
+    const kinds = [Float64Array.of(Number.NaN, -0), new DataView(Uint8Array.of(1).buffer), BigInt64Array.of(5n)]
+    for (const bytes of kinds) expect(key(bytes)).toBe(key(structuredClone(bytes)))
+    const part = Buffer.from('-abc-').subarray(1, 4)
+    expect(key(part)).toBe(key(Buffer.from('abc')))
+    expect(key(runInNewContext('Uint16Array.of(1, 2)'))).toBe(key(Uint16Array.of(1, 2)))
+    expect(() => key(runInNewContext('new (class Map extends globalThis.Map {})()'))).toThrow(/a Map cannot/)
+  })
+
   it('is the same for what is deeply equal, and for nothing else', () => {
     const leaf = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 3 }),
@@ -155,6 +176,34 @@ describe('a stable key', () => {
     ['an error', [new Error('x')], '$[0]', 'a Error'],
     ['a symbol for a field', [{ [Symbol('x')]: 1 }], '$[0]', 'an object with a symbol for a field'],
     ['a list with fields', [Object.assign([1], { x: 1 })], '$[0]', 'a list with fields of its own'],
+    ['a list with a symbol', [Object.assign([1], { [Symbol('x')]: 1 })], '$[0]', 'a list with fields of its own'],
+    ['a Map with fields', [Object.assign(new Map(), { tenant: 1 })], '$[0]', 'a Map with fields of its own'],
+    ['a Set with a symbol', [Object.assign(new Set(), { [Symbol('x')]: 1 })], '$[0]', 'a Set with fields of its own'],
+    ['a Date with fields', [Object.assign(new Date(0), { zone: 'x' })], '$[0]', 'a Date with fields of its own'],
+    [
+      'a long Buffer with fields',
+      [Object.assign(Buffer.alloc(99), { x: 1 })],
+      '$[0]',
+      'a Buffer with fields of its own',
+    ],
+    ['a Buffer with fields', [Object.assign(Buffer.from('a'), { x: 1 })], '$[0]', 'a Buffer with fields of its own'],
+    [
+      'numbers with fields',
+      [Object.assign(Float64Array.of(Number.NaN), { x: 1 })],
+      '$[0]',
+      'a Float64Array with fields of its own',
+    ],
+    [
+      'a buffer with fields',
+      [Object.assign(new ArrayBuffer(1), { x: 1 })],
+      '$[0]',
+      'a ArrayBuffer with fields of its own',
+    ],
+    ['a class that extends Set', [new (class Ids extends Set {})()], '$[0]', 'a Ids'],
+    ['a class that extends Map', [new (class Team extends Map {})()], '$[0]', 'a Team'],
+    ['a class that extends Array', [class Rows extends Array {}.from([1])], '$[0]', 'a Rows'],
+    ['a class that extends Date', [new (class Day extends Date {})(0)], '$[0]', 'a Day'],
+    ['a class that extends bytes', [new (class Hash extends Uint8Array {})(1)], '$[0]', 'a Hash'],
   ])('refuses %s, and says where', (_, args, path, what) => {
     expect(() => stableKey(args)).toThrow(
       expect.objectContaining({ code: 'KEY_UNSTABLE', path, message: `${path}: ${what} cannot be part of a key` }),

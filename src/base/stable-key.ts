@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { types as is } from 'node:util'
+import { types as is, isDeepStrictEqual } from 'node:util'
 import { ValueError } from './errors.ts'
 
 /**
@@ -8,7 +8,8 @@ import { ValueError } from './errors.ts'
  * array does. A plain object without a prototype is like any other.
  *
  * An instance of a class is what its `toJSON` says, with the name of its class; one that says nothing is refused, since two that differ
- * only in what is private would share a key. So are functions, symbols and circles.
+ * only in what is private would share a key: also one of a class that extends Map, Set, Date, Array or bytes. So are fields of their own
+ * on these, functions, symbols and circles.
  *
  * throws  ValueError KEY_UNSTABLE, with the path of what no key can be made of, such as `$[1].run`
  */
@@ -55,7 +56,7 @@ class Speller {
         present++
       }
     }
-    if (fields !== present) this.#refuse('a list with fields of its own')
+    if (fields !== present || hasSymbols(items)) this.#refuse('a list with fields of its own')
     return `${text}]`
   }
 
@@ -96,28 +97,35 @@ class Speller {
 
   // By what they are and not by their constructor: that of another realm (vm, jest) is another one.
   #object(object: object): string {
+    if (Array.isArray(object) && Object.getPrototypeOf(object) === Array.prototype) return this.list(object)
+    const kind = kindOf(object)
+    const prototype = Object.getPrototypeOf(object)
+    if (kind !== undefined && isOwnPrototype(prototype, kind)) return this.#builtIn(object, kind)
+    const { toJSON } = object as { toJSON?: unknown }
+    // Date and Buffer have one too, which knows nothing of what a class that extends them adds.
+    if (typeof toJSON === 'function' && !INHERITED.has(toJSON))
+      return `@${JSON.stringify(object.constructor?.name ?? '')}:${this.#value(toJSON.call(object, ''))}`
+    if (kind !== undefined || !isPlain(object)) return this.#refuse(`a ${nameOf(object)}`)
+    return this.#fields(object as Record<string, unknown>)
+  }
+
+  #builtIn(object: object, kind: string): string {
     if (Array.isArray(object)) return this.list(object)
+    if (ArrayBuffer.isView(object)) {
+      const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength)
+      if (hasFieldsBesideBytes(object)) this.#refuse(`a ${kind} with fields of its own`)
+      return `${kind}(${bytes.toString('base64')})`
+    }
+    if (Object.keys(object).length > 0 || hasSymbols(object)) this.#refuse(`a ${kind} with fields of its own`)
     if (is.isDate(object)) return `Date(${object.getTime()})`
     if (is.isMap(object))
       return `Map{${this.#sorted([...object], ([key, item], i) => `${this.#at(i, key)}:${this.#at(i, item)}`)}}`
     if (is.isSet(object)) return `Set{${this.#sorted([...object], (item, i) => this.#at(i, item))}}`
-    if (ArrayBuffer.isView(object)) {
-      const bytes = Buffer.from(object.buffer, object.byteOffset, object.byteLength)
-      return `${Buffer.isBuffer(object) ? 'Buffer' : nameOf(object)}(${bytes.toString('base64')})`
-    }
-    if (is.isArrayBuffer(object)) return `ArrayBuffer(${Buffer.from(object).toString('base64')})`
-    const { toJSON } = object as { toJSON?: unknown }
-    if (typeof toJSON === 'function')
-      return `@${JSON.stringify(object.constructor?.name ?? '')}:${this.#value(toJSON.call(object, ''))}`
-    if (!isPlain(object)) return this.#refuse(`a ${nameOf(object)}`)
-    return this.#fields(object as Record<string, unknown>)
+    return `ArrayBuffer(${Buffer.from(object as ArrayBuffer).toString('base64')})`
   }
 
   #fields(object: Record<string, unknown>): string {
-    if (
-      Object.getOwnPropertySymbols(object).some((symbol) => Object.prototype.propertyIsEnumerable.call(object, symbol))
-    )
-      this.#refuse('an object with a symbol for a field')
+    if (hasSymbols(object)) this.#refuse('an object with a symbol for a field')
     return `{${this.#sorted(Object.keys(object), (key) => `${JSON.stringify(key)}:${this.#at(key, object[key])}`)}}`
   }
 
@@ -132,6 +140,56 @@ class Speller {
     throw new ValueError('KEY_UNSTABLE', `$${path.join('')}`, `${what} cannot be part of a key`)
   }
 }
+
+/** What a value is by its inside, whatever its class says; undefined for a plain object or an instance of a class of somebody's. */
+function kindOf(object: object): string | undefined {
+  if (Array.isArray(object)) return 'Array'
+  if (is.isDate(object)) return 'Date'
+  if (is.isMap(object)) return 'Map'
+  if (is.isSet(object)) return 'Set'
+  if (is.isArrayBuffer(object)) return 'ArrayBuffer'
+  if (!ArrayBuffer.isView(object)) return undefined
+  if (Buffer.isBuffer(object)) return 'Buffer'
+  return is.isDataView(object) ? 'DataView' : (nameOfTyped.call(object) as string)
+}
+
+// The getter of all typed arrays, which looks at the inside.
+const nameOfTyped = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+  ?.get as () => unknown
+
+const INHERITED: ReadonlySet<unknown> = new Set([Date.prototype.toJSON, Buffer.prototype.toJSON])
+
+/** False for that of a class that extends the built-in one. */
+function isOwnPrototype(prototype: object | null, kind: string): boolean {
+  if (prototype === null) return false
+  if (kind === 'Buffer') return prototype === Buffer.prototype
+  // That of another realm is another one, written by nobody either.
+  const maker: unknown = prototype.constructor
+  if (typeof maker !== 'function' || maker.prototype !== prototype) return false
+  return maker === BUILT_IN[kind] || Function.prototype.toString.call(maker) === `function ${kind}() { [native code] }`
+}
+
+const BUILT_IN: Readonly<Record<string, unknown>> = { Array, Date, Map, Set, ArrayBuffer, Uint8Array }
+
+function hasSymbols(object: object): boolean {
+  const symbols = Object.getOwnPropertySymbols(object)
+  return symbols.length > 0 && symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(object, symbol))
+}
+
+function hasFieldsBesideBytes(view: ArrayBufferView): boolean {
+  const { buffer, byteOffset, byteLength } = view
+  if (is.isDataView(view)) return Object.keys(view).length > 0 || hasSymbols(view)
+  const { length } = view as Uint8Array
+  if (length <= FEW_BYTES) return Object.keys(view).length > length || hasSymbols(view)
+  // Compared with the same bytes under no other fields: listing its own would list every byte.
+  const Kind = Object.getPrototypeOf(view).constructor as new (...args: unknown[]) => object
+  const bare = Buffer.isBuffer(view)
+    ? Buffer.from(buffer, byteOffset, byteLength)
+    : new Kind(buffer, byteOffset, length)
+  return !isDeepStrictEqual(view, bare)
+}
+
+const FEW_BYTES = 16
 
 function isPlain(object: object): boolean {
   const prototype = Object.getPrototypeOf(object)
