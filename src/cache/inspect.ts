@@ -1,5 +1,5 @@
 import { monotonicMs } from '../base/clock.ts'
-import type { LeaseKeeper } from '../lease/lease.ts'
+import { type LeaseKeeper, TOKEN_LENGTH } from '../lease/lease.ts'
 import type { Redis } from '../redis/redis.ts'
 import { STREAM_BOUND_MS } from '../redis/subscriber.ts'
 import type { Unread } from './encoding.ts'
@@ -133,8 +133,12 @@ export async function explain(room: InspectRoom, memory: MemoryTier | undefined,
   const { redis, keys, options, keeper } = room
   const key = keys.entry(id)
   const names = { value: key, lease: keys.leaseOf(key), fences: keys.fenceOf(key) }
+  // Noted before and behind the look: a load that ends or begins meanwhile is this process's all the same.
+  const held = keeper.tokens
   const asked = inspectScript.run(redis, names, {}, { operation: 'cache.explain', repeat: true })
   const [, frame, lifeMs, lease, leaseMs, changes, fenceMs] = await asked
+  const token = lease.slice(0, TOKEN_LENGTH)
+  const isOurs = held.has(token) || keeper.tokens.has(token)
   let unread: Unread | undefined
   const entry = decodeFrame(frame, options.encoding, (why) => {
     unread = why
@@ -150,10 +154,7 @@ export async function explain(room: InspectRoom, memory: MemoryTier | undefined,
     why: state === 'kept' ? undefined : why,
     stored,
     memory: state,
-    lease:
-      lease === ''
-        ? undefined
-        : { holder: keeper.holds(lease.slice(0, 22)) ? 'this process' : 'another', leftMs: leaseMs },
+    lease: lease === '' ? undefined : { holder: isOurs ? 'this process' : 'another', leftMs: leaseMs },
     fence: changes === 0 ? undefined : { changes, leftMs: fenceMs },
   }
 }

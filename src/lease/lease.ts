@@ -41,10 +41,9 @@ export class LeaseKeeper {
     return held
   }
 
-  /** True while work of that token runs in this process. */
-  holds(token: string): boolean {
-    for (const held of this.#held) if (held.token === token) return true
-    return false
+  /** Of the work that runs in this process now. */
+  get tokens(): ReadonlySet<string> {
+    return new Set(Array.from(this.#held, ({ token }) => token))
   }
 
   /** Stops renewing; the leases themselves are ended by whoever settles the work, or by `releaseLeases`. */

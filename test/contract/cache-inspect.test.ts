@@ -101,6 +101,17 @@ describe('explain', () => {
     await vi.waitFor(async () => expect(await cache.explain('k')).toMatchObject({ verdict: 'stale', why: undefined }))
   })
 
+  it('tells that this process loads it, also when that load ends while it looks', async () => {
+    const cache = await make()
+    const slow = gate<number>()
+    const got = cache.get('k', slow.load)
+    await slow.began
+    const told = cache.explain('k')
+    slow.fail(new Error('no'))
+    await expect(got).rejects.toThrow('no')
+    expect((await told).lease).toMatchObject({ holder: 'this process' })
+  })
+
   it('tells who loads it and who changes it', async () => {
     const [cache, other] = await Promise.all([make(), make()])
     const slow = gate<number>()
