@@ -159,6 +159,16 @@ describe.each(stampedes)('a load that takes longer than hardTimeout, with one lo
     }
   })
 
+  it('is told so when it waits for itself, directly or through another, and holds nobody up after it', async () => {
+    const cache = await make<string>({ stampede, loader: { hardTimeout: 30 } })
+    const next: Record<string, string> = { self: 'self', a: 'b', b: 'a' }
+    const load = async (id: string): Promise<string> => cache.get(next[id] as string, load)
+    for (const id of ['self', 'a']) {
+      await expect(cache.get(id, load)).rejects.toMatchObject({ code: 'LOAD_TIMEOUT' })
+      expect(await cache.get(id, () => 'well')).toBe('well')
+    }
+  })
+
   it('leaves the stale value to be served', async () => {
     const cache = await make<string>({ ...STALE, stampede, loader: { hardTimeout: 20 } })
     await cache.set('k', 'old')
