@@ -52,6 +52,8 @@ describe('the options of a cache', () => {
     ['expiry.early', { expiry: { early: Number.NaN } }],
     ['expiry.early', { expiry: { early: 'yes' } }],
     ['loader.softTimeout', { loader: { softTimeout: -1 } }],
+    ['loader.softTimeout', { loader: { softTimeout: '1s' } }],
+    ['loader.softTimeout', { expiry: { stale: '1m' }, loader: { softTimeout: '2s', hardTimeout: '1s' } }],
     ['loader.hardTimeout', { loader: { hardTimeout: 0 } }],
     ['loader.timeout', { loader: { timeout: 1 } }],
     ['expiry.grace', { expiry: { grace: 1 } }],

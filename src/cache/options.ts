@@ -140,7 +140,7 @@ export interface ExpiryOptions {
 export interface LoaderOptions {
   /**
    * Where there is a stale value (`expiry.stale`): how long to wait for a fresh one before the stale one is served and the load goes on
-   * behind. Default 0: the stale value is served at once.
+   * behind. No longer than `hardTimeout`. Default 0: the stale value is served at once.
    */
   readonly softTimeout?: Duration
   /**
@@ -192,17 +192,14 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
   const { expiry = {}, loader = {}, tags } = options
   checkKnown('expiry', expiry, ['stale', 'nullTtl', 'jitter', 'early'])
   checkKnown('loader', loader, ['concurrency', 'softTimeout', 'hardTimeout'])
+  const staleMs = toMs(expiry.stale ?? 0, 'expiry.stale', { min: 0 })
   return {
     ttlMs,
-    staleMs: toMs(expiry.stale ?? 0, 'expiry.stale', { min: 0 }),
+    staleMs,
     nullTtlMs: toMs(expiry.nullTtl ?? Math.min(ttlMs, LONGEST_NULL_MS), 'expiry.nullTtl'),
     jitter: checkFraction('expiry.jitter', expiry.jitter ?? 0),
     early: resolveEarly(expiry.early ?? false),
-    softMs: Math.min(LONGEST_TIMER_MS, toMs(loader.softTimeout ?? 0, 'loader.softTimeout', { min: 0 })),
-    hardMs:
-      loader.hardTimeout === undefined
-        ? undefined
-        : Math.min(LONGEST_TIMER_MS, toMs(loader.hardTimeout, 'loader.hardTimeout')),
+    ...resolveTimeouts(loader, staleMs),
     load: checkFunction('load', options.load as Load<unknown> | undefined) ?? loadOneOf(options.loadMany),
     loadMany: checkFunction('loadMany', options.loadMany as LoadMany<unknown> | undefined),
     staticTags: typeof tags === 'function' || tags === undefined ? [] : checkTags('tags', tags),
@@ -217,6 +214,20 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
     encoding: options.encoding === undefined ? PLAIN : new Encoding(options.encoding as EncodingOptions),
     whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
     write: resolveWrite(options.write),
+  }
+}
+
+function resolveTimeouts({ softTimeout = 0, hardTimeout }: LoaderOptions, staleMs: number) {
+  const softMs = toMs(softTimeout, 'loader.softTimeout', { min: 0 })
+  const hardMs = hardTimeout === undefined ? undefined : toMs(hardTimeout, 'loader.hardTimeout')
+  // Neither would ever come to anything.
+  if (softMs > 0 && staleMs === 0)
+    throw new ConfigError('loader.softTimeout', 'expiry.stale beside it: what else is to be served', softTimeout)
+  if (hardMs !== undefined && softMs > hardMs)
+    throw new ConfigError('loader.softTimeout', `no more than the hardTimeout of ${hardMs} ms`, softTimeout)
+  return {
+    softMs: Math.min(LONGEST_TIMER_MS, softMs),
+    hardMs: hardMs === undefined ? undefined : Math.min(LONGEST_TIMER_MS, hardMs),
   }
 }
 
