@@ -193,6 +193,22 @@ describe.each(Object.keys(DOORS))('the door of %s', (name) => {
     expect(['first second', 'whole /p']).toContain((await waiting).text)
   })
 
+  it('stores nothing of a body that is shorter than its length', async () => {
+    const source = new Readable({ read() {} })
+    const ask = await start(() => ({
+      headers: { ...LASTING, 'content-length': '10' },
+      body: asked.length === 1 ? source : '0123456789',
+    }))
+    const cut = ask('/p').catch(() => undefined)
+    source.push('01234')
+    await vi.waitFor(() => expect(asked).toHaveLength(1))
+    await settled()
+    source.push(null)
+    await cut
+    await settled()
+    expect((await ask('/p')).text).toBe('0123456789')
+  })
+
   it('makes anew behind what it serves stale, once', async () => {
     let turn = 0
     let release = () => {}

@@ -209,9 +209,9 @@ export class ResponseCache {
     return fill.led ? { reply: await fill.answer } : first
   }
 
-  #note(mark: string, { refusal }: Fill): void {
+  #note(mark: string, { refusal, isLasting }: Fill): void {
     if (refusal === undefined) this.#unshared.delete(mark)
-    else if (refusal !== 'vary') this.#unshared.add(mark)
+    else if (isLasting) this.#unshared.add(mark)
   }
 
   /** Answers with what was found, if that may be; undefined when it has to be looked for anew. */

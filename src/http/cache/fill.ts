@@ -34,6 +34,8 @@ export interface Ask {
 export class HandlerFailed extends Error {}
 
 const FAILURES = new Set([500, 502, 503, 504])
+/** Why one answer was not stored that say nothing about the next. */
+const PASSING = new Set(['vary', 'cut'])
 
 /**
  * One run of the handler for the cache, under the lease of what it may fill. Its client is answered as soon as that can be; those who
@@ -45,6 +47,10 @@ export class Fill {
   /** Why it was not stored; undefined if it was, or while it runs. */
   refusal: string | undefined
   readonly answer: Promise<Reply>
+  /** True if the next one would not be stored either. */
+  get isLasting(): boolean {
+    return this.refusal !== undefined && !PASSING.has(this.refusal)
+  }
   readonly #room: FillRoom
   readonly #ask: Ask
   readonly #place: Place
@@ -158,11 +164,15 @@ export class Fill {
       }) ?? []
     if (old !== undefined) return this.#keep(this.#freshened(old, candidate, atMs, tags), context, produced)
     const soon = await produced.atOnce()
-    if (soon === undefined)
-      this.#resolve(servePassing(exchange, produced, this.#status(named, { stored: true, fwdStatus: status })))
+    const isCut = soon !== undefined && !isWhole(headers, soon)
+    // Nobody knows yet whether what streams can be stored.
+    if (soon === undefined || isCut)
+      this.#resolve(
+        servePassing(exchange, produced, this.#status(named, { fwdStatus: status, detail: isCut ? 'cut' : 'streams' })),
+      )
     const body = soon ?? (await produced.whole())
-    if (body === undefined) {
-      this.refusal = 'too-large'
+    if (body === undefined || !isWhole(headers, body)) {
+      this.refusal = body === undefined ? 'too-large' : 'cut'
       return undefined
     }
     return this.#keep(this.#made(candidate, body, atMs, tags), context, produced, soon && named)
@@ -257,6 +267,12 @@ export class Fill {
     tell(context, { tags: made.tags })
     return union
   }
+}
+
+/** Less than the handler promised is no response to be stored (RFC 9111, 3.3). */
+function isWhole(headers: HeaderList, body: Uint8Array): boolean {
+  const promised = headerOf(headers, 'content-length')
+  return promised === undefined || Number(promised) === body.length
 }
 
 /** Tells the cache how long to keep a response and under which tags, where its loaders may. A record is kept as long as anything. */
