@@ -29,6 +29,9 @@ export interface Options {
   readonly ttl?: '1m'
   readonly maxBytes?: number
   readonly stale?: { whileRevalidate: '1h' }
+  readonly tags?: () => readonly string[]
+  /** Puts the cache before the handler a second time. */
+  readonly twice?: boolean
 }
 
 const lower = (headers: IncomingMessage['headers']) => ({ ...headers }) as Record<string, string | undefined>
@@ -36,13 +39,14 @@ export const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 /** The same site behind each door. */
 export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, handler: Handler) => Promise<Opened>> = {
-  express: async (cache, options, handler) => {
+  express: async (cache, { twice, ...options }, handler) => {
     const app = express()
     app.use((_, res, next) => {
       res.setHeader('x-before', 'yes')
       next()
     })
     app.use(expressCache(cache, options))
+    if (twice) app.use(expressCache(cache, { ttl: '1h' }))
     app.all('/{*path}', async (req, res) => {
       const {
         status = 200,
@@ -57,10 +61,11 @@ export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, han
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     return { port: portOf(server), close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
   },
-  fastify: async (cache, options, handler) => {
+  fastify: async (cache, { twice, ...options }, handler) => {
     const app = fastify({ forceCloseConnections: true })
     app.addHook('onRequest', async (_, reply) => void reply.header('x-before', 'yes'))
     await app.register(fastifyCache(cache, options))
+    if (twice) await app.register(fastifyCache(cache, { ttl: '1h' }))
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', (_: FastifyRequest, __: unknown, done: (error: null) => void) => done(null))
     const route = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -75,13 +80,14 @@ export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, han
     await app.listen({ port: 0, host: '127.0.0.1' })
     return { port: portOf(app.server), close: () => app.close() }
   },
-  hono: async (cache, options, handler) => {
+  hono: async (cache, { twice, ...options }, handler) => {
     const app = new Hono()
     app.use(async (c, next) => {
       c.header('x-before', 'yes')
       await next()
     })
     app.use(honoCache(cache, { ...options, app }))
+    if (twice) app.use(honoCache(cache, { ttl: '1h', app }))
     app.all('*', async (c) => {
       const {
         status = 200,

@@ -234,6 +234,23 @@ describe.each(Object.keys(DOORS))('the door of %s', (name) => {
     expect(turn).toBe(2)
   })
 
+  it('goes on to the handler where the same cache stands twice, under the options of the outer one', async () => {
+    let turn = 0
+    const ask = await start(() => ({ body: `turn ${++turn}` }), {
+      ttl: '1m',
+      stale: { whileRevalidate: '1h' },
+      twice: true,
+    })
+    const first = await ask('/p')
+    expect([first.text, statusOf(first)]).toEqual(['turn 1', 'Holdfast; fwd=miss; fwd-status=200; stored'])
+    await settled()
+    expect(statusOf(await ask('/p'))).toMatch(/^Holdfast; hit; ttl=(59|60)$/)
+    vi.setSystemTime(Date.now() + 61_000)
+    expect((await ask('/p')).text).toBe('turn 1')
+    await vi.waitFor(async () => expect((await ask('/p')).text).toBe('turn 2'))
+    expect(turn).toBe(2)
+  })
+
   it('asks a handler whether what it has still holds', async () => {
     const ask = await start(({ headers }) =>
       headers['if-none-match'] === '"v1"'

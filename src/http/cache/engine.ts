@@ -6,6 +6,7 @@ import type { Exchange, Reply } from './exchange.ts'
 import { type Ask, Fill, type FillRoom } from './fill.ts'
 import { judge, lifetimeOf, mayServeOnError } from './freshness.ts'
 import { type Place, resourceId, variantPlace } from './keys.ts'
+import { takeInHand } from './nested.ts'
 import { type CacheResponseOptions, checkStore, type ResolvedOptions, resolveOptions } from './options.ts'
 import { refuseUncached, servePassing, serveStored, withDate } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
@@ -45,6 +46,11 @@ export class ResponseCache {
     const names = cookies === undefined || cookies.length === 0 ? vary : [...vary, 'cookie']
     this.#room = { store: this.#store, options: this.#options, vary: [...new Set(names)].sort() }
     this.#varies = names.length > 0 || key !== undefined
+  }
+
+  /** False where this very cache has the request in hand already, further out: it is to go on to the handler. */
+  takes(request: object): boolean {
+    return takeInHand(request, this.#store)
   }
 
   get maxBytes(): number {

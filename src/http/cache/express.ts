@@ -23,7 +23,7 @@ export function cacheResponse<Req extends Request = Request>(
 ): ExpressCache<Req> {
   const responses = new ResponseCache(cache, options)
   const door = (req: Req, res: Response, next: NextFunction): void => {
-    if (isBehind(req)) return next()
+    if (isBehind(req) || !responses.takes(req)) return next()
     const app = rootOf(req)
     const runBehind = (changes: HeaderChanges) =>
       runDetached(app as NonNullable<typeof app>, req, req.originalUrl, changes, responses.maxBytes)

@@ -1,5 +1,6 @@
 // What goes wrong: bodies cut short, handlers that fail or never end, and the user's own functions that do.
 import { expect, it } from 'vitest'
+import { cacheResponse } from '../fetch.ts'
 import { Site, statusOf } from './site.fixture.ts'
 
 const site = new Site()
@@ -18,6 +19,15 @@ it.each([
     await site.settled()
   }
   expect(await site.cache.peek('http://shop.test/p')).toBeUndefined()
+})
+
+it('goes on to the handler where it is wrapped twice in the same cache', async () => {
+  const inner = cacheResponse(site.cache, { ttl: '1h' })
+  const ask = site.open(
+    inner(() => new Response('x')),
+    { ttl: '1m' },
+  )
+  expect(statusOf(await ask('/p'))).toBe('Holdfast; fwd=miss; fwd-status=200; stored')
 })
 
 async function sendAndEnd(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {

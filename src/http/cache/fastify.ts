@@ -1,7 +1,6 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { randomId } from '../../base/id.ts'
-import { BEHIND_HEADER, keepSecret, markBehind } from '../behind.ts'
+import { BEHIND_HEADER, isBehind, keepSecret, markBehind } from '../behind.ts'
 import { NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
@@ -22,7 +21,7 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Fast
   const secret = keepSecret(randomId())
   const plugin = (instance: FastifyInstance, _: object, done: () => void): void => {
     instance.addHook('preHandler', async (request, reply) => {
-      if (isOwn(request, secret)) return
+      if (isOwn(request) || !responses.takes(request.raw)) return
       return answer(responses, secret, request, reply)
     })
     done()
@@ -31,11 +30,11 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Fast
   return withPurge(Object.assign(plugin, { [Symbol.for('skip-override')]: true }), responses)
 }
 
-function isOwn(request: FastifyRequest, secret: string): boolean {
+/** Of this cache or of any other in the process: the first that it meets marks it for all. */
+function isOwn(request: FastifyRequest): boolean {
   const said = request.headers[BEHIND_HEADER]
   delete request.headers[BEHIND_HEADER]
-  const [a, b] = [Buffer.from(typeof said === 'string' ? said : ''), Buffer.from(secret)]
-  const isOurs = a.length === b.length && timingSafeEqual(a, b)
+  const isOurs = isBehind(request.raw, said)
   if (isOurs) markBehind(request.raw)
   return isOurs
 }

@@ -1,9 +1,10 @@
-import { markBehind } from '../behind.ts'
+import { isBehind, markBehind } from '../behind.ts'
 import { toResponse, WebProduced } from '../web/produced.ts'
 import { changed, viewOf } from '../web/request.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
 import type { Exchange, HeaderChanges } from './exchange.ts'
+import { handOn } from './nested.ts'
 import type { CacheResponseOptions } from './options.ts'
 
 export type FetchHandler<Rest extends unknown[] = []> = (
@@ -28,8 +29,13 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Requ
   const door =
     <Rest extends unknown[]>(handler: FetchHandler<Rest>) =>
     async (request: Request, ...rest: Rest): Promise<Response> => {
+      if (isBehind(request) || !responses.takes(request)) return handler(request, ...rest)
       const produce = async (asked: Request) => new WebProduced(await handler(asked, ...rest), responses.maxBytes)
-      const run = (changes: HeaderChanges) => produce(changed(request, changes))
+      const run = (changes: HeaderChanges) => {
+        const asked = changed(request, changes)
+        handOn(request, asked)
+        return produce(asked)
+      }
       const runBehind = (changes: HeaderChanges) => {
         const again = changed(request, changes)
         markBehind(again)

@@ -28,7 +28,7 @@ export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptio
   const responses = new ResponseCache(cache, options)
   const door: MiddlewareHandler = async (c, next) => {
     const request = c.req.raw
-    if (isBehind(request)) return next()
+    if (isBehind(request) || !responses.takes(c)) return next()
     let ran = false
     const run = async (changes: HeaderChanges) => {
       ran = true
