@@ -251,6 +251,29 @@ describe.each(Object.keys(DOORS))('the door of %s', (name) => {
     expect(turn).toBe(2)
   })
 
+  it('gives to the error handler what `tags` throws, and what is wrong with its answer', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    let wrong: unknown = 'abc'
+    const ask = await start(
+      ({ url }) => ({ headers: { 'x-own': 'a' }, body: url === '/s' ? Readable.from(['x']) : 'x' }),
+      {
+        ttl: '1m',
+        tags: () => {
+          if (wrong instanceof Error) throw wrong
+          return wrong as string[]
+        },
+      },
+    )
+    for (wrong of ['abc', [5], ['x'.repeat(600)], new Error('no user')])
+      for (const path of ['/p', '/s']) {
+        const got = await ask(path)
+        expect([got.status, got.headers['x-before']]).toEqual([500, 'yes'])
+        expect(got.text).not.toBe('x')
+      }
+    wrong = ['page']
+    expect((await ask('/p')).text).toBe('x')
+  })
+
   it('asks a handler whether what it has still holds', async () => {
     const ask = await start(({ headers }) =>
       headers['if-none-match'] === '"v1"'

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction, Request, Response } from 'express'
 import { isBehind } from '../behind.ts'
 import { runDetached } from '../node/detached.ts'
-import { NodeExchange, overlay, sendCaptured } from '../node/send.ts'
+import { failCaptured, NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
 import type { HeaderChanges, Reply } from './exchange.ts'
@@ -33,8 +33,7 @@ export function cacheResponse<Req extends Request = Request>(
     )
     responses.handle(exchange).then(
       (reply) => (exchange.capture === undefined ? send(res, reply) : sendCaptured(res, exchange.capture, reply)),
-      // A client who has gone needs no answer.
-      (error) => exchange.capture === undefined && next(error),
+      (error) => (exchange.capture === undefined ? next(error) : failCaptured(res, exchange.capture, error, next)),
     )
   }
   return withPurge(door, responses)

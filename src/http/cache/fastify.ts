@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { randomId } from '../../base/id.ts'
 import { BEHIND_HEADER, isBehind, keepSecret, markBehind } from '../behind.ts'
-import { NodeExchange, overlay, sendCaptured } from '../node/send.ts'
+import { failCaptured, NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
 import type { Exchange, HeaderChanges, Produced } from './exchange.ts'
@@ -63,7 +63,10 @@ function answer(responses: ResponseCache, secret: string, request: FastifyReques
           reply.header(name, value)
         resolve(reply.code(answered.status).send(answered.body && Buffer.from(answered.body)))
       },
-      (error) => (exchange.capture === undefined ? reject(error) : undefined),
+      (error) => {
+        if (exchange.capture === undefined) return reject(error)
+        return failCaptured(reply.raw, exchange.capture, error, (failure) => void reply.send(failure))
+      },
     )
   })
 }

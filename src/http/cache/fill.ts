@@ -1,4 +1,5 @@
 import { randomId } from '../../base/id.ts'
+import { checkTags } from '../../cache/options.ts'
 import { type HeaderList, headerOf, lastingHeaders, membersOf, withHeader, without } from '../headers.ts'
 import { CONDITIONS, etagOf, freshenHeaders } from './conditional.ts'
 import { parseDirectives } from './directives.ts'
@@ -157,11 +158,7 @@ export class Fill {
         await this.#room.store.delete(this.#place.id).catch(() => {})
       return undefined
     }
-    const tags =
-      this.#room.options.tags?.(exchange.native, {
-        status,
-        headers: new Headers(headers.map(([name, value]) => [name, value] as [string, string])),
-      }) ?? []
+    const tags = this.#tagsOf(status, headers)
     if (old !== undefined) return this.#keep(this.#freshened(old, candidate, atMs, tags), context, produced)
     const soon = await produced.atOnce()
     const isCut = soon !== undefined && !isWhole(headers, soon)
@@ -176,6 +173,14 @@ export class Fill {
       return undefined
     }
     return this.#keep(this.#made(candidate, body, atMs, tags), context, produced, soon && named)
+  }
+
+  /** Throws what the option throws, and what is wrong with its answer: nobody would ever be told that nothing is stored. */
+  #tagsOf(status: number, headers: HeaderList): readonly string[] {
+    const { tags } = this.#room.options
+    if (tags === undefined) return []
+    const given = new Headers(headers.map(([name, value]) => [name, value] as [string, string]))
+    return checkTags('tags', tags(this.#ask.exchange.native, { status, headers: given }) ?? [])
   }
 
   #status(headers: HeaderList, handling: Handling): HeaderList {

@@ -13,6 +13,7 @@ export class Capture {
   readonly begun: Promise<void>
   readonly #res: ServerResponse
   readonly #gathering: Gathering
+  readonly #before: { readonly status: number; readonly headers: HeaderList }
   readonly #own: Pick<ServerResponse, 'write' | 'end' | 'writeHead' | 'flushHeaders'>
   readonly #held: (readonly [chunk: Buffer, done: Done | undefined])[] = []
   #state: 'before' | 'held' | 'passing' | 'replaced' = 'before'
@@ -26,6 +27,7 @@ export class Capture {
 
   constructor(res: ServerResponse, maxBytes: number) {
     this.#res = res
+    this.#before = { status: res.statusCode, headers: headersOf(res) }
     this.#gathering = new Gathering(maxBytes)
     this.begun = new Promise((resolve, reject) => {
       this.#begin = resolve
@@ -146,7 +148,18 @@ export class Capture {
   /** Gathers only: there is no client. */
   mute(): void {
     this.#state = 'replaced'
-    this.#held.length = 0
+    for (const [, done] of this.#held.splice(0)) if (done) process.nextTick(done)
+  }
+
+  /** Once the handler has ended, its answer is as if it had never been, and another may be written. False when that cannot be. */
+  async undo(): Promise<boolean> {
+    this.mute()
+    await this.whole()
+    if (!this.#ended || this.#res.destroyed || this.#res.headersSent !== true) return false
+    this.#ended = false
+    this.#decide('passing', this.#before.headers)
+    this.#res.statusCode = this.#before.status
+    return true
   }
 
   /** Lets all that was and will be written through, under these headers. */

@@ -57,6 +57,20 @@ export function sendCaptured(res: ServerResponse, capture: Capture, reply: Reply
   }
 }
 
+/** What failed behind the handler goes to the application's own `handleError`, which may answer what it likes in the handler's place. */
+export async function failCaptured(
+  res: ServerResponse,
+  capture: Capture,
+  error: unknown,
+  handleError: (error: unknown) => void,
+): Promise<void> {
+  // A client who has gone needs no answer.
+  if (res.destroyed) return
+  if (await capture.undo()) return handleError(error)
+  process.emitWarning(error as Error)
+  res.destroy()
+}
+
 /** A stored response's headers, over those that the response has already, by name. */
 export function overlay(present: string | undefined, headers: HeaderList): Map<string, string | string[]> {
   const byName = new Map<string, string | string[]>()
