@@ -2,12 +2,14 @@ import { ConfigError } from '../../base/errors.ts'
 import { randomId } from '../../base/id.ts'
 import { headerOf } from '../headers.ts'
 import { type Directives, parseDirectives } from './directives.ts'
-import type { Exchange, Reply } from './exchange.ts'
-import { type Ask, Fill, type FillRoom } from './fill.ts'
+import { ClientGone, type Exchange, type Produced, type Reply } from './exchange.ts'
+import { type Ask, Fill, type FillRoom, HandlerFailed, isFailure, type SharedFailure } from './fill.ts'
 import { judge, lifetimeOf, mayServeOnError } from './freshness.ts'
 import { type Place, resourceId, variantPlace } from './keys.ts'
 import { takeInHand } from './nested.ts'
 import { type CacheResponseOptions, checkStore, type ResolvedOptions, resolveOptions } from './options.ts'
+import { sameOrigin } from './purging.ts'
+import { Runs } from './runs.ts'
 import { refuseUncached, servePassing, serveStored, withDate } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
 import { type Credentials, mayBeGiven, openness, whyNotStored } from './storable.ts'
@@ -24,7 +26,13 @@ const NOTHING: Directives = new Map()
 /** What was found at a place, or the answer itself. */
 type Obtained =
   | { readonly reply: Reply }
-  | { readonly reply?: undefined; readonly found: StoredResponse | VaryRecord | undefined; readonly failed: boolean }
+  | {
+      readonly reply?: undefined
+      readonly found: StoredResponse | VaryRecord | undefined
+      /** Why another's run left nothing: it failed, or it took too long. */
+      readonly lost?: 'failed' | 'slow'
+      readonly failure?: SharedFailure | undefined
+    }
 
 /**
  * A shared HTTP cache (RFC 9111) in front of handlers: what may be stored is, under the lease of the cache beneath, and what is stored
@@ -35,6 +43,7 @@ export class ResponseCache {
   readonly #options: ResolvedOptions
   readonly #room: FillRoom
   readonly #unshared = new Unshared()
+  readonly #runs: Runs
   readonly #behind = new Set<string>()
   /** True where every response is one of several, whatever it says itself. */
   readonly #varies: boolean
@@ -42,6 +51,7 @@ export class ResponseCache {
   constructor(cache: unknown, options: CacheResponseOptions<never> | undefined) {
     this.#store = checkStore(cache)
     this.#options = resolveOptions(options)
+    this.#runs = new Runs(this.#options.maxWaitMs)
     const { vary, cookies, key } = this.#options
     const names = cookies === undefined || cookies.length === 0 ? vary : [...vary, 'cookie']
     this.#room = { store: this.#store, options: this.#options, vary: [...new Set(names)].sort() }
@@ -155,7 +165,7 @@ export class ResponseCache {
         obtained = await this.#obtain(ask, place)
         if (obtained.reply !== undefined) return obtained.reply
         // Nothing may mean that it was found to differ by more, and the record says so by now.
-        if (obtained.found === undefined && !obtained.failed && (await this.#moved(ask, place))) continue
+        if (obtained.found === undefined && obtained.lost === undefined && (await this.#moved(ask, place))) continue
       }
       const reply = await this.#use(ask, place, obtained)
       if (reply !== undefined) return reply
@@ -173,46 +183,71 @@ export class ResponseCache {
     const made: VaryRecord = { kind: 'vary', vary: this.#room.vary, mark: randomId(8), tags: [] }
     try {
       const found = readStored(await this.#store.get(resource, async () => made))
-      if (found?.kind === 'vary') return { found, failed: false }
+      if (found?.kind === 'vary') return { found }
       // Written with other options, or before them.
       await this.#store.set(resource, made)
     } catch {
       // Without a record the variant's name is this request's alone, and leads to nothing.
     }
-    return { found: made, failed: false }
+    return { found: made }
   }
 
   /** What is stored at a place, or the answer of the handler, which runs once for all who ask now. */
   async #obtain(ask: Ask, place: Place): Promise<Obtained> {
     const mark = markOf(ask, place.id)
-    if (this.#unshared.has(mark)) return { reply: await this.#alone(ask, mark, { fwd: 'miss', detail: 'unshared' }) }
-    const fill = new Fill(this.#room, ask, place, undefined, { fwd: 'miss' })
-    return this.#settle(mark, fill, this.#store.get(place.id, this.#loader(fill)))
+    const detail = this.#whyNotToWait(mark, place)
+    if (detail !== undefined) {
+      // What somebody has stored serves in any case.
+      const { found } = await this.#peek(place)
+      return found === undefined ? { reply: await this.#alone(ask, mark, { fwd: 'miss', detail }) } : { found }
+    }
+    const fill = new Fill(this.#room, ask, place, undefined, { fwd: 'miss' }, this.#runs.longestMs)
+    return this.#settle(mark, place, fill, this.#store.get(place.id, this.#loader(place, fill)))
+  }
+
+  #whyNotToWait(mark: string, { id }: Place): string | undefined {
+    if (this.#unshared.has(mark)) return 'unshared'
+    return this.#runs.leftMs(id) <= 0 ? 'others-slow' : undefined
   }
 
   /** Its text tells the cache whether tags may come. */
-  #loader(fill: Fill): StoreLoad {
+  #loader({ id }: Place, fill: Fill): StoreLoad {
     return this.#options.tags === undefined
-      ? (_, { setTtl }) => fill.load({ setTtl })
-      : (_, { setTtl, setTags }) => fill.load({ setTtl, setTags })
+      ? (_, { setTtl }) => this.#runs.run(id, () => fill.load({ setTtl }))
+      : (_, { setTtl, setTags }) => this.#runs.run(id, () => fill.load({ setTtl, setTags }))
   }
 
   /** The client of a fill is answered by it, before it has ended; the others by what it leaves. */
-  async #settle(mark: string, fill: Fill, got: Promise<unknown>): Promise<Obtained> {
+  async #settle(mark: string, { id }: Place, fill: Fill, got: Promise<unknown>): Promise<Obtained> {
     const noted = got.then(
-      (value) => {
+      (value): Obtained => {
         if (fill.led) this.#note(mark, fill)
         else fill.close()
-        return { found: readStored(value), failed: false }
+        return { found: readStored(value) }
       },
       // The handler failed for another; or the cache cannot be asked, and then its part is taken by the handler.
-      () => ({ found: undefined, failed: true }),
+      (error): Obtained => {
+        const failure = error instanceof HandlerFailed ? error.shared : undefined
+        return { found: undefined, lost: 'failed', failure }
+      },
     )
-    const answered = fill.answer.then((reply) => ({ reply }))
+    const answered = fill.answer.then((reply): Obtained => ({ reply }))
     answered.catch(() => {})
-    const first = await Promise.race([answered, noted])
-    if ('reply' in first) return first
-    return fill.led ? { reply: await fill.answer } : first
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<Obtained>((resolve) => {
+      const isLate = () => {
+        if (fill.led) return
+        fill.close()
+        resolve({ found: undefined, lost: 'slow' })
+      }
+      timer = setTimeout(isLate, Math.max(1, this.#runs.leftMs(id)))
+    })
+    try {
+      const first = await Promise.race([answered, noted, late])
+      return first.reply === undefined && fill.led ? { reply: await fill.answer } : first
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   #note(mark: string, { refusal, isLasting }: Fill): void {
@@ -224,13 +259,13 @@ export class ResponseCache {
   async #use(
     ask: Ask,
     place: Place,
-    { found, failed }: Exclude<Obtained, { reply: Reply }>,
+    { found, lost, failure }: Exclude<Obtained, { reply: Reply }>,
   ): Promise<Reply | undefined> {
     const { exchange, asked, credentials } = ask
     if (found?.kind === 'vary') return undefined
     if (found === undefined) {
-      const detail = failed ? 'others-failed' : 'not-shared'
-      return this.#alone(ask, markOf(ask, place.id), { fwd: 'miss', detail })
+      const shared = this.#shared(ask, place, failure, { fwd: 'miss' })
+      return shared ?? this.#alone(ask, markOf(ask, place.id), { fwd: 'miss', detail: whyAlone(lost) })
     }
     // Another variant has its slot: nothing that this client may be given.
     if (found.select !== place.select)
@@ -265,17 +300,32 @@ export class ResponseCache {
   ): Promise<Reply | undefined> {
     const { exchange, asked, credentials } = ask
     const mark = markOf(ask, place.id)
-    if (this.#unshared.has(mark)) return this.#alone(ask, mark, { ...why, detail: 'unshared' })
-    const fill = new Fill(this.#room, ask, place, same ? old : undefined, why)
-    const obtained = await this.#settle(mark, fill, this.#renew(ask, place, fill))
+    const own = same ? old : undefined
+    const detail = this.#whyNotToWait(mark, place)
+    if (detail !== undefined) return this.#alone(ask, mark, { ...why, detail }, own)
+    const fill = new Fill(this.#room, ask, place, own, why, this.#runs.longestMs)
+    const obtained = await this.#settle(mark, place, fill, this.#renew(ask, place, fill))
     if (obtained.reply !== undefined) return obtained.reply
-    const { found, failed } = obtained
+    const { found, lost, failure } = obtained
     if (found?.kind === 'vary') return undefined
     if (found !== undefined && this.#isAnswer(ask, place, found) && mayBeGiven(found.open, credentials))
       return serveStored(exchange, this.#options, found, { ...why, collapsed: true })
-    if (failed && same && mayServeOnError(old, asked, Date.now()))
+    if (lost === 'failed' && same && mayServeOnError(old, asked, Date.now()))
       return serveStored(exchange, this.#options, old, { fwd: 'stale', detail: 'stale-if-error' })
-    return this.#alone(ask, mark, { ...why, detail: failed ? 'others-failed' : 'not-shared' })
+    return this.#shared(ask, place, failure, why) ?? this.#alone(ask, mark, { ...why, detail: whyAlone(lost) }, own)
+  }
+
+  /** The failure of a run that this request has waited for, where it may be given it. */
+  #shared(
+    { exchange, credentials }: Ask,
+    { select }: Place,
+    failure: SharedFailure | undefined,
+    why: Handling,
+  ): Reply | undefined {
+    if (failure === undefined || failure.select !== select) return undefined
+    if (!mayBeGiven(failure.response?.open ?? '', credentials)) return undefined
+    if (failure.response === undefined) throw failure.error
+    return serveStored(exchange, this.#options, failure.response, { ...why, collapsed: true })
   }
 
   #renew(ask: Ask, place: Place, fill: Fill): Promise<unknown> {
@@ -283,7 +333,7 @@ export class ResponseCache {
       const found = readStored(value)
       return found?.kind === 'response' && this.#isAnswer(ask, place, found)
     }
-    return this.#store.refresh(place.id, this.#loader(fill), { unless })
+    return this.#store.refresh(place.id, this.#loader(place, fill), { unless })
   }
 
   /** Whether a response was made for this request, or for another that came along with it. */
@@ -295,16 +345,35 @@ export class ResponseCache {
     const { runBehind } = ask.exchange
     if (runBehind === undefined || this.#behind.has(place.id)) return
     this.#behind.add(place.id)
-    const fill = new Fill(this.#room, { ...ask, asked: NOTHING }, place, old, { fwd: 'stale' }, runBehind)
+    const fill = new Fill(
+      this.#room,
+      { ...ask, asked: NOTHING },
+      place,
+      old,
+      STALE_BEHIND,
+      this.#runs.longestMs,
+      runBehind,
+    )
     const end = () => void this.#behind.delete(place.id)
     this.#renew(ask, place, fill).then(end, end)
   }
 
-  /** The handler, for this request alone. What turns out to be for all is left to the next one to store. */
-  async #alone(ask: Ask, mark: string, why: Handling): Promise<Reply> {
+  /** The handler, for this request alone. What turns out to be for all is left to the next one to store. `old`: serves if it fails. */
+  async #alone(ask: Ask, mark: string, why: Handling, old?: StoredResponse): Promise<Reply> {
     const { exchange, credentials } = ask
     const askedMs = Date.now()
-    const produced = await exchange.run({})
+    const spare = old !== undefined && mayServeOnError(old, ask.asked, askedMs) ? old : undefined
+    let produced: Produced
+    try {
+      produced = await exchange.run({})
+    } catch (error) {
+      if (spare === undefined || error instanceof ClientGone) throw error
+      return serveStored(exchange, this.#options, spare, { fwd: 'stale', detail: 'stale-if-error' })
+    }
+    if (spare !== undefined && isFailure(produced.status)) {
+      const handling = { fwd: 'stale', fwdStatus: produced.status, detail: 'stale-if-error' } as const
+      return serveStored(exchange, this.#options, spare, handling, produced)
+    }
     const headers = withDate(produced.headers, askedMs)
     const directives = parseDirectives(headerOf(headers, 'cache-control'))
     const lifetime = lifetimeOf(headers, directives, this.#options, askedMs, Date.now())
@@ -316,6 +385,9 @@ export class ResponseCache {
 }
 
 const STALE: Handling = { detail: 'stale-while-revalidate' }
+const STALE_BEHIND: Handling = { fwd: 'stale' }
+
+const whyAlone = (lost: 'failed' | 'slow' | undefined): string => (lost === undefined ? 'not-shared' : `others-${lost}`)
 
 /** Requests with credentials are kept apart: that theirs cannot be shared says nothing about the others'. */
 const markOf = ({ credentials }: Ask, id: string): string =>
@@ -324,16 +396,4 @@ const markOf = ({ credentials }: Ask, id: string): string =>
 function whyBypass({ request }: Exchange): string | undefined {
   if (request.header('range') !== undefined) return 'range'
   return PRECONDITIONS.find((name) => request.header(name) !== undefined)
-}
-
-/** Those of the same origin as `base`, absolute. */
-function sameOrigin(urls: readonly (string | undefined)[], base: string): Set<string> {
-  const origin = URL.canParse(base) ? new URL(base).origin : undefined
-  const found = new Set<string>([base])
-  for (const url of urls) {
-    if (url === undefined || !URL.canParse(url, base)) continue
-    const whole = new URL(url, base)
-    if (whole.origin === origin) found.add(whole.href)
-  }
-  return found
 }

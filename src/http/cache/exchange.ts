@@ -1,5 +1,12 @@
 import type { HeaderList } from '../headers.ts'
 
+/** The client left before the handler answered, and the handler does not answer any more. */
+export class ClientGone extends Error {
+  constructor() {
+    super('the client has gone')
+  }
+}
+
 /** One request and what answers it, as a door shows them to the cache. */
 export interface Exchange {
   readonly request: RequestView

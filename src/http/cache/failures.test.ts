@@ -1,9 +1,10 @@
 // What goes wrong: bodies cut short, handlers that fail or never end, and the user's own functions that do.
-import { expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { cacheResponse } from '../fetch.ts'
 import { Site, statusOf } from './site.fixture.ts'
 
 const site = new Site()
+const OPTIONS = { ttl: '1m' } as const
 
 it.each([
   ['at once', 'cut', () => '12345'],
@@ -29,6 +30,150 @@ it('goes on to the handler where it is wrapped twice in the same cache', async (
   )
   expect(statusOf(await ask('/p'))).toBe('Holdfast; fwd=miss; fwd-status=200; stored')
 })
+
+describe('a failing handler', () => {
+  it.each<[string, number, Record<string, string>, number]>([
+    ['503 is shared', 503, {}, 1],
+    ['503 for one alone is not', 503, { 'set-cookie': 'a=1' }, 10],
+    ['503 that differs by a header is not', 503, { vary: 'accept-language' }, 10],
+    ['429, which one client has earned, is not', 429, {}, 10],
+  ])('of many at once: a %s, and the next who come together run it once', async (_, status, headers, runs) => {
+    let isDown = true
+    const opened = gate()
+    const ask = site.open(async () => {
+      await opened.wait
+      return isDown ? new Response('down', { status, headers }) : new Response('up')
+    }, OPTIONS)
+    const all = Array.from({ length: 10 }, () => ask('/p'))
+    await vi.waitFor(() => expect(site.asked.length).toBeGreaterThan(0))
+    opened.open()
+    for (const response of await Promise.all(all))
+      expect([response.status, await response.text()]).toEqual([status, 'down'])
+    expect(site.asked.splice(0)).toHaveLength(runs)
+    isDown = false
+    const next = await Promise.all(Array.from({ length: 10 }, () => ask('/p')))
+    expect(await Promise.all(next.map((response) => response.text()))).toEqual(Array(10).fill('up'))
+    expect(site.asked).toHaveLength(1)
+  })
+
+  it('gives its failure to nobody who sends credentials', async () => {
+    const opened = gate()
+    const ask = site.open(async () => {
+      await opened.wait
+      return new Response(`down ${site.asked.length}`, { status: 500 })
+    }, OPTIONS)
+    const all = [ask('/p'), ask('/p', { authorization: 'a' }), ask('/p', { authorization: 'b' })]
+    await vi.waitFor(() => expect(site.asked.length).toBeGreaterThan(0))
+    opened.open()
+    await Promise.all(all)
+    expect(site.asked.map(({ headers }) => headers.get('authorization')).sort()).toEqual(['a', 'b', null])
+  })
+
+  it.each([503, 429, 401])(
+    'of status %i for one who will not have what is stored takes it from nobody else',
+    async (status) => {
+      let isDown = false
+      const ask = site.open(
+        () =>
+          isDown
+            ? new Response('down', { status })
+            : new Response('good', { headers: { 'cache-control': 'max-age=60' } }),
+        OPTIONS,
+      )
+      await ask('/p')
+      await site.settled()
+      isDown = true
+      expect((await ask('/p', { 'cache-control': 'no-cache' })).status).toBe(status)
+      await site.settled()
+      expect(statusOf(await ask('/p'))).toMatch(/^Holdfast; hit; ttl=(59|60)$/)
+    },
+  )
+
+  it.each([503, 'a throw'])(
+    'leaves what may be served stale to all, after %s of one who will not have it',
+    async (how) => {
+      let isDown = false
+      const ask = site.open(() => {
+        if (isDown && how === 503) return new Response('down', { status: 503 })
+        if (isDown) throw new Error('down')
+        return new Response('good', { headers: { 'cache-control': 'max-age=1, stale-if-error=600' } })
+      }, OPTIONS)
+      await ask('/p')
+      await site.settled()
+      isDown = true
+      site.pass(2_000)
+      await ask('/p', { 'cache-control': 'no-cache' }).catch(() => {})
+      await site.settled()
+      const stale = await ask('/p')
+      expect([stale.status, await stale.text()]).toEqual([200, 'good'])
+      // And where nobody waits for anybody, after an answer for one alone.
+      const own = site.open(() => new Response('own', { headers: { 'cache-control': 'private' } }), OPTIONS)
+      await own('/q')
+      await site.settled()
+      await site.cache.set('http://shop.test/q', await site.cache.peek('http://shop.test/p'))
+      const spared = await ask('/q')
+      expect([spared.status, await spared.text()]).toEqual([200, 'good'])
+    },
+  )
+})
+
+describe('a run that never ends', () => {
+  const never = new Promise<Response>(() => {})
+
+  it('is waited for so long by the others, who then run the handler themselves', async () => {
+    const ask = site.open(() => (site.asked.length === 1 ? never : new Response('x')), { ...OPTIONS, maxWait: 200 })
+    void ask('/p')
+    await vi.waitFor(() => expect(site.asked).toHaveLength(1))
+    for (const response of await Promise.all([ask('/p'), ask('/p')]))
+      expect(statusOf(response)).toBe('Holdfast; fwd=miss; fwd-status=200; detail=others-slow')
+    // Who comes later does not wait at all, until it is given up.
+    await vi.waitFor(async () => expect(statusOf(await ask('/p'))).toMatch(/stored|hit/), { timeout: 5_000 })
+  })
+
+  it('behind what is served stale keeps nobody from a fresh answer', async () => {
+    const ask = site.open(
+      () =>
+        site.asked.length === 2
+          ? never
+          : new Response(`run ${site.asked.length}`, {
+              headers: { 'cache-control': 'max-age=1, stale-while-revalidate=2' },
+            }),
+      { maxWait: 100 },
+    )
+    await ask('/p')
+    await site.settled()
+    site.pass(1_500)
+    expect(await (await ask('/p')).text()).toBe('run 1')
+    await vi.waitFor(() => expect(site.asked).toHaveLength(2))
+    site.pass(2_000)
+    expect(await (await ask('/p')).text()).toBe('run 3')
+    await vi.waitFor(async () => expect(statusOf(await ask('/p'))).toMatch(/stored|hit/), { timeout: 5_000 })
+  })
+
+  it('answers its own client however late, and is not stored then', async () => {
+    const opened = gate()
+    const ask = site.open(
+      async () => {
+        await opened.wait
+        return new Response('late')
+      },
+      { ...OPTIONS, maxWait: 20 },
+    )
+    const late = ask('/p')
+    await vi.waitFor(async () => expect(site.cache.stats.loadFailures).toBe(1))
+    opened.open()
+    expect(statusOf(await late)).toBe('Holdfast; fwd=miss; fwd-status=200; detail=too-slow')
+    expect(await site.cache.peek('http://shop.test/p')).toBeUndefined()
+  })
+})
+
+function gate() {
+  let open = () => {}
+  const wait = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { wait, open: () => open() }
+}
 
 async function sendAndEnd(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))

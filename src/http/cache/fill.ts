@@ -3,13 +3,13 @@ import { checkTags } from '../../cache/options.ts'
 import { type HeaderList, headerOf, lastingHeaders, membersOf, withHeader, without } from '../headers.ts'
 import { CONDITIONS, etagOf, freshenHeaders } from './conditional.ts'
 import { parseDirectives } from './directives.ts'
-import type { Exchange, HeaderChanges, Produced, Reply } from './exchange.ts'
+import { ClientGone, type Exchange, type HeaderChanges, type Produced, type Reply } from './exchange.ts'
 import { lifetimeOf, mayServeOnError, retentionMs } from './freshness.ts'
 import { type Place, variantPlace } from './keys.ts'
 import type { ResolvedOptions } from './options.ts'
 import { servePassing, serveProduced, serveStored, withDate, withVary } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
-import { type Candidate, type Credentials, namedFields, openness, whyNotStored } from './storable.ts'
+import { type Candidate, type Credentials, mayBeGiven, namedFields, openness, whyNotStored } from './storable.ts'
 import type { LoadSays, ResponseStore } from './store.ts'
 import { packBody, type StoredResponse, type VaryRecord } from './stored.ts'
 
@@ -31,12 +31,28 @@ export interface Ask {
   readonly startMs: number
 }
 
-/** The handler failed, and so nobody can be given its answer; what was stored may still serve. */
-export class HandlerFailed extends Error {}
+/** What those who waited for a run that failed may be given as well: its answer, or what it threw. */
+export type SharedFailure = { readonly select: string } & (
+  | { readonly response: StoredResponse }
+  | { readonly response?: undefined; readonly error: unknown }
+)
+
+/** The handler failed, and so nothing is stored; what was may still serve. */
+export class HandlerFailed extends Error {
+  readonly shared: SharedFailure | undefined
+
+  constructor(what: string, shared: SharedFailure | undefined) {
+    super(what)
+    this.shared = shared
+  }
+}
 
 const FAILURES = new Set([500, 502, 503, 504])
-/** Why one answer was not stored that say nothing about the next. */
-const PASSING = new Set(['vary', 'cut'])
+
+export const isFailure = (status: number): boolean => FAILURES.has(status)
+
+/** Of a server or a client that has enough: says nothing about what the resource is, nor about the next answer. */
+const isPassing = (status: number): boolean => status >= 500 || status === 429 || status === 408
 
 /**
  * One run of the handler for the cache, under the lease of what it may fill. Its client is answered as soon as that can be; those who
@@ -49,26 +65,26 @@ export class Fill {
   refusal: string | undefined
   readonly answer: Promise<Reply>
   /** True if the next one would not be stored either. */
-  get isLasting(): boolean {
-    return this.refusal !== undefined && !PASSING.has(this.refusal)
-  }
+  isLasting = false
   readonly #room: FillRoom
   readonly #ask: Ask
   readonly #place: Place
   readonly #old: StoredResponse | undefined
   readonly #why: Handling
   readonly #run: Exchange['run']
+  readonly #longestMs: number
   #over = false
   #resolve: (reply: Reply) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
-  /** `old`: what is stored there and may not be served as it is. `why`: the reason to ask the handler. */
+  /** `old`: what is stored there and may not be served as it is. `why`: the reason to ask the handler. `longestMs`: for it to begin to answer. */
   constructor(
     room: FillRoom,
     ask: Ask,
     place: Place,
     old: StoredResponse | undefined,
     why: Handling,
+    longestMs: number,
     run = ask.exchange.run,
   ) {
     this.#room = room
@@ -77,6 +93,7 @@ export class Fill {
     this.#old = old
     this.#why = why
     this.#run = run
+    this.#longestMs = longestMs
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -92,15 +109,16 @@ export class Fill {
   /** The loader of the cache. */
   async load(context: LoadSays): Promise<StoredResponse | VaryRecord | undefined> {
     // A cache that refreshes by itself what it has answered: this request's handler has nobody to answer any more.
-    if (this.#over) throw new HandlerFailed('the request was answered')
+    if (this.#over) throw new HandlerFailed('the request was answered', undefined)
     this.led = true
     const askedMs = Date.now()
     let produced: Produced
     try {
-      produced = await this.#run(this.#changes())
+      produced = await this.#begun(this.#run(this.#changes()))
     } catch (error) {
+      if (error instanceof HandlerFailed) throw error
       this.#fail(error, undefined)
-      throw new HandlerFailed('the handler threw', { cause: error })
+      throw new HandlerFailed('the handler threw', this.#sharedError(error))
     }
     try {
       return await this.#take(produced, askedMs, context)
@@ -108,6 +126,41 @@ export class Fill {
       this.#reject(error)
       throw error
     }
+  }
+
+  /** What the handler answers, if it begins in time; else only its client waits on. */
+  #begun(running: Promise<Produced>): Promise<Produced> {
+    return new Promise((resolve, reject) => {
+      const tooLong = () => {
+        running.then(
+          (produced) => {
+            const headers = this.#status(produced.headers, { fwdStatus: produced.status, detail: 'too-slow' })
+            this.#resolve(servePassing(this.#ask.exchange, produced, headers))
+          },
+          (error) => this.#reject(error),
+        )
+        reject(new HandlerFailed(`the handler did not begin to answer within ${this.#longestMs} ms`, undefined))
+      }
+      const timer = setTimeout(tooLong, this.#longestMs)
+      timer.unref()
+      running.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  #sharedError(error: unknown): SharedFailure | undefined {
+    const isForAll = !(error instanceof ClientGone) && mayBeGiven('', this.#ask.credentials)
+    return isForAll ? { select: this.#place.select, error } : undefined
+  }
+
+  /** An answer that tells of a failure and of nobody in particular: those who wait for it would have had the same. */
+  async #sharedAnswer(candidate: Candidate, why: string, produced: Produced, atMs: number) {
+    const known = this.#place.record?.vary ?? []
+    const isForAll =
+      why === `status-${candidate.status}` &&
+      membersOf(headerOf(candidate.headers, 'vary')).every((name) => known.includes(name))
+    const body = isForAll ? await produced.whole() : undefined
+    if (body === undefined || !isWhole(candidate.headers, body)) return undefined
+    return { select: this.#place.select, response: this.#made(candidate, body, atMs, []) }
   }
 
   /** The handler is asked for the whole, or whether what is stored still holds: never what this one client has. */
@@ -118,6 +171,11 @@ export class Fill {
     changes[etag] = headerOf(asks, 'etag')
     changes[modified] = headerOf(asks, 'last-modified')
     return changes
+  }
+
+  #refuse(why: string, isLasting: boolean): void {
+    this.refusal = why
+    this.isLasting = isLasting
   }
 
   /** The client gets what is stored, if that may be; else the failure. */
@@ -136,8 +194,8 @@ export class Fill {
   async #take(produced: Produced, askedMs: number, context: LoadSays) {
     const { exchange, credentials } = this.#ask
     const atMs = Date.now()
-    if (FAILURES.has(produced.status) && this.#fail(undefined, produced))
-      throw new HandlerFailed(`the handler answered ${produced.status}`)
+    if (isFailure(produced.status) && this.#fail(undefined, produced))
+      throw new HandlerFailed(`the handler answered ${produced.status}`, undefined)
     const old = produced.status === 304 ? this.#old : undefined
     const status = old?.status ?? produced.status
     const told =
@@ -151,10 +209,16 @@ export class Fill {
     const candidate: Candidate = { status, headers, directives, lifetime, open: openness(directives) }
     const why = whyNotStored(candidate, credentials)
     if (why !== undefined) {
-      this.refusal = why
+      this.#refuse(why, !isPassing(status))
       this.#answerUnstored(produced, old, named, why)
-      // What is no longer to be shared replaces what was.
-      if (this.#old !== undefined && !FAILURES.has(status))
+      if (isFailure(status))
+        throw new HandlerFailed(
+          `the handler answered ${status}`,
+          await this.#sharedAnswer(candidate, why, produced, atMs),
+        )
+      // What is no longer to be shared replaces what was; what is for one alone, by what he sent, says nothing of it.
+      const isOwn = why === 'authorization' || why === 'cookie' || status === 401 || status === 403
+      if (this.#old !== undefined && !isPassing(status) && !isOwn)
         await this.#room.store.delete(this.#place.id).catch(() => {})
       return undefined
     }
@@ -169,7 +233,7 @@ export class Fill {
       )
     const body = soon ?? (await produced.whole())
     if (body === undefined || !isWhole(headers, body)) {
-      this.refusal = body === undefined ? 'too-large' : 'cut'
+      this.#refuse(body === undefined ? 'too-large' : 'cut', body === undefined)
       return undefined
     }
     return this.#keep(this.#made(candidate, body, atMs, tags), context, produced, soon && named)
@@ -257,7 +321,7 @@ export class Fill {
     }
     if (record !== undefined) {
       // Its siblings were chosen by less: all begin anew, under a mark that leads to none of them.
-      this.refusal = 'vary'
+      this.#refuse('vary', false)
       await store.set(resource, union).catch(() => {})
       return undefined
     }

@@ -33,6 +33,11 @@ export interface CacheResponseOptions<Native> {
     request: Native,
     response: { readonly status: number; readonly headers: Headers },
   ) => readonly string[]
+  /**
+   * How long a request waits for another's run of the handler before it goes on by itself; counted from the beginning of the run. One that
+   * has not begun to answer after six times as long is not stored. Default 10 s.
+   */
+  readonly maxWait?: Duration
   /** The largest body that is stored, in bytes. Default 1 MiB. */
   readonly maxBytes?: number
   /** Most variants by request headers and cookies that are stored of one URL, for each answer of `key`. Default 128. */
@@ -52,6 +57,7 @@ export interface ResolvedOptions {
   readonly query: ReadonlySet<string> | undefined
   readonly key: ((request: unknown) => string | undefined | Promise<string | undefined>) | undefined
   readonly tags: ((request: unknown, response: { status: number; headers: Headers }) => readonly string[]) | undefined
+  readonly maxWaitMs: number
   readonly maxBytes: number
   readonly maxVariants: number
   readonly invalidates: boolean
@@ -60,7 +66,7 @@ export interface ResolvedOptions {
 
 const KNOWN = [
   ...['ttl', 'stale', 'vary', 'cookies', 'query', 'key', 'tags'],
-  ...['maxBytes', 'maxVariants', 'unsafe', 'cacheStatus'],
+  ...['maxWait', 'maxBytes', 'maxVariants', 'unsafe', 'cacheStatus'],
 ]
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -83,6 +89,7 @@ export function resolveOptions<Native>(options: CacheResponseOptions<Native> = {
     query: options.query === undefined ? undefined : new Set(checkNames('query', options.query)),
     key: checkFunction('key', options.key) as ResolvedOptions['key'],
     tags: checkFunction('tags', options.tags) as ResolvedOptions['tags'],
+    maxWaitMs: toMs(options.maxWait ?? 10_000, 'maxWait'),
     maxBytes: checkInteger('maxBytes', options.maxBytes ?? 1024 * 1024, 1, 256 * 1024 * 1024),
     maxVariants: checkInteger('maxVariants', options.maxVariants ?? 128, 1, 1_000_000),
     invalidates: unsafe === 'invalidate',

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { ClientGone } from '../cache/exchange.ts'
 import { AFTER_CLOSE_MS, Gathering } from '../gathering.ts'
 import type { HeaderList } from '../headers.ts'
 
@@ -46,7 +47,7 @@ export class Capture {
     res.once('close', () => {
       if (this.#ended) return
       this.#gathering.closed()
-      setTimeout(() => this.#abandon(new Error('the client has gone')), AFTER_CLOSE_MS).unref()
+      setTimeout(() => this.#abandon(new ClientGone()), AFTER_CLOSE_MS).unref()
     })
   }
 
