@@ -8,7 +8,7 @@ import { judge, lifetimeOf, mayServeOnError } from './freshness.ts'
 import { type Place, resourceId, variantPlace } from './keys.ts'
 import { takeInHand } from './nested.ts'
 import { type CacheResponseOptions, checkStore, type ResolvedOptions, resolveOptions } from './options.ts'
-import { sameOrigin } from './purging.ts'
+import { purgeTarget, sameOrigin } from './purging.ts'
 import { Runs } from './runs.ts'
 import { refuseUncached, servePassing, serveStored, withDate } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
@@ -68,14 +68,10 @@ export class ResponseCache {
   }
 
   /** Removes all that is stored of a URL, each of its variants too. A path alone: of every host, which costs a look at every key. */
-  async purge(url: string): Promise<void> {
-    if (url.startsWith('/')) {
-      const path = url.replace(/[*?[\]\\]/g, '\\$&')
-      await this.#store.invalidatePattern(`*://*${path}`)
-      return
-    }
-    const id = resourceId(url, this.#options.query)
-    if (id !== undefined) await this.#store.delete(id)
+  async purge(url: string | URL): Promise<void> {
+    const target = purgeTarget(url, this.#options.query)
+    if ('pattern' in target) await this.#store.invalidatePattern(target.pattern)
+    else await this.#store.delete(target.id)
   }
 
   async handle(exchange: Exchange): Promise<Reply> {

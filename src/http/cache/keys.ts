@@ -32,7 +32,8 @@ export function resourceId(url: string | undefined, query: ReadonlySet<string> |
   return id.length <= LONGEST ? id : `${id.slice(0, LONGEST)} ~${hash(id)}`
 }
 
-function onlyNamed(url: string, names: ReadonlySet<string>): string {
+/** A URL or a path with these parameters of its query alone, sorted. */
+export function onlyNamed(url: string, names: ReadonlySet<string>): string {
   const at = url.indexOf('?')
   if (at < 0) return url
   const kept = url

@@ -2,7 +2,8 @@ import type { HeaderChanges, RequestView } from '../cache/exchange.ts'
 
 export const viewOf = (request: Request): RequestView => ({
   method: request.method,
-  url: request.url,
+  // No part of what a client asks a server.
+  url: request.url.replace(/#.*$/s, ''),
   header: (name) => request.headers.get(name) ?? undefined,
 })
 
