@@ -113,6 +113,11 @@ export class Cache<T, Got = T | undefined> {
     this.#entries.unpersisted = this.#behind
   }
 
+  /** @internal What it was made with, every default in place. */
+  get settings(): ResolvedCacheOptions {
+    return this.#options
+  }
+
   /**
    * The value of `id`: from memory, from Redis, or loaded by the cache's loader or by this call's.
    *

@@ -167,6 +167,67 @@ describe('a run that never ends', () => {
   })
 })
 
+it('keeps nothing for longer than the ttl of the cache beneath', async () => {
+  const ask = site.open(() => new Response('x', { headers: { 'cache-control': 'max-age=31536000' } }))
+  await ask('/p')
+  await site.settled()
+  const { stored } = await site.cache.explain('http://shop.test/p')
+  expect(stored?.leftMs).toBeLessThanOrEqual(3_600_000)
+})
+
+describe('a purge', () => {
+  it.each<[string | URL]>([
+    ['HTTP://Shop.Test/p?b=1&a=2&x=y'],
+    ['http://shop.test/p?a=2&b=1#top'],
+    [new URL('http://shop.test/p?b=1&a=2')],
+    ['/p?b=1&a=2'],
+  ])('of %s removes what the same URL has stored', async (url) => {
+    const ask = site.open(() => new Response('x'), { ...OPTIONS, query: ['a', 'b'] })
+    await ask('/p?a=2&b=1')
+    await site.settled()
+    expect(statusOf(await ask('/p?b=1&a=2#part'))).toContain('hit')
+    await ask.purge(url)
+    expect(statusOf(await ask('/p?a=2&b=1'))).toContain('stored')
+  })
+
+  it.each([[''], ['foo'], ['shop.test/p'], ['ftp://shop.test/'], ['/a b'], [undefined], [5]])(
+    'refuses %j',
+    async (url) => {
+      const purged = site.open(() => new Response('x')).purge(url as string)
+      await expect(purged).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'url' })
+    },
+  )
+
+  it('of an origin is of its root', async () => {
+    const ask = site.open(() => new Response('x'), OPTIONS)
+    await ask('/')
+    await site.settled()
+    await ask.purge('http://shop.test')
+    expect(statusOf(await ask('/'))).toContain('stored')
+  })
+})
+
+it.each([
+  ['cache', () => cacheResponse({})],
+  ['cache', () => cacheResponse(site.hf.cache('loads', { ttl: '1h', load: async () => 1 }))],
+  ['cache', () => cacheResponse(site.hf.cache('stale', { ttl: '1h', expiry: { stale: '1m' } }))],
+  ['options', () => cacheResponse(site.cache, null as never)],
+  ['handler', () => cacheResponse(site.cache)(5 as never)],
+  ['ttl', () => cacheResponse(site.cache, { ttl: 'soon' as never })],
+  ['ttl', () => cacheResponse(site.cache, { stale: { ifError: '1m' } })],
+  ['tttl', () => cacheResponse(site.cache, { tttl: 1 } as never)],
+  ['stale.error', () => cacheResponse(site.cache, { ttl: 1, stale: { error: 1 } as never })],
+  ['vary[0]', () => cacheResponse(site.cache, { vary: ['a b'] })],
+  ['cookies', () => cacheResponse(site.cache, { cookies: 'sid' as never })],
+  ['key', () => cacheResponse(site.cache, { key: 'user' as never })],
+  ['maxBytes', () => cacheResponse(site.cache, { maxBytes: 0 })],
+  ['maxVariants', () => cacheResponse(site.cache, { maxVariants: 1.5 })],
+  ['unsafe', () => cacheResponse(site.cache, { unsafe: 'yes' as never })],
+  ['cacheStatus', () => cacheResponse(site.cache, { cacheStatus: 'my cache' })],
+])('refuses a wrong %s by name', (option, make) => {
+  expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', option }))
+})
+
 function gate() {
   let open = () => {}
   const wait = new Promise<void>((resolve) => {

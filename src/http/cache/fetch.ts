@@ -1,3 +1,4 @@
+import { ConfigError } from '../../base/errors.ts'
 import { isBehind, markBehind } from '../behind.ts'
 import { toResponse, WebProduced } from '../web/produced.ts'
 import { changed, viewOf } from '../web/request.ts'
@@ -26,9 +27,9 @@ export type FetchCache = (<Rest extends unknown[]>(
  */
 export function cacheResponse(cache: object, options?: CacheResponseOptions<Request>): FetchCache {
   const responses = new ResponseCache(cache, options)
-  const door =
-    <Rest extends unknown[]>(handler: FetchHandler<Rest>) =>
-    async (request: Request, ...rest: Rest): Promise<Response> => {
+  const door = <Rest extends unknown[]>(handler: FetchHandler<Rest>) => {
+    if (typeof handler !== 'function') throw new ConfigError('handler', 'a function of a Request', handler)
+    return async (request: Request, ...rest: Rest): Promise<Response> => {
       if (isBehind(request) || !responses.takes(request)) return handler(request, ...rest)
       const produce = async (asked: Request) => new WebProduced(await handler(asked, ...rest), responses.maxBytes)
       const run = (changes: HeaderChanges) => {
@@ -44,5 +45,6 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Requ
       const exchange: Exchange = { request: viewOf(request), native: request, run, runBehind }
       return toResponse(await responses.handle(exchange))
     }
+  }
   return withPurge(door, responses)
 }

@@ -1,12 +1,11 @@
 import { randomId } from '../../base/id.ts'
-import { checkTags } from '../../cache/options.ts'
 import { type HeaderList, headerOf, lastingHeaders, membersOf, withHeader, without } from '../headers.ts'
 import { CONDITIONS, etagOf, freshenHeaders } from './conditional.ts'
 import { parseDirectives } from './directives.ts'
 import { ClientGone, type Exchange, type HeaderChanges, type Produced, type Reply } from './exchange.ts'
 import { lifetimeOf, mayServeOnError, retentionMs } from './freshness.ts'
 import { type Place, variantPlace } from './keys.ts'
-import type { ResolvedOptions } from './options.ts'
+import { checkTags, type ResolvedOptions } from './options.ts'
 import { servePassing, serveProduced, serveStored, withDate, withVary } from './serve.ts'
 import { type Handling, withStatus } from './status.ts'
 import { type Candidate, type Credentials, mayBeGiven, namedFields, openness, whyNotStored } from './storable.ts'
@@ -244,7 +243,7 @@ export class Fill {
     const { tags } = this.#room.options
     if (tags === undefined) return []
     const given = new Headers(headers.map(([name, value]) => [name, value] as [string, string]))
-    return checkTags('tags', tags(this.#ask.exchange.native, { status, headers: given }) ?? [])
+    return checkTags(tags(this.#ask.exchange.native, { status, headers: given }) ?? [])
   }
 
   #status(headers: HeaderList, handling: Handling): HeaderList {
@@ -310,7 +309,7 @@ export class Fill {
     const { record } = this.#place
     const known = record?.vary ?? []
     if (vary.every((name) => known.includes(name))) {
-      tell(context, made)
+      tell(context, made, store)
       return made
     }
     const union: VaryRecord = {
@@ -329,11 +328,11 @@ export class Fill {
     const place = variantPlace(resource, union, exchange.request, whose, options)
     const variant = { ...made, select: place.select }
     const put = async (_: string, { setTtl, setTags }: LoadSays) => {
-      tell({ setTtl, setTags }, variant)
+      tell({ setTtl, setTags }, variant, store)
       return variant
     }
     await store.get(place.id, put).catch(() => {})
-    tell(context, { tags: made.tags })
+    tell(context, { tags: made.tags }, store)
     return union
   }
 }
@@ -345,7 +344,11 @@ function isWhole(headers: HeaderList, body: Uint8Array): boolean {
 }
 
 /** Tells the cache how long to keep a response and under which tags, where its loaders may. A record is kept as long as anything. */
-function tell({ setTtl, setTags }: LoadSays, made: StoredResponse | Pick<StoredResponse, 'tags'>): void {
+function tell(
+  { setTtl, setTags }: LoadSays,
+  made: StoredResponse | Pick<StoredResponse, 'tags'>,
+  { settings }: ResponseStore,
+): void {
   if (made.tags.length > 0) setTags?.(made.tags)
-  if ('freshMs' in made) setTtl?.(retentionMs(made))
+  if ('freshMs' in made) setTtl?.(Math.min(retentionMs(made), settings.ttlMs))
 }

@@ -380,20 +380,3 @@ it('refuses what `key` may not answer', async () => {
   await expect(ask('/p')).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'key' })
   expect(site.asked).toHaveLength(0)
 })
-
-it.each([
-  ['cache', () => cacheResponse({})],
-  ['ttl', () => cacheResponse(site.cache, { ttl: 'soon' as never })],
-  ['ttl', () => cacheResponse(site.cache, { stale: { ifError: '1m' } })],
-  ['tttl', () => cacheResponse(site.cache, { tttl: 1 } as never)],
-  ['stale.error', () => cacheResponse(site.cache, { ttl: 1, stale: { error: 1 } as never })],
-  ['vary[0]', () => cacheResponse(site.cache, { vary: ['a b'] })],
-  ['cookies', () => cacheResponse(site.cache, { cookies: 'sid' as never })],
-  ['key', () => cacheResponse(site.cache, { key: 'user' as never })],
-  ['maxBytes', () => cacheResponse(site.cache, { maxBytes: 0 })],
-  ['maxVariants', () => cacheResponse(site.cache, { maxVariants: 1.5 })],
-  ['unsafe', () => cacheResponse(site.cache, { unsafe: 'yes' as never })],
-  ['cacheStatus', () => cacheResponse(site.cache, { cacheStatus: 'my cache' })],
-])('refuses a wrong %s by name', (option, make) => {
-  expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', option }))
-})

@@ -71,6 +71,7 @@ const KNOWN = [
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 export function resolveOptions<Native>(options: CacheResponseOptions<Native> = {}): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw new ConfigError('options', 'an object of options', options)
   checkKnown('', options, KNOWN)
   const { stale = {}, unsafe = 'invalidate', cacheStatus = 'Holdfast' } = options
   checkKnown('stale', stale, ['whileRevalidate', 'ifError'])
@@ -102,7 +103,26 @@ export function checkStore(cache: unknown): ResponseStore {
   const isStore =
     typeof cache === 'object' && cache !== null && verbs.every((verb) => typeof (cache as never)[verb] === 'function')
   if (!isStore) throw new ConfigError('cache', 'a cache made by hf.cache(…)', cache)
+  checkSettings((cache as ResponseStore).settings)
   return cache as ResponseStore
+}
+
+/** What a cache beneath does by itself would be done to responses beside what HTTP says of them. */
+function checkSettings({ load, loadMany, staleMs, early, write }: ResponseStore['settings']): void {
+  const wrong = {
+    ...{ load: load ?? loadMany, 'expiry.stale': staleMs || undefined, 'expiry.early': early || undefined, write },
+  }
+  for (const [option, value] of Object.entries(wrong))
+    if (value !== undefined) throw new ConfigError('cache', `a cache without \`${option}\``, value)
+}
+
+/** As the cache beneath takes them. */
+export function checkTags(tags: unknown): readonly string[] {
+  if (!Array.isArray(tags) || tags.length > 64) throw new ConfigError('tags', 'an array of at most 64 strings', tags)
+  tags.forEach((tag, i) => {
+    checkName(`tags[${i}]`, tag)
+  })
+  return tags
 }
 
 function checkNames(option: string, names: unknown): readonly string[] {

@@ -1,5 +1,14 @@
 /** All that is asked of a cache: an instance of `hf.cache(...)` is one. */
 export interface ResponseStore {
+  readonly settings: {
+    /** How long anything is kept at most. */
+    readonly ttlMs: number
+    readonly staleMs: number
+    readonly early: number
+    readonly load: unknown
+    readonly loadMany: unknown
+    readonly write: unknown
+  }
   peek(id: string): Promise<unknown>
   get(id: string, load: StoreLoad): Promise<unknown>
   refresh(id: string, load: StoreLoad, options: { readonly unless: (value: unknown) => boolean }): Promise<unknown>
