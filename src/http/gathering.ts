@@ -11,6 +11,7 @@ export class Gathering {
   #chunks: Buffer[] = []
   #bytes = 0
   #settled = false
+  #closed = false
   #firstCame: () => void = () => {}
   readonly #first: Promise<void>
   #timer: NodeJS.Timeout | undefined
@@ -36,6 +37,7 @@ export class Gathering {
     if (this.#bytes > this.#maxBytes) return this.giveUp()
     // A copy: its owner may write over it once it is sent.
     this.#chunks.push(Buffer.from(chunk))
+    if (this.#closed) this.#giveUpAfter(AFTER_CLOSE_MS)
     this.#firstCame()
   }
 
@@ -47,10 +49,10 @@ export class Gathering {
     if (!this.#settled) this.#finish(undefined)
   }
 
-  /** The client has gone before the end. What streamed is torn off; what has not begun may still come. */
+  /** The client has gone before the end. A handler that writes by itself may go on, with no longer pauses than this. */
   closed(): void {
-    if (this.#bytes > 0) this.giveUp()
-    else this.#giveUpAfter(AFTER_CLOSE_MS)
+    this.#closed = true
+    this.#giveUpAfter(AFTER_CLOSE_MS)
   }
 
   #finish(bytes: Buffer | undefined): void {
@@ -62,6 +64,7 @@ export class Gathering {
   }
 
   #giveUpAfter(ms: number): void {
+    if (this.#settled) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.giveUp(), ms)
     this.#timer.unref()

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { serve } from '@hono/node-server'
@@ -106,4 +106,28 @@ export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, han
     })
     return { port: portOf(server), close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
   },
+}
+
+export interface Got {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly bytes: Buffer
+  readonly text: string
+}
+
+/** One request, on a connection of its own, with headers as they are given. */
+export function get(port: number, path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const asked = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (res) => {
+      const chunks: Buffer[] = []
+      res.on('data', (chunk: Buffer) => chunks.push(chunk))
+      res.on('error', reject)
+      res.on('end', () => {
+        const bytes = Buffer.concat(chunks)
+        resolve({ status: res.statusCode as number, headers: res.headers, bytes, text: String(bytes) })
+      })
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
 }

@@ -1,5 +1,5 @@
 // Each door, with a real server on loopback: what the framework does to a response is part of what is tested.
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import { createServer } from 'node:http'
 import { connect as connectSocket } from 'node:net'
 import { Readable } from 'node:stream'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type Cache, connect, type Holdfast } from '../../index.ts'
 import { startServer, type TestServer, testNamespace } from '../../testing/index.ts'
 import { cacheResponse as expressCache } from '../express.ts'
-import { type Ask, DOORS, type Handler, type Opened, type Options, portOf } from './doors.fixture.ts'
+import { type Ask, DOORS, type Got, get, type Handler, type Opened, type Options, portOf } from './doors.fixture.ts'
 
 let redis: TestServer
 let hf: Holdfast
@@ -35,30 +35,6 @@ const settled = async () => {
     await new Promise((resolve) => setImmediate(resolve))
     await cache.peek('')
   }
-}
-
-interface Got {
-  readonly status: number
-  readonly headers: IncomingMessage['headers']
-  readonly bytes: Buffer
-  readonly text: string
-}
-
-/** One request, on a connection of its own, with headers as they are given. */
-function get(port: number, path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> {
-  return new Promise((resolve, reject) => {
-    const asked = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (res) => {
-      const chunks: Buffer[] = []
-      res.on('data', (chunk: Buffer) => chunks.push(chunk))
-      res.on('error', reject)
-      res.on('end', () => {
-        const bytes = Buffer.concat(chunks)
-        resolve({ status: res.statusCode as number, headers: res.headers, bytes, text: String(bytes) })
-      })
-    })
-    asked.on('error', reject)
-    asked.end()
-  })
 }
 
 describe.each(Object.keys(DOORS))('the door of %s', (name) => {

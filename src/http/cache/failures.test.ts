@@ -1,6 +1,11 @@
 // What goes wrong: bodies cut short, handlers that fail or never end, and the user's own functions that do.
-import { describe, expect, it, vi } from 'vitest'
+import { createServer } from 'node:http'
+import { connect as connectSocket } from 'node:net'
+import express, { type Response as ExpressResponse, type RequestHandler } from 'express'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { cacheResponse as expressCache } from '../express.ts'
 import { cacheResponse } from '../fetch.ts'
+import { get, portOf } from './doors.fixture.ts'
 import { Site, statusOf } from './site.fixture.ts'
 
 const site = new Site()
@@ -226,6 +231,49 @@ it.each([
   ['cacheStatus', () => cacheResponse(site.cache, { cacheStatus: 'my cache' })],
 ])('refuses a wrong %s by name', (option, make) => {
   expect(make).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', option }))
+})
+
+describe('a handler of Express', () => {
+  const serveApp = async (work: RequestHandler, before: RequestHandler = (_, __, next) => next()) => {
+    const app = express()
+    app.get('/p', before, expressCache(site.cache, { ttl: '1m' }), work)
+    const server = createServer(app)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const port = portOf(server)
+    onTestFinished(() => new Promise((resolve) => void server.close(() => resolve()).closeAllConnections()))
+    return port
+  }
+
+  it('that writes by itself is stored, though its client leaves after a part of it', async () => {
+    const responses: ExpressResponse[] = []
+    const port = await serveApp((_, res) => void responses.push(res))
+    const leaving = connectSocket(port, '127.0.0.1')
+    leaving.write(`GET /p HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
+    await vi.waitFor(() => expect(responses).toHaveLength(1))
+    const [res] = responses as [ExpressResponse]
+    res.write('first ')
+    await new Promise((resolve) => leaving.once('data', resolve))
+    const waiting = get(port, '/p')
+    leaving.destroy()
+    await new Promise((resolve) => res.once('close', resolve))
+    res.write('second ')
+    await site.settled()
+    res.end('third')
+    expect((await waiting).text).toBe('first second third')
+    await site.settled()
+    expect((await get(port, '/p')).headers['cache-status']).toContain('Holdfast; hit')
+    expect(responses).toHaveLength(1)
+  })
+
+  it('that breaks its response off keeps nobody waiting', async () => {
+    let runs = 0
+    const port = await serveApp((_, res) => void (++runs === 1 ? res.destroy() : res.send('x')))
+    await expect(get(port, '/p')).rejects.toThrow('socket hang up')
+    const begun = performance.now()
+    expect((await get(port, '/p')).text).toBe('x')
+    // It would be given up after 5 s.
+    expect(performance.now() - begun).toBeLessThan(4_000)
+  })
 })
 
 function gate() {

@@ -20,6 +20,7 @@ export class Capture {
   #state: 'before' | 'held' | 'passing' | 'replaced' = 'before'
   #ended = false
   #sending = false
+  #isDestroyed = false
   #endDone: Done | undefined
   #begin: () => void = () => {}
   #abandon: (error: Error) => void = () => {}
@@ -44,11 +45,22 @@ export class Capture {
     }
     this.#wrap()
     // A stream that fed a response which is closed is torn off; a handler at work may still answer.
+    let isPiped = false
+    res.on('pipe', () => {
+      isPiped = true
+    })
     res.once('close', () => {
       if (this.#ended) return
+      if (isPiped || this.#isDestroyed) return this.#giveUp()
       this.#gathering.closed()
       setTimeout(() => this.#abandon(new ClientGone()), AFTER_CLOSE_MS).unref()
     })
+  }
+
+  /** Nothing more will come of the handler. */
+  #giveUp(): void {
+    this.#gathering.giveUp()
+    this.#abandon(new ClientGone())
   }
 
   // For good, and not to be taken off again: middleware behind may have wrapped these in turn.
@@ -67,6 +79,13 @@ export class Capture {
         return res
       },
     })
+    const { destroy } = res
+    res.destroy = (error) => {
+      // Who breaks it off himself goes on no more. A client who leaves does not come by here.
+      this.#isDestroyed = true
+      if (!this.#ended) this.#giveUp()
+      return destroy.call(res, error)
+    }
     Object.defineProperty(res, 'headersSent', { get: () => this.#state !== 'before', configurable: true })
     Object.defineProperty(res, 'writableEnded', { get: () => this.#ended, configurable: true })
   }
