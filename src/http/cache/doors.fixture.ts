@@ -113,6 +113,7 @@ export interface Got {
   readonly headers: IncomingMessage['headers']
   readonly bytes: Buffer
   readonly text: string
+  readonly trailers: IncomingMessage['trailers']
 }
 
 /** One request, on a connection of its own, with headers as they are given. */
@@ -124,7 +125,13 @@ export function get(port: number, path: string, headers: Record<string, string> 
       res.on('error', reject)
       res.on('end', () => {
         const bytes = Buffer.concat(chunks)
-        resolve({ status: res.statusCode as number, headers: res.headers, bytes, text: String(bytes) })
+        resolve({
+          status: res.statusCode as number,
+          headers: res.headers,
+          bytes,
+          text: String(bytes),
+          trailers: res.trailers,
+        })
       })
     })
     asked.on('error', reject)

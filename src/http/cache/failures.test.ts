@@ -1,14 +1,15 @@
 // What goes wrong: bodies cut short, handlers that fail or never end, and the user's own functions that do.
 import { createServer } from 'node:http'
 import { connect as connectSocket } from 'node:net'
-import express, { type Response as ExpressResponse, type RequestHandler } from 'express'
+import express, { type Request as ExpressRequest, type Response as ExpressResponse, type RequestHandler } from 'express'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { cacheResponse as expressCache } from '../express.ts'
+import { type CacheResponseOptions, cacheResponse as expressCache } from '../express.ts'
 import { cacheResponse } from '../fetch.ts'
 import { get, portOf } from './doors.fixture.ts'
 import { Site, statusOf } from './site.fixture.ts'
 
 const site = new Site()
+const PASS: RequestHandler = (_, __, next) => next()
 const OPTIONS = { ttl: '1m' } as const
 
 it.each([
@@ -234,9 +235,9 @@ it.each([
 })
 
 describe('a handler of Express', () => {
-  const serveApp = async (work: RequestHandler, before: RequestHandler = (_, __, next) => next()) => {
+  const serveApp = async (work: RequestHandler, options?: CacheResponseOptions<ExpressRequest>, before = PASS) => {
     const app = express()
-    app.get('/p', before, expressCache(site.cache, { ttl: '1m' }), work)
+    app.get('/p', before, expressCache(site.cache, { ttl: '1m', ...options }), work)
     const server = createServer(app)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const port = portOf(server)
@@ -263,6 +264,46 @@ describe('a handler of Express', () => {
     await site.settled()
     expect((await get(port, '/p')).headers['cache-status']).toContain('Holdfast; hit')
     expect(responses).toHaveLength(1)
+  })
+
+  it('that sends trailers is left alone', async () => {
+    const port = await serveApp((_, res) => {
+      res.set('trailer', 'x-t').write('b')
+      res.addTrailers({ 'x-t': '1' })
+      res.end()
+    })
+    for (const detail of ['trailer', 'unshared']) {
+      const got = await get(port, '/p')
+      expect([got.text, got.headers['cache-status']]).toEqual(['b', expect.stringContaining(`detail=${detail}`)])
+      expect(got.trailers).toEqual({ 'x-t': '1' })
+      await site.settled()
+    }
+  })
+
+  it('is told the address of the client who found it stale, though he has gone', async () => {
+    const addresses: unknown[] = []
+    let leaves = false
+    const port = await serveApp(
+      (req, res) => {
+        addresses.push(req.ip)
+        res.send('x')
+      },
+      {
+        stale: { whileRevalidate: '1h' },
+        key: async (req) => {
+          if (leaves) await new Promise((resolve) => req.socket.once('close', resolve))
+          return 'all'
+        },
+      },
+    )
+    await get(port, '/p')
+    await site.settled()
+    site.pass(61_000)
+    leaves = true
+    const leaving = connectSocket(port, '127.0.0.1')
+    leaving.end(`GET /p HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
+    await vi.waitFor(() => expect(addresses).toHaveLength(2))
+    expect(addresses[1]).toBe(addresses[0])
   })
 
   it('that breaks its response off keeps nobody waiting', async () => {

@@ -34,6 +34,8 @@ export function whyNotStored(
   if (directives.get('private') === '') return 'private'
   if (!mayBeGiven(open, credentials)) return credentials.authorization ? 'authorization' : 'cookie'
   if (headerOf(headers, 'set-cookie') !== undefined && !namedFields(directives).has('set-cookie')) return 'set-cookie'
+  // Its trailers would be lost.
+  if (headerOf(headers, 'trailer') !== undefined) return 'trailer'
   if (membersOf(headerOf(headers, 'vary')).includes('*')) return 'vary-all'
   if (/^text\/event-stream\b/i.test(headerOf(headers, 'content-type') ?? '')) return 'event-stream'
   if (!lifetime.explicit && !BY_DEFAULT.has(status)) return `status-${status}`

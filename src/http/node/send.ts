@@ -32,6 +32,8 @@ export class NodeExchange implements Exchange {
     this.#res = res
     this.#maxBytes = maxBytes
     this.#next = next
+    // Kept by the socket once it was read: a run behind may begin when its client has gone.
+    void req.socket.remoteAddress
   }
 
   readonly run = async (changes: HeaderChanges): Promise<Produced> => {
