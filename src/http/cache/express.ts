@@ -14,10 +14,11 @@ export type ExpressCache<Req extends Request> = ((req: Req, res: Response, next:
  * A middleware for Express 5 that answers GET and HEAD from a cache, and stores what the handlers behind it answer, as far as HTTP
  * lets a cache that many share do so.
  *
- * cache    an `hf.cache(name, { ttl })`; its `ttl` is how long responses are kept, fresh or not
+ * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
-export function cacheResponse<Req extends Request = Request>(
+// biome-ignore lint/suspicious/noExplicitAny: else the parameters of a route's path are lost to the handlers behind
+export function cacheResponse<Req extends Request = Request<any>>(
   cache: object,
   options?: CacheResponseOptions<Req>,
 ): ExpressCache<Req> {

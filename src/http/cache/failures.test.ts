@@ -1,7 +1,12 @@
 // What goes wrong: bodies cut short, handlers that fail or never end, and the user's own functions that do.
 import { createServer } from 'node:http'
 import { connect as connectSocket } from 'node:net'
-import express, { type Request as ExpressRequest, type Response as ExpressResponse, type RequestHandler } from 'express'
+import express, {
+  type Express,
+  type Request as ExpressRequest,
+  type Response as ExpressResponse,
+  type RequestHandler,
+} from 'express'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type CacheResponseOptions, cacheResponse as expressCache } from '../express.ts'
 import { cacheResponse } from '../fetch.ts'
@@ -235,9 +240,14 @@ it.each([
 })
 
 describe('a handler of Express', () => {
-  const serveApp = async (work: RequestHandler, options?: CacheResponseOptions<ExpressRequest>, before = PASS) => {
+  const serveApp = async (
+    work: RequestHandler,
+    options?: CacheResponseOptions<ExpressRequest>,
+    more?: (app: Express) => void,
+  ) => {
     const app = express()
-    app.get('/p', before, expressCache(site.cache, { ttl: '1m', ...options }), work)
+    more?.(app)
+    app.get('/p', expressCache(site.cache, { ttl: '1m', ...options }), work)
     const server = createServer(app)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const port = portOf(server)
@@ -304,6 +314,13 @@ describe('a handler of Express', () => {
     leaving.end(`GET /p HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
     await vi.waitFor(() => expect(addresses).toHaveLength(2))
     expect(addresses[1]).toBe(addresses[0])
+  })
+
+  it('knows the parameters of its path', async () => {
+    const port = await serveApp(PASS, undefined, (app) =>
+      app.get('/of/:id', expressCache(site.cache), (req, res) => void res.send(req.params.id.toUpperCase())),
+    )
+    expect((await get(port, '/of/a')).text).toBe('A')
   })
 
   it('that breaks its response off keeps nobody waiting', async () => {

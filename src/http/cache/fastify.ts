@@ -13,7 +13,7 @@ export type FastifyCache = ((instance: FastifyInstance, options: object, done: (
  * A plugin for Fastify 5: routes of the instance that it is registered on, and of those below, are answered from a cache. It acts just
  * before the handler, so whatever refuses requests earlier (onRequest, preValidation, and preHandler hooks added before) is asked first.
  *
- * cache    an `hf.cache(name, { ttl })`; its `ttl` is how long responses are kept, fresh or not
+ * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
 export function cacheResponse(cache: object, options?: CacheResponseOptions<FastifyRequest>): FastifyCache {

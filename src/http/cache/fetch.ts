@@ -22,7 +22,7 @@ export type FetchCache = (<Rest extends unknown[]>(
 /**
  * A cache around handlers of the form `(request) => Response`.
  *
- * cache    an `hf.cache(name, { ttl })`; its `ttl` is how long responses are kept, fresh or not
+ * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
 export function cacheResponse(cache: object, options?: CacheResponseOptions<Request>): FetchCache {

@@ -21,7 +21,7 @@ export type HonoCache = MiddlewareHandler & Purge
  * A middleware for Hono 4 that answers GET and HEAD from a cache, and stores what the handlers behind it answer, as far as HTTP lets a
  * cache that many share do so.
  *
- * cache    an `hf.cache(name, { ttl })`; its `ttl` is how long responses are kept, fresh or not
+ * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
 export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptions = {}): HonoCache {
