@@ -43,6 +43,15 @@ export function lastingHeaders(headers: HeaderList): HeaderList {
   return lasting.filter(([name]) => !OF_CLIENT.test(name))
 }
 
+/** What tells how a response may be kept and what its body is: the handler may have counted on it, whoever has set it. */
+const OF_RESPONSE = /^(vary|cache-control|expires|date|age|etag|last-modified|set-cookie|cache-status|content-.*)$/
+
+/** Without what was there before the handler, as it was: each request has its own of that. */
+export const withoutInherited = (headers: HeaderList, before: HeaderList = []): HeaderList =>
+  headers.filter(
+    ([name, value]) => OF_RESPONSE.test(name) || !before.some(([other, had]) => other === name && had === value),
+  )
+
 /** A date as HTTP writes it, in ms; undefined for anything else, such as `0`. */
 export function parseHttpDate(value: string | undefined): number | undefined {
   if (value === undefined || !/^[A-Z][a-z]{2,8},? /.test(value)) return undefined

@@ -41,8 +41,10 @@ export const portOf = (server: Server) => (server.address() as AddressInfo).port
 export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, handler: Handler) => Promise<Opened>> = {
   express: async (cache, { twice, ...options }, handler) => {
     const app = express()
+    let requests = 0
     app.use((_, res, next) => {
       res.setHeader('x-before', 'yes')
+      res.setHeader('x-request', ++requests)
       next()
     })
     app.use(expressCache(cache, options))
@@ -63,7 +65,8 @@ export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, han
   },
   fastify: async (cache, { twice, ...options }, handler) => {
     const app = fastify({ forceCloseConnections: true })
-    app.addHook('onRequest', async (_, reply) => void reply.header('x-before', 'yes'))
+    let requests = 0
+    app.addHook('onRequest', async (_, reply) => void reply.header('x-before', 'yes').header('x-request', ++requests))
     await app.register(fastifyCache(cache, options))
     if (twice) await app.register(fastifyCache(cache, { ttl: '1h' }))
     app.removeAllContentTypeParsers()
@@ -81,9 +84,11 @@ export const DOORS: Record<string, (cache: Cache<unknown>, options: Options, han
     return { port: portOf(app.server), close: () => app.close() }
   },
   hono: async (cache, { twice, ...options }, handler) => {
+    let requests = 0
     const app = new Hono()
     app.use(async (c, next) => {
       c.header('x-before', 'yes')
+      c.header('x-request', String(++requests))
       await next()
     })
     app.use(honoCache(cache, { ...options, app }))

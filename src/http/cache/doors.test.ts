@@ -250,6 +250,26 @@ describe.each(Object.keys(DOORS))('the door of %s', (name) => {
     expect((await ask('/p')).text).toBe('x')
   })
 
+  it('leaves each request what middleware before has set for it, and stores what the handler made of it', async () => {
+    const ask = await start(({ url }) => ({ headers: url === '/own' ? { 'x-request': 'own' } : {}, body: 'x' }), {
+      ttl: '1m',
+      stale: { whileRevalidate: '1h' },
+    })
+    const first = (await ask('/p')).headers['x-request']
+    await settled()
+    const hit = await ask('/p')
+    expect(statusOf(hit)).toContain('hit')
+    expect(Number(hit.headers['x-request'])).toBe(Number(first) + 1)
+    vi.setSystemTime(Date.now() + 61_000)
+    await ask('/p')
+    await vi.waitFor(async () => expect(statusOf(await ask('/p'))).not.toContain('stale'))
+    const [one, other] = [await ask('/p'), await ask('/p')]
+    expect(Number(other.headers['x-request'])).toBe(Number(one.headers['x-request']) + 1)
+    await ask('/own')
+    await settled()
+    expect((await ask('/own')).headers['x-request']).toBe('own')
+  })
+
   it('asks a handler whether what it has still holds', async () => {
     const ask = await start(({ headers }) =>
       headers['if-none-match'] === '"v1"'

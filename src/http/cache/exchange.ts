@@ -33,6 +33,8 @@ export type HeaderChanges = Readonly<Record<string, string | undefined>>
 export interface Produced {
   readonly status: number
   readonly headers: HeaderList
+  /** What middleware before the cache had set when the handler began. */
+  readonly before?: HeaderList | undefined
   /** The body, if it is there without waiting for more than what is written at once; else undefined. */
   atOnce(): Promise<Uint8Array | undefined>
   /** The body once it has ended, also when the client has gone; undefined if it is too large, broke off or takes too long. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NextFunction, Request, Response } from 'express'
-import { isBehind } from '../behind.ts'
+import { isBehind, noteBefore } from '../behind.ts'
+import { headersOf } from '../node/capture.ts'
 import { runDetached } from '../node/detached.ts'
 import { failCaptured, NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
@@ -24,6 +25,7 @@ export function cacheResponse<Req extends Request = Request<any>>(
 ): ExpressCache<Req> {
   const responses = new ResponseCache(cache, options)
   const door = (req: Req, res: Response, next: NextFunction): void => {
+    if (isBehind(req)) noteBefore(req, headersOf(res))
     if (isBehind(req) || !responses.takes(req)) return next()
     const app = rootOf(req)
     const runBehind = (changes: HeaderChanges) =>

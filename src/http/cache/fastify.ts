@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { randomId } from '../../base/id.ts'
 import { BEHIND_HEADER, isBehind, keepSecret, markBehind } from '../behind.ts'
+import type { HeaderList } from '../headers.ts'
 import { failCaptured, NodeExchange, overlay, sendCaptured } from '../node/send.ts'
 import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
@@ -21,7 +22,9 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Fast
   const secret = keepSecret(randomId())
   const plugin = (instance: FastifyInstance, _: object, done: () => void): void => {
     instance.addHook('preHandler', async (request, reply) => {
-      if (isOwn(request) || !responses.takes(request.raw)) return
+      if (isOwn(request)) injected.get(String(request.headers[RUN_HEADER]))?.(listOf(reply))
+      delete request.headers[RUN_HEADER]
+      if (isBehind(request.raw) || !responses.takes(request.raw)) return
       return answer(responses, secret, request, reply)
     })
     done()
@@ -29,6 +32,15 @@ export function cacheResponse(cache: object, options?: CacheResponseOptions<Fast
   // Else the hook would be of a scope in which there are no routes.
   return withPurge(Object.assign(plugin, { [Symbol.for('skip-override')]: true }), responses)
 }
+
+/** Tells the cache that sent a request of its own what middleware before it has set. */
+const injected = new Map<string, (before: HeaderList) => void>()
+const RUN_HEADER = 'holdfast-run'
+
+const listOf = (reply: FastifyReply): HeaderList =>
+  Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
+    [value].flat().flatMap((one) => (one === undefined ? [] : [[name, String(one)] as const])),
+  )
 
 /** Of this cache or of any other in the process: the first that it meets marks it for all. */
 function isOwn(request: FastifyRequest): boolean {
@@ -50,7 +62,10 @@ function answer(responses: ResponseCache, secret: string, request: FastifyReques
         reply.raw,
         request.originalUrl,
         responses.maxBytes,
-        () => resolve(undefined),
+        () => {
+          if (exchange.capture !== undefined) exchange.capture.before = listOf(reply)
+          resolve(undefined)
+        },
       ] as const),
       runBehind,
     )
@@ -72,16 +87,26 @@ function answer(responses: ResponseCache, secret: string, request: FastifyReques
 }
 
 async function inject(request: FastifyRequest, secret: string, changes: HeaderChanges): Promise<Produced> {
+  const run = randomId()
+  let before: HeaderList | undefined
+  injected.set(run, (headers) => {
+    before ??= headers
+  })
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries({ ...request.headers, ...changes, [BEHIND_HEADER]: secret }))
+  for (const [name, value] of Object.entries({
+    ...request.headers,
+    ...changes,
+    [BEHIND_HEADER]: secret,
+    [RUN_HEADER]: run,
+  }))
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   const {
     statusCode,
     headers: answered,
     rawPayload,
-  } = await request.server.inject({
-    ...{ method: 'GET', url: request.originalUrl, headers, remoteAddress: request.ip },
-  })
+  } = await request.server
+    .inject({ ...{ method: 'GET', url: request.originalUrl, headers, remoteAddress: request.ip } })
+    .finally(() => injected.delete(run))
   const body = async () => rawPayload
   return {
     status: statusCode,
@@ -89,6 +114,7 @@ async function inject(request: FastifyRequest, secret: string, changes: HeaderCh
     headers: Object.entries({ ...answered, date: undefined }).flatMap(([name, value]) =>
       [value].flat().flatMap((one) => (one === undefined ? [] : [[name, String(one)] as const])),
     ),
+    before,
     atOnce: body,
     whole: body,
     discard: () => {},

@@ -1,5 +1,13 @@
 import { randomId } from '../../base/id.ts'
-import { type HeaderList, headerOf, lastingHeaders, membersOf, withHeader, without } from '../headers.ts'
+import {
+  type HeaderList,
+  headerOf,
+  lastingHeaders,
+  membersOf,
+  withHeader,
+  without,
+  withoutInherited,
+} from '../headers.ts'
 import { CONDITIONS, etagOf, freshenHeaders } from './conditional.ts'
 import { parseDirectives } from './directives.ts'
 import { ClientGone, type Exchange, type HeaderChanges, type Produced, type Reply } from './exchange.ts'
@@ -159,7 +167,7 @@ export class Fill {
       membersOf(headerOf(candidate.headers, 'vary')).every((name) => known.includes(name))
     const body = isForAll ? await produced.whole() : undefined
     if (body === undefined || !isWhole(candidate.headers, body)) return undefined
-    return { select: this.#place.select, response: this.#made(candidate, body, atMs, []) }
+    return { select: this.#place.select, response: this.#made(candidate, body, atMs, [], produced.before) }
   }
 
   /** The handler is asked for the whole, or whether what is stored still holds: never what this one client has. */
@@ -200,7 +208,10 @@ export class Fill {
     const told =
       old === undefined
         ? produced.headers
-        : freshenHeaders(withHeader(old.headers, 'date', undefined), lastingHeaders(produced.headers))
+        : freshenHeaders(
+            withHeader(old.headers, 'date', undefined),
+            withoutInherited(lastingHeaders(produced.headers), produced.before),
+          )
     const named = this.#withDependencies(told)
     const headers = withDate(named, atMs)
     const directives = parseDirectives(headerOf(headers, 'cache-control'))
@@ -235,7 +246,7 @@ export class Fill {
       this.#refuse(body === undefined ? 'too-large' : 'cut', body === undefined)
       return undefined
     }
-    return this.#keep(this.#made(candidate, body, atMs, tags), context, produced, soon && named)
+    return this.#keep(this.#made(candidate, body, atMs, tags, produced.before), context, produced, soon && named)
   }
 
   /** Throws what the option throws, and what is wrong with its answer: nobody would ever be told that nothing is stored. */
@@ -271,10 +282,12 @@ export class Fill {
     body: Uint8Array,
     atMs: number,
     tags: readonly string[],
+    before: HeaderList | undefined,
   ): StoredResponse {
     const { explicit: _, ...life } = lifetime
     const own = headerOf(headers, 'etag') !== undefined || headerOf(headers, 'last-modified') !== undefined
-    const fields = without(lastingHeaders(headers), new Set(['age', ...namedFields(directives)]))
+    const lasting = withoutInherited(lastingHeaders(headers), before)
+    const fields = without(lasting, new Set(['age', ...namedFields(directives)]))
     const validated =
       status === 200 && headerOf(headers, 'etag') === undefined ? withHeader(fields, 'etag', etagOf(body)) : fields
     return {

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { isBehind, markBehind } from '../behind.ts'
+import { isBehind, markBehind, noteBefore, notedBefore } from '../behind.ts'
 import { respond, toResponse, WebProduced } from '../web/produced.ts'
 import { changed, viewOf } from '../web/request.ts'
 import { type Purge, withPurge } from './door.ts'
@@ -28,6 +28,9 @@ export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptio
   const responses = new ResponseCache(cache, options)
   const door: MiddlewareHandler = async (c, next) => {
     const request = c.req.raw
+    // Without asking for `c.res`, which would make one.
+    const before = [...c.newResponse(null).headers]
+    if (isBehind(request)) noteBefore(request, before)
     if (isBehind(request) || !responses.takes(c)) return next()
     let ran = false
     const run = async (changes: HeaderChanges) => {
@@ -35,12 +38,13 @@ export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptio
       c.req.raw = changed(request, changes)
       await next()
       c.req.raw = request
-      return new WebProduced(c.res, responses.maxBytes)
+      return new WebProduced(c.res, responses.maxBytes, before)
     }
     const runBehind = async (changes: HeaderChanges) => {
       const again = changed(request, changes)
       markBehind(again)
-      return new WebProduced(await (app as NonNullable<typeof app>).fetch(again, c.env), responses.maxBytes)
+      const response = await (app as NonNullable<typeof app>).fetch(again, c.env)
+      return new WebProduced(response, responses.maxBytes, notedBefore(again))
     }
     const exchange: Exchange = { request: viewOf(request), native: c, run, runBehind: app && runBehind }
     const reply = await responses.handle(exchange)

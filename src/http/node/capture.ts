@@ -14,7 +14,6 @@ export class Capture {
   readonly begun: Promise<void>
   readonly #res: ServerResponse
   readonly #gathering: Gathering
-  readonly #before: { readonly status: number; readonly headers: HeaderList }
   readonly #own: Pick<ServerResponse, 'write' | 'end' | 'writeHead' | 'flushHeaders'>
   readonly #held: (readonly [chunk: Buffer, done: Done | undefined])[] = []
   #state: 'before' | 'held' | 'passing' | 'replaced' = 'before'
@@ -24,12 +23,18 @@ export class Capture {
   #endDone: Done | undefined
   #begin: () => void = () => {}
   #abandon: (error: Error) => void = () => {}
+  readonly #statusBefore: number
+  readonly #rawBefore: HeaderList
+  /** What middleware before the cache has set. */
+  before: HeaderList
   status = 0
   headers: HeaderList = []
 
   constructor(res: ServerResponse, maxBytes: number) {
     this.#res = res
-    this.#before = { status: res.statusCode, headers: headersOf(res) }
+    this.#statusBefore = res.statusCode
+    this.#rawBefore = headersOf(res)
+    this.before = this.#rawBefore
     this.#gathering = new Gathering(maxBytes)
     this.begun = new Promise((resolve, reject) => {
       this.#begin = resolve
@@ -177,8 +182,8 @@ export class Capture {
     await this.whole()
     if (!this.#ended || this.#res.destroyed || this.#res.headersSent !== true) return false
     this.#ended = false
-    this.#decide('passing', this.#before.headers)
-    this.#res.statusCode = this.#before.status
+    this.#decide('passing', this.#rawBefore)
+    this.#res.statusCode = this.#statusBefore
     return true
   }
 

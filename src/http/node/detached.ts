@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import { markBehind } from '../behind.ts'
+import { markBehind, notedBefore } from '../behind.ts'
 import type { HeaderChanges, Produced } from '../cache/exchange.ts'
 import { Capture } from './capture.ts'
 
@@ -35,6 +35,7 @@ export async function runDetached(
   app(req, res)
   await capture.begun
   capture.mute()
+  capture.before = notedBefore(req) ?? []
   const end = () => {
     res.emit('finish')
     res.emit('close')

@@ -6,6 +6,7 @@ import type { HeaderList } from '../headers.ts'
 export class WebProduced implements Produced {
   readonly status: number
   readonly headers: HeaderList
+  readonly before: HeaderList | undefined
   readonly #response: Response
   readonly #gathering: Gathering
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
@@ -18,7 +19,8 @@ export class WebProduced implements Produced {
   #fault: unknown
   #wake: () => void = () => {}
 
-  constructor(response: Response, maxBytes: number) {
+  constructor(response: Response, maxBytes: number, before?: HeaderList) {
+    this.before = before
     this.status = response.status
     this.headers = [...response.headers]
     this.#response = response
