@@ -6,7 +6,7 @@ import express, { type NextFunction, type Request as Req, type Response as Res }
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Hono } from 'hono'
 import { expect, vi } from 'vitest'
-import { ipKey, type Limiter, type Sessions } from '../index.ts'
+import { type Cache, ipKey, type Limiter, type Sessions } from '../index.ts'
 import * as forExpress from './express.ts'
 import * as forFastify from './fastify.ts'
 import * as forFetch from './fetch.ts'
@@ -33,7 +33,7 @@ export interface Options {
   /** Answers `no: <rule>` to who is refused. */
   readonly refuses?: boolean
   /** A cache of responses between the limit and the handler. */
-  readonly pages?: object
+  readonly pages?: Cache<unknown>
   /** The limit behind that cache. */
   readonly isInside?: boolean
 }

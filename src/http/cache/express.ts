@@ -8,6 +8,7 @@ import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
 import type { HeaderChanges, Reply } from './exchange.ts'
 import type { CacheResponseOptions } from './options.ts'
+import type { ResponseStore } from './store.ts'
 
 export type ExpressCache<Req extends Request> = ((req: Req, res: Response, next: NextFunction) => void) & Purge
 
@@ -20,7 +21,7 @@ export type ExpressCache<Req extends Request> = ((req: Req, res: Response, next:
  */
 // biome-ignore lint/suspicious/noExplicitAny: else the parameters of a route's path are lost to the handlers behind
 export function cacheResponse<Req extends Request = Request<any>>(
-  cache: object,
+  cache: ResponseStore,
   options?: CacheResponseOptions<Req>,
 ): ExpressCache<Req> {
   const responses = new ResponseCache(cache, options)

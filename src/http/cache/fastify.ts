@@ -7,6 +7,7 @@ import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
 import type { Exchange, HeaderChanges, Produced } from './exchange.ts'
 import type { CacheResponseOptions } from './options.ts'
+import type { ResponseStore } from './store.ts'
 
 export type FastifyCache = ((instance: FastifyInstance, options: object, done: () => void) => void) & Purge
 
@@ -17,7 +18,7 @@ export type FastifyCache = ((instance: FastifyInstance, options: object, done: (
  * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
-export function cacheResponse(cache: object, options?: CacheResponseOptions<FastifyRequest>): FastifyCache {
+export function cacheResponse(cache: ResponseStore, options?: CacheResponseOptions<FastifyRequest>): FastifyCache {
   const responses = new ResponseCache(cache, options)
   const secret = keepSecret(randomId())
   const plugin = (instance: FastifyInstance, _: object, done: () => void): void => {

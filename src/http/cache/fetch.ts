@@ -7,6 +7,7 @@ import { ResponseCache } from './engine.ts'
 import type { Exchange, HeaderChanges } from './exchange.ts'
 import { handOn } from './nested.ts'
 import type { CacheResponseOptions } from './options.ts'
+import type { ResponseStore } from './store.ts'
 
 export type FetchHandler<Rest extends unknown[] = []> = (
   request: Request,
@@ -25,7 +26,7 @@ export type FetchCache = (<Rest extends unknown[]>(
  * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
-export function cacheResponse(cache: object, options?: CacheResponseOptions<Request>): FetchCache {
+export function cacheResponse(cache: ResponseStore, options?: CacheResponseOptions<Request>): FetchCache {
   const responses = new ResponseCache(cache, options)
   const door = <Rest extends unknown[]>(handler: FetchHandler<Rest>) => {
     if (typeof handler !== 'function') throw new ConfigError('handler', 'a function of a Request', handler)

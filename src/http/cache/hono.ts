@@ -6,6 +6,7 @@ import { type Purge, withPurge } from './door.ts'
 import { ResponseCache } from './engine.ts'
 import type { Exchange, HeaderChanges } from './exchange.ts'
 import type { CacheResponseOptions } from './options.ts'
+import type { ResponseStore } from './store.ts'
 
 export interface HonoCacheOptions extends CacheResponseOptions<Context> {
   /**
@@ -24,8 +25,9 @@ export type HonoCache = MiddlewareHandler & Purge
  * cache    an `hf.cache(name, { ttl })`; its `ttl` bounds how long responses are kept, fresh or not
  * options  see CacheResponseOptions; with `ttl`, responses that say nothing of their own freshness are cached too
  */
-export function cacheResponse(cache: object, { app, ...options }: HonoCacheOptions = {}): HonoCache {
-  const responses = new ResponseCache(cache, options)
+export function cacheResponse(cache: ResponseStore, options: HonoCacheOptions = {}): HonoCache {
+  const { app, ...others } = options ?? {}
+  const responses = new ResponseCache(cache, options && others)
   const door: MiddlewareHandler = async (c, next) => {
     const request = c.req.raw
     // Without asking for `c.res`, which would make one.
