@@ -80,7 +80,7 @@ test('refuses an option that does not exist, with its path', () => {
   expect(() => checkKnown('', { ttl: 1 }, ['ttl'])).not.toThrow()
   expect(refusal(() => checkKnown('', { tll: 1 }, ['ttl', 'load']))).toMatchObject({
     option: 'tll',
-    expected: 'one of ttl, load',
+    expected: 'an option that exists (did you mean ttl?): one of ttl, load',
   })
   expect(refusal(() => checkKnown('expiry', { stael: 1 }, ['stale'])).option).toBe('expiry.stael')
   for (const options of [null, 5, 'ttl', [1]])

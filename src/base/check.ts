@@ -55,6 +55,22 @@ export function checkKnown(where: string, options: unknown, known: readonly stri
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new ConfigError(where || 'options', 'an object of options', options)
   for (const name of Object.keys(options))
-    if (!known.includes(name))
-      throw new ConfigError(where === '' ? name : `${where}.${name}`, `one of ${known.join(', ')}`, name)
+    if (!known.includes(name)) {
+      const near = known.find((one) => isNear(name, one))
+      const hint = near === undefined ? '' : ` (did you mean ${near}?)`
+      const expected = `an option that exists${hint}: one of ${known.join(', ')}`
+      throw new ConfigError(where === '' ? name : `${where}.${name}`, expected, name)
+    }
+}
+
+/** True for one letter too few, too many or another, or two that changed places; whatever their case. */
+function isNear(one: string, other: string): boolean {
+  const [a, b] = [one.toLowerCase(), other.toLowerCase()]
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start++
+  let end = 0
+  while (end < Math.min(a.length, b.length) - start && a.at(-1 - end) === b.at(-1 - end)) end++
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)]
+  if (left.length <= 1 && right.length <= 1) return true
+  return left.length === 2 && left === `${right[1]}${right[0]}`
 }

@@ -15,11 +15,13 @@ export interface DurationBounds {
   readonly max?: number
 }
 
+const FORM = "a number of milliseconds or a duration such as '250ms', '10s', '5m', '1h' or '7d'"
+
 /** A duration as whole milliseconds, or a ConfigError that names `option`. */
 export function toMs(value: Duration, option: string, bounds: DurationBounds = {}): number {
   const { min = 1, max = LONGEST_MS } = bounds
   const ms = typeof value === 'number' ? value : parse(value)
-  if (!Number.isFinite(ms)) throw new ConfigError(option, "a number of milliseconds or a duration such as '10s'", value)
+  if (!Number.isFinite(ms)) throw new ConfigError(option, FORM, value)
   const rounded = Math.round(ms)
   if (rounded < min || rounded > max) throw new ConfigError(option, `a duration of ${min} ms to ${max} ms`, value)
   return rounded

@@ -95,8 +95,7 @@ export function connectOptions(
   { url, addressMap, timeout }: Omit<ServerFlags, keyof OutputFlags>,
 ) {
   const where = url ?? env.REDIS_URL
-  if (!where)
-    throw new ConfigError('--url', 'an address here or in REDIS_URL, such as redis+cluster://127.0.0.1:7001', 'none')
+  if (!where) throw new ConfigError('--url', 'an address here or in REDIS_URL, such as redis://127.0.0.1:6379', 'none')
   const map = addressMap ?? (env.HOLDFAST_ADDRESS_MAP ? parseAddressMap(env.HOLDFAST_ADDRESS_MAP) : undefined)
   return {
     url: where,

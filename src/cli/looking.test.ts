@@ -31,7 +31,7 @@ const json = async (...words: string[]) => {
 
 describe('holdfast lock', () => {
   it('lists who has what and who waits, and leaves out what is free', async () => {
-    expect((await run('lock', 'ls')).out).toBe('Nobody has a lock or waits for one.\n')
+    expect((await run('lock', 'ls')).out).toMatch(/^Nobody has a lock or waits for one in the namespace \S+\.\n$/)
     await (await hf.lock('free').acquire()).release()
     await hf.cache('product', { ttl: '1m' }).set('1', 1)
     const held = await hf.lock('payment:77', { owner: 'worker-3' }).acquire()

@@ -1,3 +1,4 @@
+import { ConfigError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import type { LockLostError } from './errors.ts'
 import type { HeldLock, Holding } from './hold.ts'
@@ -34,6 +35,7 @@ export abstract class Lockable<Options extends AcquireOptions = AcquireOptions, 
    *          beside another
    */
   async run<T>(work: (held: Held) => Promise<T> | T, options?: Options): Promise<T> {
+    if (typeof work !== 'function') throw new ConfigError('work', 'a function', work)
     return OBSERVED.run.run({ lock: this.name }, async (operation) => {
       const hold = await this.take(options)
       try {

@@ -136,7 +136,7 @@ test.each([
   ['rediss://h', { tls: false }, 'tls'],
   ['redis://h', { name: 'two words' }, 'name'],
   ['redis://h', { name: 'a\r\nFLUSHALL' }, 'name'],
-  ['redis://h', 'options', ''],
+  ['redis://h', 'options', 'options'],
 ] as const)('refuses %o with %o, naming %o', (url, options, option) => {
   expect(refusal(url, options).option).toBe(option)
 })

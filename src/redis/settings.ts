@@ -55,7 +55,8 @@ export interface Settings {
 
 const KNOWN = [
   ...['namespace', 'timeout', 'lazy', 'password', 'tls', 'name', 'client', 'url'],
-  ...['addressMap', 'readFrom', 'pool'],
+  // `monitor` is not for us; who misspells an option is told of it too.
+  ...['addressMap', 'readFrom', 'pool', 'monitor'],
 ]
 const LONGEST_TIMEOUT_MS = 86_400_000
 const DEFAULT_URL = 'redis://127.0.0.1:6379'

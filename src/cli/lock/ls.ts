@@ -17,7 +17,10 @@ export async function ls(this: Context, flags: ListFlags): Promise<void> {
   const terminal = this.terminal(flags)
   const { kind, limit = 100, json } = flags
   const options = kind === undefined ? { limit } : { limit, kinds: [kind] }
-  const found = await withHoldfast(this, flags, (hf) => listLocks(Holdfast.redisOf(hf), options))
+  const found = await withHoldfast(this, flags, async (hf) => {
+    const redis = Holdfast.redisOf(hf)
+    return { namespace: redis.keyspace.namespace, ...(await listLocks(redis, options)) }
+  })
   if (json) return terminal.json({ ...found, locks: found.locks.map(viewAsJson) })
   terminal.data(showList(found, terminal.paint))
   if (!found.complete) terminal.note(`There may be more: the search ended with --limit ${limit}.`)
@@ -32,8 +35,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'WAITING', align: 'right' },
 ]
 
-export function showList({ locks }: LockList, paint: Paint): string {
-  if (locks.length === 0) return 'Nobody has a lock or waits for one.'
+export function showList({ namespace, locks }: LockList & { readonly namespace: string }, paint: Paint): string {
+  if (locks.length === 0) return `Nobody has a lock or waits for one in the namespace ${namespace}.`
   const rows = locks.map(({ kind, name, holders, waiting }) => {
     const [first] = holders
     const many = holders.length > 1 ? `${plural(holders.length, 'holder')}` : undefined

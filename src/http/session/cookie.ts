@@ -45,6 +45,7 @@ export class SessionCookie {
   readonly #maxAge: string
 
   constructor(options: SessionCookieOptions) {
+    if (options === undefined) throw new ConfigError('cookie', 'a SessionCookie, or { keys, … }', options)
     checkKnown('', options, ['keys', 'name', 'sameSite', 'domain', 'path', 'maxAge', 'plainHttp'])
     this.#keys = checkKeys(options.keys)
     const { domain, path = '/' } = options
@@ -112,7 +113,7 @@ function checkKeys(keys: unknown): readonly KeyObject[] {
       throw new ConfigError(
         `keys[${i}]`,
         'a secret of at least 16 letters',
-        typeof key === 'string' ? key.length : typeof key,
+        typeof key === 'string' ? `one of ${key.length}` : key === undefined ? undefined : typeof key,
       )
     return createSecretKey(key, 'utf8')
   })

@@ -26,6 +26,8 @@ export class SessionVisit<T extends object> {
     const read = cookie.read(header)
     this.#id = read?.id
     if (read?.resign) this.#answer = cookie.write(read.id)
+    // Whoever is used to sessions that are saved as they are assigned to would lose what he assigns, and never know.
+    Object.preventExtensions(this)
   }
 
   /** The id that the cookie carries, or that this request gave it; whether there is a session of it only `load` tells. */
