@@ -1,10 +1,11 @@
 /**
- * Rate limits against raw scripts doing the same work, in the same run: `npm run bench -- limit [--json] [--rounds N] [--callers N] [--only text]`.
+ * Rate limits against raw scripts doing the same work, in the same run: `npm run bench -- limit [--peers] [--json] [--rounds N] [--callers N] [--only text]`.
  * The floor of each scenario is its first contender: the smallest script for that algorithm, by the raw client, one key an id.
  */
 import { connect, type LimiterOptions } from 'holdfast'
 import { startServer } from 'holdfast/testing'
 import { Redis as RawClient } from 'ioredis'
+import { contendersIn, type OneVerbPeer, openPeers } from './harness/peer-module.ts'
 import { type Row, report, rowsOf } from './harness/report.ts'
 import { type Contender, measure } from './harness/rounds.ts'
 
@@ -78,6 +79,7 @@ function ours(name: string, options: LimiterOptions, expected = true): Contender
   }
 }
 
+const others = await openPeers<OneVerbPeer & { scenario: string }>('limits.mjs', server.url)
 const at = { callers, rounds, sliceMs: 200 }
 const rows: Row[] = []
 async function scenario(
@@ -95,6 +97,7 @@ for (const kind of ['fixed', 'sliding', 'bucket'] as const)
     [
       { name: 'ioredis, raw script', run: rawRun(kind, HOUR_MS) },
       { name: 'holdfast consume', run: ours(kind, { rules: [{ limit: PLENTY, per: HOUR_MS, algorithm: kind }] }) },
+      ...contendersIn(others, kind),
     ],
     { 'holdfast consume': 1 },
   )
@@ -141,6 +144,7 @@ report(
   `Limits against the raw client (Node ${process.version}, ${hf.server.product} ${hf.server.version}, ${rounds} rounds)`,
   rows,
 )
+await others.close()
 await hf.close()
 raw.disconnect()
 await server.stop()

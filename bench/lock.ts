@@ -1,11 +1,12 @@
 /**
- * Locks against the raw client, in the same run: `npm run bench -- lock [--json] [--rounds N]`. A pair is one lock taken and released;
+ * Locks against the raw client, in the same run: `npm run bench -- lock [--peers] [--json] [--rounds N]`. A pair is one lock taken and released;
  * the floor is SET NX and a script that compares and deletes. The hand-over is 16 waiters of one lock, each with 1 ms of work, until all
  * have had it; its floor is a token that is handed on by BLPOP and RPUSH, a connection for each waiter.
  */
 import { connect, type Holdfast } from 'holdfast'
 import { startServer } from 'holdfast/testing'
 import { Redis as RawClient } from 'ioredis'
+import { contendersIn, type OneVerbPeer, openPeers } from './harness/peer-module.ts'
 import { type Row, report, rowsOf } from './harness/report.ts'
 import { measure, median } from './harness/rounds.ts'
 
@@ -23,6 +24,7 @@ const hf = await connect(server.url, { namespace: 'bench', timeout: '10s' })
 const compareAndDelete = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 const release = String(await raw.script('LOAD', compareAndDelete))
 
+const others = await openPeers<OneVerbPeer & { scenario: string }>('locks.mjs', server.url)
 const rows: Row[] = []
 for (const [callers, name] of [
   [1, 'lock pair, one at a time'],
@@ -47,6 +49,7 @@ for (const [callers, name] of [
     [
       { name: 'ioredis SET NX, script', run: rawPair },
       { name: 'holdfast, with a fence', run: ownPair },
+      ...contendersIn(others, 'pair'),
     ],
     { callers, rounds, sliceMs: SLICE_MS },
   )
@@ -59,6 +62,7 @@ report(
   rows,
 )
 await hf.close()
+await others.close()
 raw.disconnect()
 await server.stop()
 

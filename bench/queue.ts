@@ -1,11 +1,12 @@
 /**
- * Queues against raw lists, in the same run: `npm run bench -- queue [--json] [--rounds N]`. Jobs of about 85 bytes, handlers that do
+ * Queues against raw lists, in the same run: `npm run bench -- queue [--peers] [--json] [--rounds N]`. Jobs of about 85 bytes, handlers that do
  * nothing. The floor: LPUSH to add; to work, LMOVE to a list of those under way and LREM from it, by as many loops as the concurrency
  * says, on one connection; to be told of a job, BLMOVE on a connection of its own. Nothing of the floor survives a crash by itself.
  */
 import { connect, type Queue, type QueueOptions } from 'holdfast'
 import { startServer } from 'holdfast/testing'
 import { Redis as RawClient } from 'ioredis'
+import { openPeers } from './harness/peer-module.ts'
 import { type Row, report, rowsOf } from './harness/report.ts'
 import { measure, median } from './harness/rounds.ts'
 
@@ -23,6 +24,14 @@ const server = await startServer()
 const raw = new RawClient(server.port, '127.0.0.1')
 const hf = await connect(server.url, { namespace: 'bench', timeout: '30s' })
 const payloadOf = (i: number) => ({ to: `user${i % 100_000}@example.com`, template: 'welcome', locale: 'en', order: i })
+interface QueuePeer {
+  readonly name: string
+  readonly add: (payload: object) => Promise<unknown>
+  readonly addMany: (payloads: readonly object[]) => Promise<unknown>
+  /** The ms it took. */
+  readonly drain: (payloads: readonly object[], concurrency: number) => Promise<number>
+}
+const others = await openPeers<QueuePeer>('queues.mjs', server.url)
 const rows: Row[] = []
 let names = 0
 const freshQueue = (options: QueueOptions = {}): Queue => hf.queue(`q${names++}`, options)
@@ -44,6 +53,7 @@ report(
   `Queues against raw lists (Node ${process.version}, ${hf.server.product} ${hf.server.version}, ${rounds} rounds)`,
   rows,
 )
+await others.close()
 await hf.close()
 raw.disconnect()
 await server.stop()
@@ -56,6 +66,7 @@ async function adding(): Promise<readonly Row[]> {
       [
         { name: 'ioredis LPUSH', run: (turn) => raw.lpush('raw', JSON.stringify(payloadOf(turn))) },
         { name: 'holdfast add', run: (turn) => queue.add(payloadOf(turn)) },
+        ...others.peers.map(({ name, add }) => ({ name: `${name} add`, run: (turn: number) => add(payloadOf(turn)) })),
       ],
       { callers, rounds, sliceMs: SLICE_MS },
     )
@@ -77,6 +88,9 @@ async function addingMany(): Promise<readonly Row[]> {
         run: (turn) => raw.lpush('raw', ...lot(turn).map((one) => JSON.stringify(one))),
       },
       { name: 'holdfast addMany', ready: empty, run: (turn) => queue.addMany(lot(turn)) },
+      ...others.peers.map(({ name, addMany }) => ({
+        ...{ name: `${name}, its own call for many`, ready: empty, run: (turn: number) => addMany(lot(turn)) },
+      })),
     ],
     { callers: 1, rounds, sliceMs: SLICE_MS },
   )
@@ -86,6 +100,7 @@ async function addingMany(): Promise<readonly Row[]> {
 
 async function draining(concurrency: number, jobs: number): Promise<readonly Row[]> {
   const [own, floor, ratios]: number[][] = [[], [], []]
+  const theirs = others.peers.map((peer) => ({ peer, rates: [] as number[], ratios: [] as number[] }))
   const payloads = Array.from({ length: jobs }, (_, i) => payloadOf(i))
   for (let round = 0; round < rounds + 2; round++) {
     const both = round % 2 === 0
@@ -96,6 +111,12 @@ async function draining(concurrency: number, jobs: number): Promise<readonly Row
     own!.push(ours)
     floor!.push(raws)
     ratios!.push(ours / raws)
+    for (const { peer, rates, ratios } of theirs) {
+      const rate = (payloads.length * 1_000) / (await peer.drain(payloads, concurrency))
+      await server.command('FLUSHALL')
+      rates.push(rate)
+      ratios.push(rate / raws)
+    }
   }
   const scenario = `drain, concurrency ${concurrency}`
   const figure = (rates: readonly number[]) => `${(median(rates) / 1e3).toFixed(1)}k/s`
@@ -107,6 +128,10 @@ async function draining(concurrency: number, jobs: number): Promise<readonly Row
       ratioRange: [Math.min(...ratios!), Math.max(...ratios!)],
       ...(concurrency === 100 ? { target: '≥ 2', reached: ratio >= 2 } : {}),
     },
+    ...theirs.map(({ peer, rates, ratios }) => ({
+      ...{ scenario, contender: `${peer.name} worker`, figure: figure(rates), ratio: median(ratios) },
+      ratioRange: [Math.min(...ratios), Math.max(...ratios)] as const,
+    })),
   ]
 }
 

@@ -1,10 +1,11 @@
 /**
  * Loading (with its touch) and saving a session against the raw client running one script for the same, in the same run:
- * `npm run bench -- session [--json] [--rounds N] [--callers N]`. The floor of each scenario is its first contender.
+ * `npm run bench -- session [--peers] [--json] [--rounds N] [--callers N]`. The floor of each scenario is its first contender.
  */
 import { connect } from 'holdfast'
 import { startServer } from 'holdfast/testing'
 import { Redis as RawClient } from 'ioredis'
+import { contendersIn, type OneVerbPeer, openPeers } from './harness/peer-module.ts'
 import { type Row, report, rowsOf } from './harness/report.ts'
 import { measure, median } from './harness/rounds.ts'
 
@@ -79,6 +80,7 @@ const must = async (work: Promise<unknown>) => {
   if ((await work) === undefined) throw new Error('a session is gone')
 }
 
+const others = await openPeers<OneVerbPeer & { scenario: string }>('sessions.mjs', server.url)
 const at = { callers, rounds, sliceMs: 250 }
 const rows: Row[] = []
 rows.push(
@@ -95,6 +97,7 @@ rows.push(
             await raw.pexpire(`raw:${idAt(turn)}`, IDLE_MS)
           },
         },
+        ...contendersIn(others, 'load'),
       ],
       at,
     ),
@@ -106,6 +109,7 @@ rows.push(
       [
         { name: 'ioredis, one script', run: rawSave },
         { name: 'holdfast update', run: (turn) => must(sessions.update(idAt(turn), { visits: turn })) },
+        ...contendersIn(others, 'save'),
       ],
       at,
     ),
@@ -118,6 +122,7 @@ report(
   `Sessions against the raw client (Node ${process.version}, ${hf.server.product} ${hf.server.version}, ${rounds} rounds)`,
   rows,
 )
+await others.close()
 await hf.close()
 raw.disconnect()
 await server.stop()

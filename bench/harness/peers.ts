@@ -1,9 +1,7 @@
 /** The peers of `--peers`: peers/cache.mjs, run from the sources, where its packages are. */
 
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { openPeers, type PeerModule } from './peer-module.ts'
 import type { Contender } from './rounds.ts'
 
 type Load<T> = (id: string) => T
@@ -18,30 +16,9 @@ export interface Peer {
   readonly tagged?: (id: string, tags: readonly string[], load: Load<object>) => Promise<unknown>
 }
 
-export interface Peers {
-  readonly peers: readonly Peer[]
-  close(): Promise<void>
-}
+export type Peers = PeerModule<Peer>
 
-const NONE: Peers = { peers: [], close: async () => {} }
-
-/** Without `--peers`, none. */
-export async function peersOf(url: string): Promise<Peers> {
-  if (!process.argv.includes('--peers')) return NONE
-  const { openPeers } = (await import(pathToFileURL(sourceOf('peers/cache.mjs')).href)) as {
-    openPeers(url: string): Promise<Peers>
-  }
-  return openPeers(url)
-}
-
-/** A file of bench/, from the sources and from a build elsewhere in the checkout. */
-function sourceOf(path: string): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const file = join(folder, 'bench', path)
-    if (existsSync(file)) return file
-    if (dirname(folder) === folder) throw new Error(`No bench/${path} above ${import.meta.url}.`)
-  }
-}
+export const peersOf = (url: string): Promise<Peers> => openPeers('cache.mjs', url)
 
 const readOf = (peer: Peer) => peer.hit ?? peer.get
 

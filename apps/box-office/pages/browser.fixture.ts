@@ -54,10 +54,12 @@ export async function isLive(page: Page): Promise<void> {
 const inPage = readFileSync(fileOf('pages/in-page.js'), 'utf8').replaceAll('export function', 'function')
 
 /** Calls a function of in-page.js in the page. */
-export function ask<T>(
+export async function ask<T>(
   page: Page,
   call: 'focused()' | 'sidewaysScroll()' | 'reachableSeats()' | 'lowContrast()',
 ): Promise<T> {
+  // A page that one has just come to may not have its style yet, and is white and black until then.
+  await page.waitForLoadState()
   return page.evaluate(`(() => { ${inPage}; return ${call} })()`)
 }
 
