@@ -61,6 +61,8 @@ export class MemoryTier {
   readonly #reading = new Map<string, { readers: number; changed: boolean }>()
   readonly #tagSequence = new Map<string, number>()
   readonly #unwatch: () => void
+  /** The news of the tags, where keys stay where they are. */
+  #fixedTagStream: KeyStream | undefined
   #newest: Kept | undefined
   #oldest: Kept | undefined
   #hand: Kept | undefined
@@ -126,12 +128,16 @@ export class MemoryTier {
     if (!kept.stream.trusted(nowMs)) return 'off'
     if (kept.expiresMs <= nowMs) return 'expired'
     if (kept.tags.length === 0) return undefined
-    if (!this.#tagStream().trusted(nowMs)) return 'off'
+    const stream = this.#tagStream()
+    if (stream !== kept.stream && !stream.trusted(nowMs)) return 'off'
     return this.#tagMoved(kept) ? 'tag' : undefined
   }
 
   #tagStream(): KeyStream {
-    return this.#listeners.streamOf(this.#keys.generation)
+    if (this.#fixedTagStream !== undefined) return this.#fixedTagStream
+    const stream = this.#listeners.streamOf(this.#keys.generation)
+    if (this.#listeners.areFixed && stream.trusted(monotonicMs())) this.#fixedTagStream = stream
+    return stream
   }
 
   #tagMoved(kept: Kept): boolean {

@@ -90,6 +90,11 @@ export class Listeners {
     return false
   }
 
+  /** True where a key has one server for ever, and so one stream. */
+  get areFixed(): boolean {
+    return !this.#topology.canMove
+  }
+
   /** The stream that tells of `key` now. */
   streamOf(key: Key): KeyStream {
     const node = this.#topology.nodeOf(key)
