@@ -3,7 +3,7 @@ import { type ResolvedAnalyticsOptions, resolveAnalyticsOptions } from './analyt
 import { checkKnown, checkName } from './base/check.ts'
 import { type Duration, toMs } from './base/duration.ts'
 import { ConfigError, ConnectionError } from './base/errors.ts'
-import { Named, sameOptions } from './base/named.ts'
+import { Named } from './base/named.ts'
 import { Breaker, type BreakerOptions } from './breaker/index.ts'
 import { type ResolvedBreakerOptions, resolveBreakerOptions } from './breaker/options.ts'
 import { Cache, type CacheOptions, type SureLoad } from './cache/index.ts'
@@ -302,9 +302,8 @@ export class Holdfast implements AsyncDisposable {
    */
   queue<T = unknown>(name: string, options?: QueueOptions<T>): Queue<T> {
     this.#refuseWhenClosed('queue')
-    checkName('name', name)
     this.#queues ??= new QueueRoom(this.#redis)
-    return this.#queues.queue<T>(name, resolveQueueOptions(options), sameOptions)
+    return this.#queues.queue<T>(name, resolveQueueOptions(options), options)
   }
 
   /** Locks on at least 3 servers that know nothing of each other; closed with this instance, or by itself. */

@@ -42,6 +42,11 @@ export class Named<Thing, Options> {
     throw new ConfigError('options', `the options with which the ${this.#kind} '${name}' was made first`, given)
   }
 
+  /** The name may be had anew, with other options too. */
+  forget(name: string): void {
+    this.#known.delete(name)
+  }
+
   get all(): readonly Thing[] {
     return [...this.#known.values()].map(({ thing }) => thing)
   }

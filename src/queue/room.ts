@@ -1,4 +1,5 @@
-import { ConfigError, ConnectionError } from '../base/errors.ts'
+import { ConnectionError } from '../base/errors.ts'
+import { Named } from '../base/named.ts'
 import type { Redis } from '../redis/redis.ts'
 import { Bell } from '../stream/bell.ts'
 import type { ResolvedQueue } from './options.ts'
@@ -8,7 +9,7 @@ import { Queue } from './queue.ts'
 export class QueueRoom {
   readonly #redis: Redis
   readonly #bell: Bell
-  readonly #queues = new Map<string, { readonly queue: Queue<never>; readonly options: ResolvedQueue }>()
+  readonly #queues = new Named<Queue<never>, ResolvedQueue>('queue')
   #isClosed = false
 
   constructor(redis: Redis) {
@@ -16,24 +17,17 @@ export class QueueRoom {
     this.#bell = new Bell(redis)
   }
 
-  /** The queue of this name; `isSame` says whether it may be had with these options. */
-  queue<T>(name: string, options: ResolvedQueue, isSame: (a: unknown, b: unknown) => boolean): Queue<T> {
+  /** The queue of this name; `given`: its options as the user wrote them, for the error. */
+  queue<T>(name: string, options: ResolvedQueue, given: unknown): Queue<T> {
     if (this.#isClosed) throw new ConnectionError('CONNECTION_CLOSED', 'queue', 'close() was called')
-    const known = this.#queues.get(name)
-    if (known !== undefined) {
-      if (!isSame(known.options, options))
-        throw new ConfigError('options', `the options with which the queue '${name}' was made first`, options)
-      return known.queue as unknown as Queue<T>
-    }
-    const queue = new Queue<T>(this.#redis, this.#bell, name, options, () => this.#queues.delete(name))
-    this.#queues.set(name, { queue: queue as unknown as Queue<never>, options })
-    return queue
+    const make = () => new Queue<never>(this.#redis, this.#bell, name, options, () => this.#queues.forget(name))
+    return this.#queues.get(name, options, given, make) as unknown as Queue<T>
   }
 
   /** Ends the workers, each within its `timeout`, and hands back what this process holds. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await Promise.all([...this.#queues.values()].map(({ queue }) => queue.close()))
+    await Promise.all(this.#queues.all.map((queue) => queue.close()))
     this.#bell.close()
   }
 }
