@@ -45,7 +45,6 @@ describe('options', () => {
     ['delay', { delay: -1 }],
     ['at', { delay: 1, at: 5 }],
     ['priority', { priority: 0.5 }],
-    ['priority', { priority: 1, group: 'g' }],
   ])('of a job are refused by name: %s', async (option, options) => {
     await expect(queueOf().add('x', options)).rejects.toMatchObject({ option })
   })

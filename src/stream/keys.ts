@@ -11,7 +11,7 @@ export const HELD = 1_000_000
  *     {shop:queue:email:0}:lane:held    stream  jobs that were given out of the following five; none of them waits there
  *     {shop:queue:email:0}:ranked       zset    ids of jobs that wait by their exact priority
  *     {shop:queue:email:0}:grouped      zset    those that wait for their group's turn: group, a zero byte, place in line, id
- *     {shop:queue:email:0}:round        zset    groups that have a turn, by when they had the last one
+ *     {shop:queue:email:0}:round        zset    groups that have a turn, by when they had the last one and the priority of their first job
  *     {shop:queue:email:0}:running      hash    by group, how many of its jobs are given out
  *     {shop:queue:email:0}:parked       zset    groups whose first job waits for its next attempt, by when that is
  *     {shop:queue:email:0}:leases       zset    consumers, by the end of their leases

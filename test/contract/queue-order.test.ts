@@ -119,6 +119,17 @@ describe('a group', () => {
     expect(await queue.remove('nobody')).toBe(false)
   })
 
+  it('goes before others by the priority of its first job, which changes nothing in its own order', async () => {
+    const queue = hf.queue<string>('jobs')
+    const priorities: Record<string, number> = { low: -1, usual: 0, high: 7, 'high, later': 0, 'usual, later': 9 }
+    for (const [data, priority] of Object.entries(priorities))
+      await queue.add(data, { id: data, delay: 0, priority, group: data.replace(', later', '') })
+    const drained = await drain(queue)
+    expect(drained[0]).toBe('high')
+    expect(drained.indexOf('usual, later')).toBe(drained.indexOf('usual') + 1)
+    expect(drained.at(-1)).toBe('low')
+  })
+
   it('may run several at a time where that is wanted', async () => {
     const queue = hf.queue<number>('jobs', { groupConcurrency: 2 })
     await queue.addMany([1, 2, 3], { group: 'g' })
