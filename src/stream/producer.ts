@@ -2,6 +2,7 @@ import { monotonicMs } from '../base/clock.ts'
 import { randomId } from '../base/id.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { ScriptOptions } from '../redis/script.ts'
 import { bellPrefix } from './keys.ts'
 import type { Layout } from './layout.ts'
 import { addScript } from './lua.generated.ts'
@@ -48,6 +49,7 @@ const SLOTS = 2
 const KEEP_MS = 60_000
 /** A batch that waited behind others has at least this time left. */
 const LEAST_TIME_MS = 20
+const STEP_MS = 16
 
 interface Slot {
   readonly receipt: Key
@@ -67,6 +69,7 @@ export class Producer {
   readonly #channel: string
   readonly #length: number
   readonly #groupMost: number
+  readonly #options = new Map<number, ScriptOptions>()
   #orders: Order[] = []
   #isScheduled = false
 
@@ -166,13 +169,24 @@ export class Producer {
         ...{ layout, channel: this.#channel, batch, keepMs: KEEP_MS, length: this.#length, whole: isWhole },
         ...{ group: this.#groupMost, plain, jobs },
       }
-      const timeoutMs = Math.max(LEAST_TIME_MS, this.#redis.timeoutMs - (monotonicMs() - oldestMs))
-      const options = { operation: this.#operation, repeat: true, timeoutMs }
+      const options = this.#optionsAfter(monotonicMs() - oldestMs)
       const reply = await addScript.run(this.#redis, { ...keys, lanes }, args, options)
       if (reply[0] === 'layout') this.#layout.learn(String(reply[1]))
       else if (reply[0] === 'full') return postings.map(() => 'full')
       else return outcomesOf(postings, reply[1], String(reply[2]))
     }
+  }
+
+  /** What is left of the timeout, in few steps: the ground completes options once, and keeps a list for each length of deadlines. */
+  #optionsAfter(waitedMs: number): ScriptOptions {
+    const spentMs = waitedMs < STEP_MS / 16 ? 0 : Math.ceil(waitedMs / STEP_MS) * STEP_MS
+    const timeoutMs = Math.max(LEAST_TIME_MS, this.#redis.timeoutMs - spentMs)
+    let options = this.#options.get(timeoutMs)
+    if (options === undefined) {
+      options = { operation: this.#operation, repeat: true, timeoutMs }
+      this.#options.set(timeoutMs, options)
+    }
+    return options
   }
 
   async #openLanes(postings: readonly Posting[]): Promise<void> {
