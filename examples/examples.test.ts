@@ -69,7 +69,7 @@ for (const { name, file } of examples)
   it.concurrent(`${name} holds what it claims, prints what is shown of it, and leaves no key behind`, async () => {
     const output = await outputOf(file)
     expect(output).toContain(KEY_LINES.get(name))
-    expect(await server.command('KEYS', `*example-${name}*`)).toEqual([])
+    expect(await server.command('KEYS', `*{example-${name}:*`)).toEqual([])
     const own = new URL(`./${name}/README.md`, import.meta.url)
     const shown = existsSync(own) ? /```text\n([\s\S]*?)```/.exec(readFileSync(own, 'utf8'))?.[1] : undefined
     if (shown !== undefined) expect(withoutTimes(output)).toBe(withoutTimes(shown))
