@@ -1,4 +1,4 @@
-/** Starts the API, and visits it as a crowd does: prints what each visit cost the database. */
+/** Express and SQL behind a cache: an API that a crowd visits, and what each visit costs the database. */
 import { once } from 'node:events'
 import { connect } from 'holdfast'
 import { openServer } from '../stage/server.mjs'

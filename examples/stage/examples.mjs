@@ -24,5 +24,5 @@ function firstSentence(text) {
     .replace(/^\s*\*/gm, '')
     .replace(/\s+/g, ' ')
     .trim()
-  return /^.*?[.:](?= |$)/.exec(words)?.[0].slice(0, -1) ?? words
+  return /^.*?\.(?= |$)/.exec(words)?.[0].slice(0, -1) ?? words
 }
