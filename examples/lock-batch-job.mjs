@@ -36,7 +36,7 @@ assert.deepEqual(outcomes.map(({ value, reason }) => value ?? reason.message).so
 console.log(`a run that fails: its server is told, the next one runs it; ${attempts} attempts, 4 have the result`)
 
 // One at a time: a pipeline that is still running when its next turn comes. Who is late does not wait, and can say who has it.
-const pipeline = (hf, owner) => hf.lock('pipeline:gold', { ttl: '300ms', owner })
+const pipeline = (hf, owner) => hf.lock('pipeline:gold', { ttl: '1s', owner })
 const running = await pipeline(fleet[0], 'server 1').acquire()
 assert.equal(await pipeline(fleet[1], 'server 2').tryAcquire(), undefined)
 const { holders } = await pipeline(fleet[1]).inspect()

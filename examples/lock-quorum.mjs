@@ -7,7 +7,7 @@ import { startServer } from 'holdfast/testing'
 const servers = await Promise.all([startServer(), startServer(), startServer()])
 const urls = servers.map(({ url }) => url)
 const fleet = await Promise.all(urls.map((url) => connect(url, { namespace: 'example-lock-quorum', timeout: '500ms' })))
-const locks = fleet.map((hf) => hf.quorum(urls).lock('nightly', { ttl: '5s' }))
+const locks = fleet.map((hf) => hf.quorum(urls, { serverTimeout: '2s' }).lock('nightly', { ttl: '5s' }))
 
 // Three processes, five turns each: never two at a time.
 let inside = 0

@@ -4,7 +4,7 @@ import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'
 
 const { url, namespace, stop } = await openServer('pool')
-const hf = await connect(url, { namespace, pool: { max: 4, idle: '30s' } })
+const hf = await connect(url, { namespace, pool: { max: 4, acquireTimeout: '10s' } })
 // Commands of one's own name their keys in full. Those of one hash tag lie on one server of a Cluster.
 const stock = `{${namespace}:shelf}:stock`
 const orders = `{${namespace}:shelf}:orders`

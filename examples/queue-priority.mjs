@@ -6,11 +6,7 @@ import { until } from './stage/until.mjs'
 
 const { url, namespace, stop } = await openServer('queue-priority')
 const hf = await connect(url, { namespace })
-const tickets = hf.queue('ticket', {
-  mode: 'priority',
-  // An item that somebody works on for longer than this is stale: its handler is told, and it is given out again.
-  ...{ timeout: '50ms', grace: 0, backoff: { base: 1, jitter: 0 } },
-})
+const tickets = hf.queue('ticket', { mode: 'priority', grace: 0, backoff: { base: 1, jitter: 0 } })
 
 await tickets.add('a typo')
 await tickets.add('cannot log in', { priority: 5, id: 'ticket 2' })
@@ -30,10 +26,10 @@ for (let job = await tickets.take(); job; job = await tickets.take()) {
 assert.deepEqual(order, ['the shop is down', 'cannot log in', 'double charge', 'a typo', 'a broken image'])
 console.log(`taken in this order: ${order.join(', ')}`)
 
-// A stale item: the first who has it hangs, and never says a word.
+// An item that somebody works on for longer than its timeout is stale: its handler is told, and it is given out again.
 const attempts = []
 const done = []
-await tickets.add('hangs once', { id: 'ticket 6' })
+await tickets.add('hangs once', { timeout: '200ms' })
 const worker = tickets.process(async ({ data, attempt }, { signal }) => {
   attempts.push(attempt)
   if (attempt === 1) await new Promise(() => signal.addEventListener('abort', () => done.push(signal.reason.code)))

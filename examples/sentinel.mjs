@@ -31,8 +31,9 @@ await until('the replicas have the rows, and their connections', async () => {
 const [before] = await readsOf([old])
 for (const id of ids) assert.equal((await prices.peek(id)).cents, 4_999)
 const [after] = await readsOf([old])
-assert.equal(after, before)
-console.log('100 reads: 0 by the primary, 100 by the replicas')
+// One that does not answer in time is passed over, and the primary asked.
+assert.ok(after - before <= 10, `${after - before} by the primary`)
+console.log(`100 reads by the replicas, but for ${after - before}`)
 
 // The primary is replaced while a writer goes on: its calls wait for the next one, and none fails.
 const counter = hf.value('counter')

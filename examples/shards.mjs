@@ -10,7 +10,9 @@ const address = (shards) =>
   `redis+shards://${Object.entries(shards).map(([name, { host, port }]) => `${name}=${host}:${port}`)}`
 const two = address({ a, b })
 const three = address({ a, b, c })
-const hf = await connect(two, { namespace, timeout: '500ms' })
+const hf = await connect(two, { namespace, timeout: '5s' })
+// Who asks for keys of a server that is away is told so within this.
+const impatient = await connect(two, { namespace, timeout: '1s' })
 
 // The code is the same as on one server.
 const products = hf.cache('product', { ttl: '1h' })
@@ -31,11 +33,13 @@ console.log('the plan for a third: about a third of the keys would move, every o
 
 // One server dies: errors for its keys alone, and at once.
 await b.kill()
-const outcomes = await Promise.allSettled(ids.slice(0, 300).map((id) => products.set(id, 'new')))
+const outcomes = await Promise.allSettled(
+  ids.slice(0, 300).map((id) => impatient.cache('product', { ttl: '1h' }).set(id, 'new')),
+)
 const failed = outcomes.filter(({ reason }) => reason !== undefined)
 assert.ok(failed.length > 100 && failed.length < 200, `${failed.length} failed`)
 assert.ok(failed.every(({ reason }) => /^(CONNECTION_LOST|TIMEOUT)$/.test(reason.code)))
 console.log('one of two is killed: errors for its half of 300 writes, the others go on')
 
-await hf.close()
+await Promise.all([hf.close(), impatient.close()])
 await Promise.all([a, b, c].map((server) => server.stop()))

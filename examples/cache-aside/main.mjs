@@ -45,10 +45,10 @@ console.log(`  user:* removed ${await pages.invalidatePattern('user:*')}, home i
 await pages.clear()
 
 console.log('A TTL of its own for one value')
-await users.set('2', { id: 2, name: 'Bob for a moment' }, { ttl: '100ms' })
+await users.set('2', { id: 2, name: 'Bob for a moment' }, { ttl: '300ms' })
 await step('at once', () => users.get('2'))
-await new Promise((resolve) => setTimeout(resolve, 120))
-await step('after 120 ms', () => users.get('2'))
+await new Promise((resolve) => setTimeout(resolve, 320))
+await step('after 320 ms', () => users.get('2'))
 
 console.log('Challenge 1: a stampede')
 await users.delete('1')

@@ -1,7 +1,7 @@
 /** A lock around a payment, with its fence: one process at a time, and one that stood still cannot overwrite what came after it. */
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
-import { on, once } from 'node:events'
+import { once } from 'node:events'
 import { connect } from 'holdfast'
 import { openServer } from '../stage/server.mjs'
 
@@ -47,15 +47,14 @@ assert.ok(refund.fence > BigInt(oldFence))
 assert.equal(update('refunded', refund.fence), true)
 console.log(`its lease ends, the next has the lock after ${waited} ms and refunds the order`)
 
-// It wakes up, knows nothing, and writes. The row refuses the lower fence.
+// It wakes up, hears that the card was accepted, and writes. The row refuses the lower fence.
+till.send('accepted')
 till.kill('SIGCONT')
-for await (const [{ wrote, signal }] of on(till, 'message')) {
-  assert.equal(update(wrote, BigInt(oldFence)), false)
-  assert.deepEqual([order.state, signal], ['refunded', 'LOCK_LOST'])
-  console.log(`the till wakes up and writes '${wrote}': refused by its fence, the order stays ${order.state}`)
-  console.log(`had it looked first, its signal would have said ${signal}`)
-  break
-}
+const [{ state, valid, loss }] = await once(till, 'message')
+assert.equal(update(state, BigInt(oldFence)), false)
+assert.deepEqual([order.state, valid, loss], ['refunded', false, 'LOCK_LOST'])
+console.log(`the till wakes up and writes '${state}': refused by its fence, the order stays ${order.state}`)
+console.log(`had it looked first, its lock would have said ${loss}`)
 
 await refund.release()
 if (till.exitCode === null) await once(till, 'exit')
