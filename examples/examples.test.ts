@@ -53,11 +53,12 @@ async function outputOf(program: string): Promise<string> {
   return out
 }
 
-/** How long it took, and who came first, differ from run to run. */
+/** How long it took, who came first, and how often a stale answer was tried to be made anew meanwhile, differ from run to run. */
 function withoutTimes(text: string): string {
   return text
     .replace(/ *\d+ ms/g, ' … ms')
-    .replace(/\d+ visitors joined one, \d+ hits/, '… visitors joined one, … hits')
+    .replace(/(: stale +100 × 200 +)\d+ quer(y|ies)/, '$1…')
+    .replace(/\d+ loads, \d+ of them failed; \d+ visitors joined one, \d+ hits/, '…')
     .trim()
 }
 
@@ -65,8 +66,11 @@ it('is shown in the table of README.md, each of them and no other', () => {
   expect([...KEY_LINES.keys()].sort()).toEqual(examples.map(({ name }) => name))
 })
 
+// Once more: on a machine that stands still for a second the deadline of a call passes, as it is to.
 for (const { name, file } of examples)
-  it.concurrent(`${name} holds what it claims, prints what is shown of it, and leaves no key behind`, async () => {
+  it.concurrent(`${name} holds what it claims, prints what is shown of it, and leaves no key behind`, {
+    retry: 1,
+  }, async () => {
     const output = await outputOf(file)
     expect(output).toContain(KEY_LINES.get(name))
     expect(await server.command('KEYS', `*{example-${name}:*`)).toEqual([])

@@ -57,7 +57,7 @@ console.log(`  ${refused[0].body.error}`)
 db.comeBack()
 const [latin] = await visit('it is back: no lock is left over from the failure', () => crowd('/tracks/Latin'))
 
-// As if its ten seconds were over.
+// As if its minute were over.
 await tops.set('Latin', latin.body, { ttl: 1 })
 db.goAway()
 await visit('away again, the answer older than its ttl: stale', async () => {
