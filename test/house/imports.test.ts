@@ -17,6 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   CAPABILITIES,
   ['holdfast.ts'],
   ['http', 'keyv', 'ops', 'otel', 'prometheus'],
+  ['verify', 'benchmark'],
   ['cli', 'console'],
   ['index.ts'],
 ]
