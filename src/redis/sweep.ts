@@ -3,6 +3,7 @@ import { asKey, type Key } from './keyspace.ts'
 import type { Node } from './node.ts'
 import { isOutage, type Redis } from './redis.ts'
 import { scanKeys } from './scan.ts'
+import { LayoutKeys } from './shards/layout.ts'
 
 /** Keys of one UNLINK: about 0.2 ms of the server. */
 const MOST_PER_UNLINK = 250
@@ -16,14 +17,25 @@ export async function removeMatching(redis: Redis, pattern: string, operation: s
   })
 }
 
+/** Whether there is any key of the instance's namespace, beside the list of shards, which an instance writes by itself. */
+export async function holdsKeys(redis: Redis, operation: string): Promise<boolean> {
+  const keys = new LayoutKeys(redis.keyspace)
+  const found = await onEveryServer(redis, async (node) => {
+    for await (const lot of scanKeys(node, keys.all, operation)) if (lot.some((key) => keys.isOwn(key))) return true
+    return false
+  })
+  return found.includes(true)
+}
+
 /**
  * Removes every key of the instance's namespace, each where it was found: also those that are of a server and not of its keys. For
  * namespaces that were made for a while, and that nobody uses any more. Answers how many.
  */
 export async function removeNamespace(redis: Redis, operation: string): Promise<number> {
+  const { all } = new LayoutKeys(redis.keyspace)
   const removed = await onEveryServer(redis, async (node) => {
     let count = 0
-    for await (const found of scanKeys(node, `*{${redis.keyspace.stem()}*`, operation))
+    for await (const found of scanKeys(node, all, operation))
       count += (await Promise.all(found.map((key) => unlink(node, key, operation)))).filter(Boolean).length
     return count
   })

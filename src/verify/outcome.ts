@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { HoldfastError } from '../base/errors.ts'
+import { HoldfastError, ServerError } from '../base/errors.ts'
 
 /** What a check has measured on its way: `hit 0.05 ms`. */
 export interface Figure {
@@ -53,7 +53,7 @@ export class BrokenPromise extends Error {
 
 /** What a person reads of a value: on one line, and short. */
 export function shown(value: unknown): string {
-  const text = inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 30 })
+  const text = inspect(value, { depth: 3, compact: true, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 30 })
   return text.length > 160 ? `${text.slice(0, 159)}…` : text
 }
 
@@ -66,8 +66,11 @@ export function crossOf(error: unknown): Cross {
   if (error instanceof HoldfastError) {
     const { cause } = error
     const below = cause instanceof Error && !error.message.includes(cause.message) ? ` (${cause.message})` : ''
-    const needs = 'needs' in error && typeof error.needs === 'string' ? { needs: error.needs } : {}
-    return { code: error.code, message: `${error.message}${below}`, ...needs }
+    if (error instanceof ServerError && error.needs !== undefined) {
+      const { code, needs } = error
+      return { code, message: error.message.replace(`; its user needs: ${needs}`, ''), needs }
+    }
+    return { code: error.code, message: `${error.message}${below}` }
   }
   return { code: 'ERROR', message: error instanceof Error ? `${error.name}: ${error.message}` : shown(error) }
 }

@@ -1,6 +1,6 @@
 import { monotonicMs } from '../base/clock.ts'
-import type { Holdfast } from '../holdfast.ts'
-import { type Cross, crossOf, type Outcome } from './outcome.ts'
+import { Holdfast } from '../holdfast.ts'
+import { type Cross, crossOf, type Outcome, PROMISE_BROKEN } from './outcome.ts'
 import { type Check, type Stage, until } from './stage.ts'
 
 /** The processes that checks play with. */
@@ -30,6 +30,7 @@ export async function runCheck(check: Check, company: Company, options: RunOptio
   if (reason !== undefined) return { ...told(), status: 'skipped', reason }
   const ending = new AbortController()
   const undos: (() => Promise<unknown> | unknown)[] = []
+  let trouble: unknown
   let last = 'its beginning'
   const stage: Stage = {
     hf: company.hf,
@@ -48,7 +49,11 @@ export async function runCheck(check: Check, company: Company, options: RunOptio
       await options.between?.(id, name)
     },
     after: (undo) => void undos.push(undo),
-    until: (what, probe, received = () => 'nothing') => until(what, probe, received, ending.signal),
+    heard: (error) => {
+      trouble ??= error
+    },
+    until: (what, probe, received = () => 'nothing') =>
+      until(what, probe, received, { signal: ending.signal, trouble: () => trouble }),
   }
   const end = endOf(options, () => last)
   try {
@@ -56,7 +61,8 @@ export async function runCheck(check: Check, company: Company, options: RunOptio
     return { ...told(), status: 'tick', figure }
   } catch (error) {
     options.signal?.throwIfAborted()
-    return { ...told(), status: 'cross', cross: error instanceof Overdue ? overdueCross(error) : crossOf(error) }
+    const cross = error instanceof Overdue ? { code: OVERDUE, message: error.message } : crossOf(error)
+    return { ...told(), status: 'cross', cross: await causeOf(cross, company) }
   } finally {
     end.forget()
     ending.abort(new Overdue('the check has ended'))
@@ -68,7 +74,25 @@ export const OVERDUE = 'OVERDUE'
 
 class Overdue extends Error {}
 
-const overdueCross = ({ message }: Overdue): Cross => ({ code: OVERDUE, message })
+/** What swallows errors breaks its promise where nothing can be written at all: that is what should be told then. */
+async function causeOf(cross: Cross, { hf }: Company): Promise<Cross> {
+  if (cross.code !== PROMISE_BROKEN) return cross
+  const { code, message } = (await whyNothingIsWritten(hf)) ?? cross
+  return code === PROMISE_BROKEN ? cross : { code, message: `${cross.message}: ${message}` }
+}
+
+/** Why not even one key can be written; undefined where it can, or the user may not try. */
+export async function whyNothingIsWritten(hf: Holdfast): Promise<Cross | undefined> {
+  const redis = Holdfast.redisOf(hf)
+  const key = redis.keyspace.entity('verify', 'probe')
+  try {
+    await redis.call(key, 'SET', [key, '1', 'PX', 1_000], { operation: 'verify', repeat: true })
+    return undefined
+  } catch (error) {
+    const cross = crossOf(error)
+    return cross.code === 'SERVER_DENIED' ? undefined : cross
+  }
+}
 
 /** Rejects at the deadline, or when the signal fires. */
 function endOf({ deadlineMs, signal }: RunOptions, last: () => string) {

@@ -21,7 +21,9 @@ export interface Stage {
   after(undo: () => Promise<unknown> | unknown): void
   /** Fires when the check has run out of time, or was interrupted. */
   readonly signal: AbortSignal
-  /** Waits until `probe` is true. What has not come to pass after 2 s is broken. */
+  /** Told of an error that nobody is thrown: whoever waits need not wait on. */
+  readonly heard: (error: unknown) => void
+  /** Waits until `probe` is true. What has not come to pass after 5 s is broken. */
   until(what: string, probe: () => boolean | Promise<boolean>, received?: () => unknown): Promise<void>
 }
 
@@ -58,17 +60,19 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
 }
 
 /** So long a check waits for what should come by itself. */
-export const PATIENCE_MS = 2_000
+export const PATIENCE_MS = 5_000
 const LOOK_MS = 2
 
 export async function until(
   what: string,
   probe: () => boolean | Promise<boolean>,
   received: () => unknown,
-  signal: AbortSignal,
+  { signal, trouble }: { readonly signal: AbortSignal; readonly trouble: () => unknown },
 ): Promise<void> {
   const endMs = monotonicMs() + PATIENCE_MS
   while (!(await probe())) {
+    const error = trouble()
+    if (error !== undefined) throw error
     if (monotonicMs() > endMs) throw new BrokenPromise(what, `within ${PATIENCE_MS} ms`, shown(received()))
     await sleep(LOOK_MS, signal)
   }

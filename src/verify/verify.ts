@@ -3,11 +3,11 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, HoldfastError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { type ConnectOptions, connect, Holdfast } from '../holdfast.ts'
-import { asKey } from '../redis/keyspace.ts'
-import { countAllKeys, removeNamespace } from '../redis/sweep.ts'
+import { countAllKeys, holdsKeys, removeNamespace } from '../redis/sweep.ts'
 import { CHECKS } from './checks.ts'
+import { independentServers } from './independent.ts'
 import { type Cross, crossOf, type Outcome } from './outcome.ts'
-import { atMost, type Company, OVERDUE, type RunOptions, runCheck } from './runner.ts'
+import { atMost, type Company, OVERDUE, type RunOptions, runCheck, whyNothingIsWritten } from './runner.ts'
 import type { Check } from './stage.ts'
 
 /** A point between two steps of a check. */
@@ -21,13 +21,13 @@ export interface Moment {
 export interface VerifyOptions {
   /** Where the servers are, as `connect` takes it. */
   readonly connect: Omit<ConnectOptions, 'namespace' | 'lazy'>
-  /** What the name of the namespace begins with, which ends in `verify-` and something that no other has. Default nothing. */
-  readonly prefix?: string
+  /** Where to look: one that nobody uses, and that is empty. Default `verify-` and something that no other has. */
+  readonly namespace?: string
   /** Which checks: their ids, or the first word of several. Default all. */
   readonly only?: readonly string[]
-  /** How long one check may take, beside the time for looking through all keys of the servers. Default `'10s'`. */
+  /** How long one check may take, beside the time for looking through all keys of the servers. Default `'20s'`. */
   readonly deadline?: Duration
-  /** Addresses of servers that know nothing of each other, for the check `quorum`. Default none, and then it is skipped. */
+  /** Addresses of servers that know nothing of each other, for the check `quorum`. Default those of shards, else none, and it is skipped. */
   readonly servers?: readonly string[]
   /** Told of each check when it has ended. */
   readonly onOutcome?: (outcome: Outcome) => void
@@ -77,12 +77,13 @@ export function chosenChecks(only: readonly string[] | undefined): readonly Chec
  */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const checks = chosenChecks(options.only)
-  const deadlineMs = toMs(options.deadline ?? '10s', 'deadline')
-  const { prefix = '', servers = [], signal, between, onOutcome } = options
-  const namespace = `${prefix === '' ? '' : `${prefix}-`}verify-${randomId(10)}`
+  const deadlineMs = toMs(options.deadline ?? '20s', 'deadline')
+  const { namespace = `verify-${randomId(10)}`, signal, between, onOutcome } = options
+  const servers = options.servers ?? independentServers(options.connect)
   const open = () => connect({ ...options.connect, namespace })
   const startMs = monotonicMs()
   const stand = await Stand.open(open)
+  if (options.namespace !== undefined) await refuseUnlessEmpty(stand, namespace)
   const outcomes: Outcome[] = []
   let removal: Removal = { removed: 0, left: undefined }
   try {
@@ -103,7 +104,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     }
   } finally {
     await stand.close()
-    removal = await removeAll(open, servers, { ...options.connect, namespace })
+    const single = [...new Set([...servers, ...independentServers(options.connect)])]
+    removal = await removeAll(open, single, { ...options.connect, namespace })
   }
   const count = (status: Outcome['status']) => outcomes.filter((one) => one.status === status).length
   const { product, version } = stand.facts
@@ -111,6 +113,17 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     ...{ namespace, product, version, outcomes },
     ...{ ticks: count('tick'), crosses: count('cross'), skipped: count('skipped') },
     ...{ tookMs: monotonicMs() - startMs, ...removal },
+  }
+}
+
+async function refuseUnlessEmpty(stand: Stand, namespace: string): Promise<void> {
+  try {
+    if (!(await holdsKeys(Holdfast.redisOf(stand.hf), 'verify'))) return
+    const why = `the namespace '${namespace}' is in use, and all in it would be removed at the end`
+    throw new HoldfastError('CHANGE_REFUSED', `verify: ${why}`)
+  } catch (error) {
+    await stand.close()
+    throw error
   }
 }
 
@@ -149,11 +162,11 @@ class Stand implements Company {
     return this.hf.server
   }
 
-  /** Why the servers cannot be asked any more; undefined where they can. */
+  /** Why the servers cannot be asked any more, or take nothing; undefined where they go on. */
   async recover(isStuck: boolean): Promise<Cross | undefined> {
     try {
-      const redis = Holdfast.redisOf(this.hf)
-      await redis.call(asKey('verify'), 'PING', [], { operation: 'verify', repeat: true, needs: '+ping' })
+      const why = await whyNothingIsWritten(this.hf)
+      if (why !== undefined && why.code !== 'SERVER_FULL') return why
       if (!isStuck) return undefined
       const [hf, rival] = [await this.#open(), await this.#open()]
       this.#leave()
@@ -183,22 +196,23 @@ async function removeAll(
   servers: readonly string[],
   { url: _url, client: _client, addressMap: _addressMap, ...rest }: ConnectOptions,
 ): Promise<Removal> {
-  const places = [open, ...servers.map((url) => () => connect({ ...rest, url }))]
-  const each = await Promise.all(
-    places.map(async (place): Promise<Removal> => {
-      try {
-        const broom = await place()
-        try {
-          return { removed: await removeNamespace(Holdfast.redisOf(broom), 'verify'), left: undefined }
-        } finally {
-          await broom.close()
-        }
-      } catch (error) {
-        if (!(error instanceof HoldfastError)) throw error
-        return { removed: 0, left: crossOf(error) }
-      }
-    }),
-  )
-  const left = each.find((one) => one.left !== undefined)?.left
-  return { removed: each.reduce((sum, { removed }) => sum + removed, 0), left }
+  const all = await removeBy(open)
+  // Shards again, one by one: a list of them is written anew by whoever misses it, as the one before did.
+  const each = await Promise.all(servers.map((url) => removeBy(() => connect({ ...rest, url }))))
+  const left = [all, ...each].find((one) => one.left !== undefined)?.left
+  return { removed: [all, ...each].reduce((sum, { removed }) => sum + removed, 0), left }
+}
+
+async function removeBy(open: () => Promise<Holdfast>): Promise<Removal> {
+  try {
+    const broom = await open()
+    try {
+      return { removed: await removeNamespace(Holdfast.redisOf(broom), 'verify'), left: undefined }
+    } finally {
+      await broom.close()
+    }
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    return { removed: 0, left: crossOf(error) }
+  }
 }

@@ -18,8 +18,9 @@ export const httpCache: Check = {
     const ask = async (one: typeof near, method = 'GET') =>
       (await one(new Request('http://shop.example/products', { method }))).text()
     expectEqual('the first response', await ask(near), 'made 1 times')
-    await step('stored')
     expectEqual('the response of another process', await ask(far), 'made 1 times')
+    await step('stored')
+    expectEqual('the response from then on', await ask(near), 'made 1 times')
     const served = await timed('served', 10, () => ask(far))
     await ask(far, 'POST')
     expectEqual('the response after a change', await ask(near), 'made 2 times')

@@ -6,10 +6,14 @@ export const leader: Check = {
   id: 'leader',
   title: 'Leader election',
   promise: 'one leader among all processes; when it steps down the next one is elected, with a higher fence',
-  async run({ hf, rival, name, step, until, after }) {
+  async run({ hf, rival, name, step, until, heard, after }) {
     const elected: { who: string; fence: bigint }[] = []
     const stand = (one: Holdfast, who: string) => {
-      const standing = one.leader(name, { onElected: ({ fence }) => void elected.push({ who, fence }), owner: who })
+      const standing = one.leader(name, {
+        onElected: ({ fence }) => void elected.push({ who, fence }),
+        onError: heard,
+        owner: who,
+      })
       after(() => standing.close())
       return standing
     }

@@ -1,5 +1,5 @@
 import { monotonicMs } from '../../base/clock.ts'
-import { type Check, expectEqual } from '../stage.ts'
+import { type Check, expectEqual, expectTrue } from '../stage.ts'
 
 export const memoryTier: Check = {
   id: 'memory-tier',
@@ -26,6 +26,7 @@ export const memoryTier: Check = {
       'what another process wrote',
       async () => {
         seen = await near.get('42')
+        expectTrue('a get meanwhile', seen === 'old' || seen === 'new', "'old' or 'new'", seen)
         return seen === 'new'
       },
       () => seen,

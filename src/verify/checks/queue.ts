@@ -4,7 +4,7 @@ export const queue: Check = {
   id: 'queue',
   title: 'Message queue',
   promise: 'each job is given to one consumer of all processes, is kept until it is done, and is told so once',
-  async run({ hf, rival, name, step, until, after }) {
+  async run({ hf, rival, name, step, until, heard, after }) {
     const [near, far] = [hf.queue<number>(name, { lease: '5s' }), rival.queue<number>(name, { lease: '5s' })]
     await near.addMany(upTo(10))
     await step('added')
@@ -19,7 +19,9 @@ export const queue: Check = {
     }
     expectEqual('the jobs that came after it', done, [1, 2, 3, 4, 5, 6, 7, 8, 9])
     const ran: number[] = []
-    const workers = [near, far].map((one) => one.process(async ({ data }) => void ran.push(data), { concurrency: 4 }))
+    const workers = [near, far].map((one) =>
+      one.process(async ({ data }) => void ran.push(data), { concurrency: 4, onError: heard }),
+    )
     after(() => Promise.all(workers.map((worker) => worker.close({ timeout: 0 }))))
     await Promise.all(upTo(40).map((n) => near.add(n)))
     await until(

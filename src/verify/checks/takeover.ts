@@ -13,16 +13,18 @@ export const takeover: Check = {
     const options = { lease: LEASE_MS } as const
     const near = hf.queue<string>(name, options)
     await near.add('its job')
+    const takenMs = monotonicMs()
     const lost = await ghost.queue<string>(name, options).take()
     expectEqual('the job of the one who vanishes', [lost?.data, lost?.attempt], ['its job', 1])
-    expectEqual('what another gets meanwhile', await near.take(), undefined)
+    let job = await near.take()
+    // On a machine that stood still for so long its lease is over already.
+    if (monotonicMs() - takenMs < LEASE_MS) expectEqual('what another gets meanwhile', job, undefined)
     // Its sockets end without a word, as those of a process that is killed.
     void Holdfast.redisOf(ghost).close()
     const startMs = monotonicMs()
     await step('vanished')
-    let job: Awaited<ReturnType<typeof near.take>>
     await until('the job for another', async () => {
-      job = await near.take()
+      job ??= await near.take()
       return job !== undefined
     })
     const tookMs = monotonicMs() - startMs
