@@ -8,12 +8,13 @@ import { queueVerbs } from './queue/verbs.ts'
 import { sessionVerbs } from './session/verbs.ts'
 import { shardsVerbs } from './shards/verbs.ts'
 import { upCommand } from './up/command.ts'
+import { verifyCommand } from './verify/command.ts'
 
 /** The whole command line. What a verb does is loaded when it is called. */
 export function buildApp(version: string): Application<Context> {
   const root = buildRouteMap({
     routes: {
-      ...{ up: upCommand, cluster: clusterVerbs, shards: shardsVerbs },
+      ...{ up: upCommand, verify: verifyCommand, cluster: clusterVerbs, shards: shardsVerbs },
       ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs, queue: queueVerbs },
     },
     docs: {
