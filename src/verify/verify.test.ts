@@ -28,6 +28,7 @@ it.each(halves)(
     })
     expect(new Set(planted.map((point) => point.split(' ')[0]))).toEqual(new Set(half))
     const crosses = crossesOf(result.outcomes)
+    expect(crosses.filter(([id]) => !half.includes(id))).toEqual([])
     expect(crosses.map(([id]) => id)).toEqual(half)
     for (const [id, cross] of crosses)
       expect(cross, id).toMatchObject({

@@ -1,11 +1,10 @@
 import { monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
-import { ConfigError, HoldfastError } from '../base/errors.ts'
-import { randomId } from '../base/id.ts'
-import { type ConnectOptions, connect, Holdfast } from '../holdfast.ts'
-import { countAllKeys, holdsKeys, removeNamespace } from '../redis/sweep.ts'
+import { ConfigError } from '../base/errors.ts'
+import { type ConnectOptions, Holdfast } from '../holdfast.ts'
+import { countAllKeys } from '../redis/sweep.ts'
+import { type Removal, Trial } from '../trial/trial.ts'
 import { CHECKS } from './checks.ts'
-import { independentServers } from './independent.ts'
 import { type Cross, crossOf, type Outcome } from './outcome.ts'
 import { atMost, type Company, OVERDUE, type RunOptions, runCheck, whyNothingIsWritten } from './runner.ts'
 import type { Check } from './stage.ts'
@@ -78,12 +77,11 @@ export function chosenChecks(only: readonly string[] | undefined): readonly Chec
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const checks = chosenChecks(options.only)
   const deadlineMs = toMs(options.deadline ?? '20s', 'deadline')
-  const { namespace = `verify-${randomId(10)}`, signal, between, onOutcome } = options
-  const servers = options.servers ?? independentServers(options.connect)
-  const open = () => connect({ ...options.connect, namespace })
+  const { signal, between, onOutcome } = options
   const startMs = monotonicMs()
-  const stand = await Stand.open(open)
-  if (options.namespace !== undefined) await refuseUnlessEmpty(stand, namespace)
+  const trial = await Trial.begin({ purpose: 'verify', ...options })
+  const { namespace, servers } = trial
+  const stand = await Stand.open(() => trial.open())
   const outcomes: Outcome[] = []
   let removal: Removal = { removed: 0, left: undefined }
   try {
@@ -104,26 +102,15 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     }
   } finally {
     await stand.close()
-    const single = [...new Set([...servers, ...independentServers(options.connect)])]
-    removal = await removeAll(open, single, { ...options.connect, namespace })
+    removal = await trial.end()
   }
   const count = (status: Outcome['status']) => outcomes.filter((one) => one.status === status).length
   const { product, version } = stand.facts
   return {
     ...{ namespace, product, version, outcomes },
     ...{ ticks: count('tick'), crosses: count('cross'), skipped: count('skipped') },
-    ...{ tookMs: monotonicMs() - startMs, ...removal },
-  }
-}
-
-async function refuseUnlessEmpty(stand: Stand, namespace: string): Promise<void> {
-  try {
-    if (!(await holdsKeys(Holdfast.redisOf(stand.hf), 'verify'))) return
-    const why = `the namespace '${namespace}' is in use, and all in it would be removed at the end`
-    throw new HoldfastError('CHANGE_REFUSED', `verify: ${why}`)
-  } catch (error) {
-    await stand.close()
-    throw error
+    ...{ tookMs: monotonicMs() - startMs, removed: removal.removed },
+    left: removal.left === undefined ? undefined : crossOf(removal.left),
   }
 }
 
@@ -185,34 +172,5 @@ class Stand implements Company {
   async close(): Promise<void> {
     this.#leave()
     await Promise.all(this.#closing)
-  }
-}
-
-type Removal = Pick<VerifyResult, 'removed' | 'left'>
-
-/** By an instance that does nothing else: what others write as they close is there by then. */
-async function removeAll(
-  open: () => Promise<Holdfast>,
-  servers: readonly string[],
-  { url: _url, client: _client, addressMap: _addressMap, ...rest }: ConnectOptions,
-): Promise<Removal> {
-  const all = await removeBy(open)
-  // Shards again, one by one: a list of them is written anew by whoever misses it, as the one before did.
-  const each = await Promise.all(servers.map((url) => removeBy(() => connect({ ...rest, url }))))
-  const left = [all, ...each].find((one) => one.left !== undefined)?.left
-  return { removed: [all, ...each].reduce((sum, { removed }) => sum + removed, 0), left }
-}
-
-async function removeBy(open: () => Promise<Holdfast>): Promise<Removal> {
-  try {
-    const broom = await open()
-    try {
-      return { removed: await removeNamespace(Holdfast.redisOf(broom), 'verify'), left: undefined }
-    } finally {
-      await broom.close()
-    }
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    return { removed: 0, left: crossOf(error) }
   }
 }

@@ -17,6 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   CAPABILITIES,
   ['holdfast.ts'],
   ['http', 'keyv', 'ops', 'otel', 'prometheus'],
+  ['trial'],
   ['verify', 'benchmark'],
   ['cli', 'console'],
   ['index.ts'],

@@ -11,7 +11,7 @@ export const breaker: Check = {
   promise: 'what fails for one process is called by none, until one trial in the whole fleet has worked',
   async run({ hf, rival, name, step, until }) {
     const open = (one: Holdfast, part: string, cooldown: number) =>
-      one.breaker(`${name}${part}`, { failures: FAILURES, cooldown, shared: true })
+      one.breaker(`${name}${part}`, { failures: FAILURES, cooldown, shared: { timeout: '5s' } })
     const fail = () => Promise.reject(new Error('down'))
     let called = 0
     const call = async () => ++called

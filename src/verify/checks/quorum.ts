@@ -9,7 +9,7 @@ export const quorum: Check = {
   skip: ({ servers }) =>
     servers.length < LEAST ? `needs ${LEAST} servers that know nothing of each other: shards, or --quorum` : undefined,
   async run({ hf, rival, name, servers, step, after }) {
-    const [near, far] = [hf, rival].map((one) => one.quorum(servers))
+    const [near, far] = [hf, rival].map((one) => one.quorum(servers, { serverTimeout: '1s' }))
     if (near === undefined || far === undefined) throw new Error('no quorum')
     after(() => Promise.all([near.close(), far.close()]))
     const held = await near.lock(name).acquire()
