@@ -1,4 +1,5 @@
 import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core'
+import { benchCommand } from './bench/command.ts'
 import { clusterVerbs } from './cluster/verbs.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
@@ -14,7 +15,7 @@ import { verifyCommand } from './verify/command.ts'
 export function buildApp(version: string): Application<Context> {
   const root = buildRouteMap({
     routes: {
-      ...{ up: upCommand, verify: verifyCommand, cluster: clusterVerbs, shards: shardsVerbs },
+      ...{ up: upCommand, verify: verifyCommand, bench: benchCommand, cluster: clusterVerbs, shards: shardsVerbs },
       ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs, queue: queueVerbs },
     },
     docs: {
