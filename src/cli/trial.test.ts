@@ -57,7 +57,11 @@ it('holdfast bench prints figures beside those of the client alone, and ends wit
 })
 
 it.each([
-  [['verify', '--only', 'cash', '--url', 'redis://127.0.0.1:1'], 2, /only: expected some of cache-aside, .* received 'cash'/],
+  [
+    ['verify', '--only', 'cash', '--url', 'redis://127.0.0.1:1'],
+    2,
+    /only: expected some of cache-aside, .* received 'cash'/,
+  ],
   [['verify', '--private', 'moon'], 2, /--private: expected standalone, cluster, sentinel, shards, received 'moon'/],
   [['verify', '--private', '--url', 'redis://h'], 2, /--private: expected no --url beside it/],
   [['verify', '--url', 'redis://:s3cret@127.0.0.1:1', '--timeout', '300ms'], 3, /CONNECTION_LOST/],
