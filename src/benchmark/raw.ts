@@ -1,5 +1,5 @@
 import { Holdfast } from '../holdfast.ts'
-import { openIoredisWire } from '../redis/ioredis.ts'
+import { openPlainWire } from '../redis/ioredis.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Node } from '../redis/node.ts'
 import type { Redis } from '../redis/redis.ts'
@@ -30,7 +30,7 @@ export class RawClient {
 
   async #openWire({ settings: { password, ...rest } }: Node): Promise<Wire> {
     const text = typeof password === 'function' ? await password() : password
-    return openIoredisWire({ ...rest, ...(text === undefined ? {} : { password: text }) }, new AbortController().signal)
+    return openPlainWire({ ...rest, ...(text === undefined ? {} : { password: text }) }, new AbortController().signal)
   }
 
   /** A key of its own, in the namespace. */
