@@ -67,7 +67,7 @@ it('counts a server that stands still for all who were due meanwhile', async () 
   const { count, max, p50, p95 } = await measureLatency(run, {
     rate: 500,
     forMs: 200,
-    clients: 1,
+    lanes: 1,
     firstTurn: 0,
     signal,
   })

@@ -6,7 +6,7 @@ import { Trial } from '../trial/trial.ts'
 import { measureThroughput, type Throughput } from './closed-loop.ts'
 import { type Latency, measureLatency } from './open-loop.ts'
 import { RawClient } from './raw.ts'
-import type { Operation, Scenario } from './scenario.ts'
+import type { Ground, Operation, Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 export interface BenchmarkOptions {
@@ -61,6 +61,7 @@ export interface BenchmarkResult extends Setting {
 /** Above it, one who asks waits for those before him, and the latency tells of that alone. */
 const SHARE_OF_THROUGHPUT = 0.3
 const PINGS = 50
+const LEAST_LANES = 512
 
 export function chosenScenarios(only: readonly string[] | undefined): readonly Scenario[] {
   if (only === undefined) return SCENARIOS
@@ -83,6 +84,8 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRes
   if (!(Number.isSafeInteger(clients) && clients >= 1 && clients <= 1_000))
     throw new ConfigError('clients', 'a whole number of 1 to 1000', clients)
   const halfMs = toMs(options.each ?? '2s', 'each', { min: 20 }) / 2
+  // A multiple of the callers: turns of two of them never have the same remainder.
+  const lanes = clients * Math.ceil(LEAST_LANES / clients)
   const trial = await Trial.begin({ purpose: 'bench', connect: options.connect })
   const rows: BenchmarkRow[] = []
   let setting: Setting
@@ -93,7 +96,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRes
       setting = await settingOf(hf, trial.namespace, clients)
       for (const scenario of scenarios) {
         signal.throwIfAborted()
-        const row = await measure(scenario, { hf, raw, clients }, { halfMs, rate: options.rate, signal })
+        const row = await measure(scenario, { hf, raw, lanes }, { halfMs, rate: options.rate, clients, signal })
         rows.push(row)
         onRow?.(row)
       }
@@ -108,17 +111,20 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRes
   return { ...setting, rows, ...(await trial.end()) }
 }
 
+interface Pace {
+  readonly halfMs: number
+  readonly rate: number | undefined
+  readonly clients: number
+  readonly signal: AbortSignal
+}
+
 async function measure(
   scenario: Scenario,
-  ground: { readonly hf: Holdfast; readonly raw: RawClient; readonly clients: number },
-  {
-    halfMs,
-    rate,
-    signal,
-  }: { readonly halfMs: number; readonly rate: number | undefined; readonly signal: AbortSignal },
+  ground: Ground,
+  { halfMs, rate, clients, signal }: Pace,
 ): Promise<BenchmarkRow> {
   const { id, title, floor } = scenario
-  const { clients } = ground
+  const { lanes } = ground
   try {
     const { own, raw } = await scenario.prepare(ground)
     let turns = 0
@@ -127,9 +133,9 @@ async function measure(
       return own(turn)
     }
     const throughput = await measureThroughput(counted, raw, { clients, forMs: halfMs, signal })
-    const firstTurn = Math.ceil(turns / clients) * clients
+    const firstTurn = Math.ceil(turns / lanes) * lanes
     const arrivals = rate ?? Math.max(1, Math.round(throughput.perSecond * SHARE_OF_THROUGHPUT))
-    const latency = await measureLatency(own, { rate: arrivals, forMs: halfMs, clients, firstTurn, signal })
+    const latency = await measureLatency(own, { rate: arrivals, forMs: halfMs, lanes, firstTurn, signal })
     return { id, title, floor, throughput, latency }
   } catch (error) {
     signal.throwIfAborted()

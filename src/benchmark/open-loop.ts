@@ -22,22 +22,22 @@ export interface Latency {
  * Operations that begin when they are due, at a fixed rate, whether or not those before them were answered; each is measured from when it was due.
  * So a server that stands still for a second counts for all who would have come in that second, and not for one.
  *
- * clients  two operations whose turns are so many apart may touch the same: the later waits for the earlier one, and the wait counts
+ * lanes  two operations whose turns are so many apart may touch the same: the later waits for the earlier one, and the wait counts
  */
 export async function measureLatency(
   run: Operation,
   options: {
     readonly rate: number
     readonly forMs: number
-    readonly clients: number
+    readonly lanes: number
     readonly firstTurn: number
     readonly signal: AbortSignal
   },
 ): Promise<Latency> {
-  const { rate, forMs, clients, firstTurn, signal } = options
+  const { rate, forMs, lanes, firstTurn, signal } = options
   const histogram = new Histogram()
   const count = Math.max(1, Math.round((rate * forMs) / 1_000))
-  const before: Promise<unknown>[] = Array.from({ length: clients }, () => Promise.resolve())
+  const before: Promise<unknown>[] = Array.from({ length: lanes }, () => Promise.resolve())
   let underWay = 0
   let mostUnderWay = 0
   let failure: unknown
@@ -46,7 +46,7 @@ export async function measureLatency(
     const dueMs = startMs + (n * 1_000) / rate
     mostUnderWay = Math.max(mostUnderWay, ++underWay)
     try {
-      await before[n % clients]
+      await before[n % lanes]
       await run(firstTurn + n)
       histogram.record(Math.max(0, monotonicMs() - dueMs))
     } catch (error) {
@@ -58,7 +58,7 @@ export async function measureLatency(
   for (let next = 0; next < count && failure === undefined; ) {
     signal.throwIfAborted()
     const due = Math.min(count, Math.floor(((monotonicMs() - startMs) * rate) / 1_000) + 1)
-    for (; next < due; next++) before[next % clients] = begin(next)
+    for (; next < due; next++) before[next % lanes] = begin(next)
     // A timer is late by up to a millisecond, which would count as the server's.
     await turnOfLoop()
   }

@@ -5,8 +5,8 @@ import type { RawClient } from './raw.ts'
 export interface Ground {
   readonly hf: Holdfast
   readonly raw: RawClient
-  /** Callers at the same time: no two turns under way have the same remainder by it. */
-  readonly clients: number
+  /** No two turns under way have the same remainder by it: so each may have a lock, a row or a value to itself. */
+  readonly lanes: number
 }
 
 /** One operation: `turn` counts up over all callers. Throws for an answer that is not the expected one. */

@@ -66,15 +66,15 @@ const lockPair: Scenario = {
   id: 'lock',
   title: 'lock taken and released',
   floor: 'SET NX PX, then a script',
-  async prepare({ hf, raw, clients }) {
-    const locks = upTo(clients).map((n) => hf.lock(`bench:${n}`))
+  async prepare({ hf, raw, lanes }) {
+    const locks = upTo(lanes).map((n) => hf.lock(`bench:${n}`))
     return {
       own: async (turn) => {
-        const held = await locks[turn % clients]?.acquire()
+        const held = await locks[turn % lanes]?.acquire()
         await held?.release()
       },
       raw: async (turn) => {
-        const key = raw.key(`lock:${turn % clients}`)
+        const key = raw.key(`lock:${turn % lanes}`)
         const token = `${turn}`
         expectAnswer('SET NX', (await raw.send(key, 'SET', token, 'PX', 30_000, 'NX')) === 'OK')
         await raw.script(COMPARE_AND_DELETE.sha, COMPARE_AND_DELETE.text, key, token)
@@ -142,13 +142,13 @@ const seats: Scenario = {
   id: 'seats',
   title: 'two seats held and given back',
   floor: 'a script that does nothing, twice',
-  async prepare({ hf, raw, clients }) {
+  async prepare({ hf, raw, lanes }) {
     const night = hf.seats('bench')
-    await night.create({ currency: 'EUR', sections: [{ name: 'A', rows: clients, seatsPerRow: 10, price: 4_999 }] })
+    await night.create({ currency: 'EUR', sections: [{ name: 'A', rows: lanes, seatsPerRow: 10, price: 4_999 }] })
     const key = raw.key('seats')
     return {
       own: async (turn) => {
-        const row = (turn % clients) + 1
+        const row = (turn % lanes) + 1
         const hold = await night.hold({ customer: `c${row}`, seats: [`A-${row}-1`, `A-${row}-2`], for: '1m' })
         expectAnswer('hold', hold.status === 'held')
         await night.release(hold.id)
@@ -165,14 +165,14 @@ const value: Scenario = {
   id: 'value',
   title: 'value updated',
   floor: 'GET, then a script that compares',
-  async prepare({ hf, raw, clients }) {
-    const values = upTo(clients).map((n) => hf.value<number>(`bench:${n}`))
+  async prepare({ hf, raw, lanes }) {
+    const values = upTo(lanes).map((n) => hf.value<number>(`bench:${n}`))
     await Promise.all(values.map((one) => one.set(0)))
-    await Promise.all(upTo(clients).map((n) => raw.send(raw.key(`value:${n}`), 'SET', '0')))
+    await Promise.all(upTo(lanes).map((n) => raw.send(raw.key(`value:${n}`), 'SET', '0')))
     return {
-      own: (turn) => values[turn % clients]?.update((n) => (n ?? 0) + 1) ?? Promise.reject(new Error('no value')),
+      own: (turn) => values[turn % lanes]?.update((n) => (n ?? 0) + 1) ?? Promise.reject(new Error('no value')),
       raw: async (turn) => {
-        const key = raw.key(`value:${turn % clients}`)
+        const key = raw.key(`value:${turn % lanes}`)
         const read = String(await raw.send(key, 'GET'))
         await raw.script(COMPARE_AND_SET.sha, COMPARE_AND_SET.text, key, read, `${Number(read) + 1}`)
       },

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startServer, type TestServer } from '../testing/index.ts'
 import { CHECKS } from './checks.ts'
@@ -13,8 +14,11 @@ const expectNothingLeft = async () => {
   for (const server of servers.all) expect(await server.command('KEYS', '*')).toEqual([])
 }
 
-it('has a fault for each check', () => {
+it('has a fault and a line of its page for each check', () => {
   expect([...FAULTS.keys()].sort()).toEqual(CHECKS.map(({ id }) => id).sort())
+  const page = readFileSync(new URL('../../docs/verify.md', import.meta.url), 'utf8')
+  const lines = CHECKS.map(({ id, promise }) => `| \`${id}\` | ${promise} |`)
+  expect(lines.filter((line) => !page.includes(line))).toEqual([])
 })
 
 it.each(halves)(
