@@ -101,7 +101,7 @@ export class Breaker {
 
   #verdictOf(error: unknown, signal: AbortSignal | undefined): Verdict {
     if (signal?.aborted)
-      return (signal.reason as { name?: unknown } | null)?.name === 'TimeoutError' ? 'failed' : 'left'
+      return String((signal.reason as { name?: unknown } | null)?.name).endsWith('TimeoutError') ? 'failed' : 'left'
     return (this.#options.isFailure?.(error) ?? true) ? 'failed' : 'ok'
   }
 

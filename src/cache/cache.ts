@@ -3,6 +3,7 @@ import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import { validate } from '../base/schema.ts'
+import type { Breaker } from '../breaker/breaker.ts'
 import type { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import type { Rights } from '../redis/rights.ts'
@@ -87,12 +88,18 @@ export class Cache<T, Got = T | undefined> {
   #vetted = false
 
   /** @internal Made by `hf.cache`. */
-  constructor(redis: Redis, name: string, options: ResolvedCacheOptions, requests: Requests) {
+  constructor(
+    redis: Redis,
+    name: string,
+    options: ResolvedCacheOptions,
+    requests: Requests,
+    breaker: Breaker | undefined,
+  ) {
     this.name = name
     this.#layer = new RequestLayer(requests)
     this.#redis = redis
     this.#options = options
-    const parts = makeParts(redis, name, options, requests, this.#closing.signal, () => this.#enter())
+    const parts = makeParts(redis, name, options, requests, breaker, this.#closing.signal, () => this.#enter())
     this.#room = parts.room
     this.#keys = parts.keys
     this.#rights = parts.rights

@@ -12,7 +12,8 @@ import {
 } from './options.ts'
 import type { Party } from './party.ts'
 import type { Due, Found, Reader } from './reader.ts'
-import { mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import { mayLoadDespite, type Refill } from './refill.ts'
+import type { RefillRoom } from './refill-room.ts'
 import { validLoad, validLoadMany } from './validation.ts'
 
 export interface ReadThroughRoom extends RefillRoom {
