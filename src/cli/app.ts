@@ -5,9 +5,11 @@ import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
 import { limitVerbs } from './limit/verbs.ts'
 import { lockVerbs } from './lock/verbs.ts'
+import { metricsCommand } from './metrics/command.ts'
 import { queueVerbs } from './queue/verbs.ts'
 import { sessionVerbs } from './session/verbs.ts'
 import { shardsVerbs } from './shards/verbs.ts'
+import { statsCommand } from './stats/command.ts'
 import { upCommand } from './up/command.ts'
 import { verifyCommand } from './verify/command.ts'
 
@@ -17,6 +19,7 @@ export function buildApp(version: string): Application<Context> {
     routes: {
       ...{ up: upCommand, verify: verifyCommand, bench: benchCommand, cluster: clusterVerbs, shards: shardsVerbs },
       ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs, queue: queueVerbs },
+      ...{ stats: statsCommand, metrics: metricsCommand },
     },
     docs: {
       brief: 'Everything an application does with Redis or Valkey.',

@@ -4,6 +4,7 @@ import { ConfigError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import { Loop } from '../loop/loop.ts'
 import type { Redis } from '../redis/redis.ts'
+import { type MetricStats, readMetric } from './inspect.ts'
 import {
   type MetricSample,
   type ResolvedMonitorOptions,
@@ -13,29 +14,12 @@ import {
 } from './options.ts'
 import { Series } from './series.ts'
 import { MonitorStore } from './store.ts'
-import { cover } from './tiers.ts'
 
 const OBSERVED = { record: new Observed('monitor.record'), stats: new Observed('monitor.stats') } as const
 
 /** Names that one process counts apart: what is beyond goes to one that says so. */
 const MOST_NAMES = 1_000
 const OTHERS = '(other)'
-
-export interface MetricStats {
-  readonly count: number
-  readonly errors: number
-  readonly sum: number
-  /** In ms for what `time` measured; 0 where count is 0, as all below. */
-  readonly min: number
-  readonly max: number
-  readonly avg: number
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-  /** Where the window begins: at the start of the minute, hour or day that is kept of that time. In ms of the server's clock. */
-  readonly fromMs: number
-  readonly toMs: number
-}
 
 /**
  * How often things happen, how long they take and how often they fail, in the whole fleet. It is `hf.monitor`.
@@ -119,14 +103,7 @@ export class Monitor {
   async #read(name: string, windowMs: number): Promise<MetricStats> {
     const series = this.#series.get(name)
     if (series !== undefined) await this.#write([series])
-    const toMs = Math.floor(this.#store.nowMs)
-    const { fromMs, cells } = cover(windowMs, toMs)
-    const { values, errors } = await this.#store.read(name, cells)
-    return {
-      ...{ count: values.count, errors, sum: values.sum, min: values.min, max: values.max, avg: values.mean },
-      ...{ p50: values.percentile(0.5), p95: values.percentile(0.95), p99: values.percentile(0.99) },
-      ...{ fromMs, toMs },
-    }
+    return readMetric(this.#store, name, windowMs)
   }
 
   /** Names of all metrics that were written in the last 90 days, sorted. */
