@@ -1,8 +1,9 @@
-// Sessions and locks while another server takes over: as planned, and when the primary dies with what its replica has not heard of.
+// Sessions, locks and figures while another server takes over: as planned, and when the primary dies with what its replica has not heard of.
 import { connect } from 'holdfast'
 import { startSentinel, type TestSentinel, testNamespace } from 'holdfast/testing'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { EACH, failoverRound } from '../chaos/lock-moves.ts'
+import { Counting } from './figures.ts'
 
 let group: TestSentinel
 
@@ -41,6 +42,19 @@ it('sessions go on through a planned failover without an error, loses no field, 
   for (const session of loaded) expect(Object.keys(session?.data ?? {})).toHaveLength(51)
   const lists = await Promise.all(users.map((user) => sessions.listFor(user)))
   expect(lists.map((list) => list.length)).toEqual([0, 0, 0, 0, 1, 1, 1, 1])
+})
+
+it('what is counted, measured and moved goes on through a planned failover: nothing is lost, and nothing counted twice', async () => {
+  await using hf = await connect(group.url, { namespace: testNamespace('figures'), timeout: '10s' })
+  const counting = new Counting(hf, 'site')
+  await vi.waitFor(() => expect(counting.rounds).toBeGreaterThan(50), 10_000)
+  await group.failover()
+  await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), 10_000)
+  const before = counting.rounds
+  await vi.waitFor(() => expect(counting.rounds).toBeGreaterThan(before + 50), 10_000)
+  const { found, expected } = await counting.stop()
+  expect(counting.problems).toEqual([])
+  expect(found).toEqual(expected)
 })
 
 it('locks that the replica had heard of are kept, all others are forgotten: their next holders have higher fences, the old ones hear', async () => {
