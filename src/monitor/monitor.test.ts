@@ -103,6 +103,25 @@ it('counts what one name too many brings apart', async () => {
   expect(await monitor.stats('m999')).toMatchObject({ count: 1 })
   expect(await monitor.stats('m1000')).toMatchObject({ count: 0 })
   expect(await monitor.stats('(other)')).toMatchObject({ count: 5 })
+  expect(await monitor.list()).toHaveLength(1_001)
+})
+
+it('sums what is beyond the largest whole number, and tells when Redis refuses what it is given', async () => {
+  const namespace = testNamespace('monitor')
+  const { monitor } = await make({ namespace })
+  const largest = { values: Array.from({ length: 1_200 }, () => 9e12) }
+  for (let i = 0; i < 2; i++)
+    expect(await monitor.record({ bytes: largest, times: { count: 1e12, value: 9e12 } })).toBe(true)
+  const { count, sum, avg } = await monitor.stats('bytes')
+  expect([count, sum / 2_400 / 9e12, avg / 9e12]).toEqual([2_400, expect.closeTo(1, 9), expect.closeTo(1, 9)])
+  expect(await monitor.stats('times')).toMatchObject({ count: 2e12, sum: 1.8e13, p50: 9 })
+  for (const cell of await server.command<string[]>('KEYS', `{${namespace}:monitor:bytes}:*`))
+    await server.command('SET', cell, 'of another kind')
+  await expect(monitor.record({ bytes: { value: 1 }, others: { value: 2 } })).rejects.toMatchObject({
+    reply: 'WRONGTYPE',
+  })
+  expect(monitor.lost).toBe(1)
+  expect(await monitor.stats('others')).toMatchObject({ count: 1, sum: 2 })
 })
 
 it("publishes the library's own operations, of a memory tier their number alone", async () => {

@@ -67,7 +67,8 @@ export class Monitor {
    *
    * metrics  by name: see MetricSample
    * returns  true when Redis has them; false when it is away: they are kept, and written once it is back
-   * throws   ConfigError for a sample that makes no sense, and then none is added
+   * throws   ConfigError for a sample that makes no sense, and then none is added; SERVER_DENIED and what else Redis refuses for good: those
+   *          are lost
    */
   async record(metrics: Readonly<Record<string, MetricSample>>): Promise<boolean> {
     if (typeof metrics !== 'object' || metrics === null || Array.isArray(metrics))
@@ -102,17 +103,18 @@ export class Monitor {
 
   async #read(name: string, windowMs: number): Promise<MetricStats> {
     const series = this.#series.get(name)
-    if (series !== undefined) await this.#write([series])
+    // What could not be written is counted as lost; that is no reason to tell nothing.
+    if (series !== undefined) await this.#write([series]).catch(() => {})
     return readMetric(this.#store, name, windowMs)
   }
 
   /** Names of all metrics that were written in the last 90 days, sorted. */
   async list(): Promise<readonly string[]> {
-    await this.flush()
+    await this.flush().catch(() => {})
     return this.#store.names()
   }
 
-  /** Writes all that this process has measured. False when Redis is away: it is kept. */
+  /** Writes all that this process has measured. False when Redis is away: it is kept. Throws when Redis refused some of it for good. */
   async flush(): Promise<boolean> {
     for (const tell of this.#sources)
       for (const [name, count] of tell()) if (count > 0) this.#of(name).record(0, count, this.#store.nowMs)
@@ -145,9 +147,10 @@ export class Monitor {
   async #write(touched: readonly Series[]): Promise<boolean> {
     const written = touched.map((series) => series.write())
     const registered = this.#store.register(touched.map(({ name }) => name)).catch(() => {})
-    const all = await Promise.all(written)
+    const all = await Promise.allSettled(written)
     await registered
-    return all.every(Boolean)
+    for (const one of all) if (one.status === 'rejected') throw one.reason
+    return all.every((one) => one.status === 'fulfilled' && one.value)
   }
 
   #of(name: string): Series {
@@ -163,6 +166,6 @@ export class Monitor {
   /** @internal Writes what is left, while Redis answers, and ends. */
   async close(): Promise<void> {
     await this.#loop.stop()
-    await this.flush()
+    await this.flush().catch(() => {})
   }
 }
