@@ -151,6 +151,9 @@ it('refuses what makes no sense, and then adds nothing', async () => {
     ['metrics.b.vlaue', { vlaue: 1 } as never],
   ] as const)
     await expect(monitor.record({ a: {}, b: sample })).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
+  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])
+    expect(() => monitor.observe('a', wrong as number)).toThrow('value: expected a number of 0 to 9e12')
+  expect(() => monitor.observe(5 as never, 1)).toThrow('name: expected a string')
   expect(await monitor.stats('a')).toMatchObject({ count: 0 })
   await expect(monitor.stats('a', { window: '91d' })).rejects.toMatchObject({ option: 'window' })
   await expect(connect({ monitor: { publsh: true } as never })).rejects.toMatchObject({ option: 'monitor.publsh' })

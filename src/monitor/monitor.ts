@@ -127,11 +127,16 @@ export class Monitor {
     return [...this.#series.values()].reduce((sum, { lost }) => sum + lost, 0)
   }
 
-  /** @internal One thing that took so long; `undefined`: it failed. Behind, as `time`. */
-  observe(name: string, ms: number | undefined): void {
-    const series = this.#of(name)
-    if (ms === undefined) series.fail(1, this.#store.nowMs)
-    else series.record(ms, 1, this.#store.nowMs)
+  /**
+   * Adds one value that was measured elsewhere, as `time` does: at once, in this process, and written behind.
+   *
+   * value   0 to 9 × 10^12; undefined: it failed
+   * throws  ConfigError
+   */
+  observe(name: string, value: number | undefined): void {
+    const series = this.#series.get(name) ?? this.#of(checkName('name', name))
+    if (value === undefined) series.fail(1, this.#store.nowMs)
+    else series.record(value, 1, this.#store.nowMs)
     if (this.#started) return
     this.#started = true
     this.#loop.start()
