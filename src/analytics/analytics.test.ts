@@ -268,6 +268,9 @@ it('refuses what it cannot keep or tell, by name', async () => {
     [site.series('seen', { window: '1d', step: '10m' }), 'step'],
     [site.series('seen', { window: '1h', step: '90s' }), 'step'],
     [site.funnel(['seen'], DAY), 'events'],
+    [site.rate('seen', undefined as never), 'window'],
+    [site.count(5 as never, DAY), 'event'],
+    [site.recent('seen', 0), 'n'],
   ]
   for (const [act, option] of refused) await expect(act).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
 })

@@ -90,6 +90,9 @@ describe('a breaker of one process', () => {
       ['cooldwn', ['two', { cooldwn: 1 } as never]],
     ] as const)
       expect(() => breaker(options[0], options[1])).toThrow(expect.objectContaining({ option }))
+    await expect(breaker('wrong').run(5 as never)).rejects.toMatchObject({ option: 'work' })
+    await expect(breaker('wrong').run(() => 1, { signal: {} as never })).rejects.toMatchObject({ option: 'signal' })
+    expect(() => breaker('wrong').onChange({} as never)).toThrow(expect.objectContaining({ option: 'listener' }))
   })
 })
 

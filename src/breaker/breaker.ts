@@ -1,5 +1,6 @@
 import { monotonicMs, unlessAborted } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
 import { Circuit, type Ticket } from './circuit.ts'
@@ -64,6 +65,7 @@ export class Breaker {
    * throws   BreakerOpenError with `retryAfterMs` when it is open; the error of `work` as it is; `signal.reason`
    */
   async run<T, F = never>(work: Work<T>, options?: RunOptions<F>): Promise<Awaited<T | F>> {
+    if (typeof work !== 'function') throw new ConfigError('work', 'a function to be called', work)
     checkRun(options)
     options?.signal?.throwIfAborted()
     return OBSERVED.heard
@@ -138,6 +140,7 @@ export class Breaker {
 
   /** Tells `listener` of every change that this process learns of, until the function that it answers is called. */
   onChange(listener: (change: BreakerChange) => void): () => void {
+    if (typeof listener !== 'function') throw new ConfigError('listener', 'a function', listener)
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }

@@ -1,4 +1,4 @@
-import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown, checkSignal } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Rules } from './rules.ts'
@@ -76,4 +76,5 @@ function checkRate(option: string, value: unknown): number {
 export function checkRun(options: RunOptions<unknown> | undefined): void {
   checkKnown('options', options, ['fallback', 'signal'])
   checkFunction('fallback', options?.fallback)
+  checkSignal(options?.signal)
 }

@@ -151,6 +151,8 @@ it('refuses what makes no sense, and then adds nothing', async () => {
     ['metrics.b.vlaue', { vlaue: 1 } as never],
   ] as const)
     await expect(monitor.record({ a: {}, b: sample })).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
+  for (const wrong of [undefined, [], new Map([['a', {}]])])
+    await expect(monitor.record(wrong as never)).rejects.toMatchObject({ option: 'metrics' })
   for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])
     expect(() => monitor.observe('a', wrong as number)).toThrow('value: expected a number of 0 to 9e12')
   expect(() => monitor.observe(5 as never, 1)).toThrow('name: expected a string')

@@ -71,7 +71,7 @@ export class Monitor {
    *          are lost
    */
   async record(metrics: Readonly<Record<string, MetricSample>>): Promise<boolean> {
-    if (typeof metrics !== 'object' || metrics === null || Array.isArray(metrics))
+    if (typeof metrics !== 'object' || metrics === null || Symbol.iterator in metrics)
       throw new ConfigError('metrics', 'an object of samples by name', metrics)
     const samples = Object.entries(metrics).map(
       ([name, sample]) => [checkName('metrics', name), resolveSample(name, sample)] as const,
