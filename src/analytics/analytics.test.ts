@@ -166,6 +166,18 @@ describe('while Redis is away', () => {
 })
 
 describe('memory', () => {
+  it('keeps what an event was, whatever becomes of the object that told it', async () => {
+    const site = (await ground.connect()).analytics('site')
+    const fields = Object.assign(Object.create({ inherited: Number.NaN, toJSON: () => 'mine' }), {
+      amount: 1,
+      what: 'a',
+    })
+    void site.track('booking', fields)
+    Object.assign(fields, { amount: Number.NaN, what: 'b' })
+    expect(await site.recent('booking', 1)).toEqual([{ atMs: expect.any(Number), fields: { amount: 1, what: 'a' } }])
+    expect(await site.sum('booking', 'amount', { window: '1h' })).toBe(1)
+  })
+
   it('holds the newest events alone, in the order of their time', async () => {
     const site = await ground.site({ recent: 5 })
     const at = Date.now() - 10_000

@@ -76,6 +76,10 @@ describe('a breaker of one process', () => {
     const late = payments.run(() => new Promise(() => {}), { signal: AbortSignal.timeout(1) })
     await expect(late).rejects.toMatchObject({ name: 'TimeoutError' })
     expect(await payments.state()).toBe('open')
+    // Whoever cannot tell tells nothing: it counts as a failure, and the error is the one of the call.
+    const judge = breaker('judge', { failures: 1, isFailure: () => expect.unreachable() })
+    await expect(judge.run(boom)).rejects.toThrow('boom')
+    expect(await judge.state()).toBe('open')
   })
 
   it('is one by its name and options, and refuses options that make no sense', async () => {

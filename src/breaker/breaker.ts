@@ -104,7 +104,12 @@ export class Breaker {
   #verdictOf(error: unknown, signal: AbortSignal | undefined): Verdict {
     if (signal?.aborted)
       return String((signal.reason as { name?: unknown } | null)?.name).endsWith('TimeoutError') ? 'failed' : 'left'
-    return (this.#options.isFailure?.(error) ?? true) ? 'failed' : 'ok'
+    try {
+      return (this.#options.isFailure?.(error) ?? true) ? 'failed' : 'ok'
+    } catch {
+      // A judge who fails must not leave a trial without its end, nor hide the error that he was asked about.
+      return 'failed'
+    }
   }
 
   #end(ticket: Ticket | FleetTicket, verdict: Verdict, startMs: number): Promise<void> | void {
@@ -112,7 +117,7 @@ export class Breaker {
     const slow = slowRate > 0 && monotonicMs() - startMs > slowMs
     if (verdict === 'ok') this.#counts.succeeded++
     else if (verdict === 'failed') this.#counts.failed++
-    if (slow) this.#counts.slow++
+    if (slow && verdict !== 'left') this.#counts.slow++
     return this.#fleet === undefined
       ? this.#circuit.end(ticket, verdict, slow)
       : this.#fleet.end(ticket as FleetTicket, verdict, slow)

@@ -2,6 +2,9 @@ import fc from 'fast-check'
 import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
 import { startProxy, startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Holdfast as Instance } from '../holdfast.ts'
+import { Series } from './series.ts'
+import { MonitorStore } from './store.ts'
 import { cover, endOfLife } from './tiers.ts'
 
 let server: TestServer
@@ -65,6 +68,35 @@ describe('a batch', () => {
       expect(await recorded).toBe(true)
     }
     expect(await through.monitor.stats('orders')).toMatchObject({ count: 4, sum: 4, errors: 0 })
+  })
+
+  it('that nobody heard of for an hour is given up: its minute may not know any more that it was added', async () => {
+    const proxy = await startProxy({ target: server })
+    open.push(proxy)
+    const namespace = testNamespace('monitor')
+    const [through, reader] = [await connect(proxy.url, { namespace, timeout: 100 }), await make({ namespace })]
+    open.push(through)
+    let laterMs = 0
+    class Later extends MonitorStore {
+      override get nowMs() {
+        return super.nowMs + laterMs
+      }
+    }
+    const series = new Series(new Later(Instance.redisOf(through)), 'orders')
+    proxy.dropReplies()
+    series.record(1, 1, Date.now())
+    expect(await series.write()).toBe(false)
+    await vi.waitFor(async () =>
+      expect(await reader.monitor.stats('orders', { window: '1d' })).toMatchObject({ count: 1 }),
+    )
+    await proxy.heal()
+    laterMs = 4 * 3_600_000
+    for (const key of await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:m*`))
+      await server.command('DEL', key)
+    await vi.waitFor(async () => expect(await series.write()).toBe(true))
+    expect(series.lost).toBe(1)
+    const days = await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
+    expect(await Promise.all(days.map((day) => server.command('HGET', day, 'n')))).toEqual(['1'])
   })
 
   it('stays with its process while Redis is frozen, and is written when it is back', async () => {

@@ -5,6 +5,8 @@ import { MINUTE_MS } from './tiers.ts'
 
 /** Batches that wait for Redis, one a minute at most: after an hour without it the oldest are given up. */
 const MOST_WAITING = 60
+/** Nothing older is sent: its minute's cell, which knows what was added already, would have ended before long. */
+const OLDEST_MS = 60 * MINUTE_MS
 
 /** One metric in this process: what is not yet written, and how it is. */
 export class Series {
@@ -92,7 +94,8 @@ export class Series {
         return true
       }
       try {
-        await this.#store.add(this.name, batch)
+        if (this.#store.nowMs - batch.minuteMs > OLDEST_MS + MINUTE_MS) this.lost += batch.count + batch.errors
+        else await this.#store.add(this.name, batch)
       } catch (error) {
         if (isOutage(error) || (error as { code?: unknown }).code === 'SERVER_FULL') return false
         // Denied, closed, or a key of another kind in its place: trying again would not help.

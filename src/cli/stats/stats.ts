@@ -16,7 +16,8 @@ export interface StatsFlags extends SpaceFlags {
   readonly spread?: number | undefined
 }
 
-const LONGEST_MS = 90 * 86_400_000
+/** As long as each keeps its days unless it is told otherwise. */
+const LONGEST_MS = { metric: 90 * 86_400_000, site: 400 * 86_400_000 }
 
 export async function stats(this: Context, flags: StatsFlags, ...metrics: string[]): Promise<void> {
   const terminal = this.terminal(flags)
@@ -24,7 +25,9 @@ export async function stats(this: Context, flags: StatsFlags, ...metrics: string
   if (site !== undefined && metrics.length > 0)
     throw new ConfigError('metric', 'no metric beside --site', metrics.join(' '))
   if (site === undefined && spread !== undefined) throw new ConfigError('--spread', 'a --site beside it', spread)
-  const windowMs = toMs(flags.window ?? '1h', '--window', { min: 60_000, max: LONGEST_MS })
+  const windowMs = toMs(flags.window ?? '1h', '--window', {
+    ...{ min: 60_000, max: site === undefined ? LONGEST_MS.metric : LONGEST_MS.site },
+  })
   if (site !== undefined) {
     const view = await withHoldfast(this, flags, (hf) =>
       inspectSite(Holdfast.redisOf(hf), site, { windowMs, options: spread === undefined ? {} : { spread } }),
