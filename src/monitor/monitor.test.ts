@@ -74,7 +74,7 @@ describe('a batch', () => {
     const proxy = await startProxy({ target: server })
     open.push(proxy)
     const namespace = testNamespace('monitor')
-    const [through, reader] = [await connect(proxy.url, { namespace, timeout: 100 }), await make({ namespace })]
+    const [through, reader] = [await connect(proxy.url, { namespace, timeout: 200 }), await make({ namespace })]
     open.push(through)
     let laterMs = 0
     class Later extends MonitorStore {
@@ -83,6 +83,8 @@ describe('a batch', () => {
       }
     }
     const series = new Series(new Later(Instance.redisOf(through)), 'orders')
+    // The server knows the script from here on: its first answer would be that it does not.
+    await vi.waitFor(async () => expect(await through.monitor.record({ others: {} })).toBe(true))
     proxy.dropReplies()
     series.record(1, 1, Date.now())
     expect(await series.write()).toBe(false)
