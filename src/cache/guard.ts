@@ -43,7 +43,7 @@ export class LoadGuard {
   }
 
   /** How a load lands for those who wait for it: with what the fallback says of `id`, where the load itself has failed. */
-  orFallback(id: string, load: Loading, landing: Promise<Landing>): Promise<Landing> {
+  orFallback<L>(id: string, load: Loading, landing: Promise<L>): Promise<L | Landing> {
     if (this.#fallback === undefined) return landing
     return landing.catch((error: unknown) => this.#instead(id, error, load))
   }

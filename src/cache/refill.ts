@@ -102,6 +102,17 @@ export class Refill {
     return flight.board(came)
   }
 
+  /** The same for a caller who has nothing else: also of a flight that was launched behind, which has no fallback of its own. */
+  boardAlone(
+    id: string,
+    flight: Flight,
+    came: number,
+    party?: Party,
+  ): Promise<{ readonly value: unknown } | undefined> {
+    const landed = this.board(id, flight, came, party)
+    return flight.behind ? this.#guard.orFallback(id, flight.load, landed) : landed
+  }
+
   /** Callers who come from now on do not board: what the flight brings may be older than what they must see. */
   detach(id: string): void {
     this.#flights.delete(id)
