@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { startServer, type TestServer } from 'holdfast/testing'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 
-// A second or two each; on a machine that is busy otherwise, many.
-vi.setConfig({ testTimeout: 120_000, maxConcurrency: 3 })
+// A second or two each, and a build where the sources are newer; on a machine that is busy otherwise, many.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000, maxConcurrency: 3 })
 
 interface Example {
   readonly name: string

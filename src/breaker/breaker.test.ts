@@ -83,6 +83,11 @@ describe('a breaker of one process', () => {
   })
 
   it('is one by its name and options, and refuses options that make no sense', async () => {
+    await expect(breaker('zero').run(undefined as never)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      option: 'work',
+    })
+    expect(breaker('zero').stats.failed).toBe(0)
     expect(breaker('one', { failures: 2 })).toBe(breaker('one', { failures: 2, cooldown: '10s' }))
     for (const [option, options] of [
       ['options', ['one', { failures: 3 }]],

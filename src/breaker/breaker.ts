@@ -65,8 +65,7 @@ export class Breaker {
    * throws   BreakerOpenError with `retryAfterMs` when it is open; the error of `work` as it is; `signal.reason`
    */
   async run<T, F = never>(work: Work<T>, options?: RunOptions<F>): Promise<Awaited<T | F>> {
-    if (typeof work !== 'function') throw new ConfigError('work', 'a function to be called', work)
-    checkRun(options)
+    checkRun(work, options)
     options?.signal?.throwIfAborted()
     return OBSERVED.heard
       ? OBSERVED.run({ breaker: this.name }, (operation) => this.#run(work, options, operation))

@@ -73,7 +73,8 @@ function checkRate(option: string, value: unknown): number {
   return value as number
 }
 
-export function checkRun(options: RunOptions<unknown> | undefined): void {
+export function checkRun(work: unknown, options: RunOptions<unknown> | undefined): void {
+  if (typeof work !== 'function') throw new ConfigError('work', 'a function', work)
   checkKnown('options', options, ['fallback', 'signal'])
   checkFunction('fallback', options?.fallback)
   checkSignal(options?.signal)

@@ -208,6 +208,8 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
   const ttlMs = toMs(options.ttl, 'ttl')
   const { expiry = {}, loader = {}, tags } = options
   checkKnown('expiry', expiry, ['stale', 'nullTtl', 'jitter', 'early'])
+  if (typeof loader === 'function')
+    throw new ConfigError('loader', 'how a load is bounded; the function that loads is `load`', loader)
   checkKnown('loader', loader, ['concurrency', 'softTimeout', 'hardTimeout', 'breaker', 'fallback'])
   const staleMs = toMs(expiry.stale ?? 0, 'expiry.stale', { min: 0 })
   return {
