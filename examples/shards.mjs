@@ -31,7 +31,7 @@ assert.ok(plan.share > 0.25 && plan.share < 0.42, `share ${plan.share}`)
 assert.ok(plan.transfers.every(({ to }) => to === 'c'))
 console.log('the plan for a third: about a third of the keys would move, every one to it')
 
-// One server dies: errors for its keys alone, and at once.
+// One server dies: errors for its keys alone. There is nobody who takes over; that is what a Cluster is for.
 await b.kill()
 const outcomes = await Promise.allSettled(
   ids.slice(0, 300).map((id) => impatient.cache('product', { ttl: '1h' }).set(id, 'new')),
