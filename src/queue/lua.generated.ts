@@ -110,3 +110,15 @@ export const reportScript = defineScript<{ readonly progress: Key }, { readonly 
   lua: "#!lua\nredis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])\nredis.call('PUBLISH', ARGV[3], 'progress')\nreturn {'reported'}\n",
 })
 export type ReportReply = readonly ['reported']
+
+/** write another shape into the layout of a shard that has no jobs. */
+export const reshapeScript = defineScript<{ readonly state: Key; readonly delayed: Key; readonly dead: Key; readonly slots: Key; readonly lanes: readonly (Key)[] }, { readonly layout: string; readonly shape: string; readonly places: number }, ReshapeReply>({
+  name: 'queue/reshape',
+  sha: '418096d02eb35cc9c20638437e7adc57d33e88be',
+  flags: [],
+  keys: ["state","delayed","dead","slots","lanes…"],
+  args: ["layout","shape","places"],
+  replies: {"reshaped":["text"],"busy":["int","int","int"],"layout":["text"]},
+  lua: "#!lua\nlocal call = redis.call\nlocal LANES = 4\nlocal layout = call('HGET', KEYS[1], 'layout') or ''\nif layout ~= ARGV[1] then return {'layout', layout} end\nlocal jobs, last = call('ZCARD', KEYS[2]), #KEYS\nif string.sub(layout, 1, 7) == '1000000' then\n  last = last - 5\n  jobs = jobs + call('ZCARD', KEYS[last + 1]) + call('ZCARD', KEYS[last + 2])\nend\nfor i = LANES + 1, last do jobs = jobs + call('XLEN', KEYS[i]) end\nlocal dead, schedules = 0, 0\nif ARGV[3] == '1' then dead, schedules = call('ZCARD', KEYS[3]), call('ZCARD', KEYS[4]) end\nif jobs + dead + schedules > 0 then return {'busy', jobs, schedules, dead} end\nlocal parts = {}\nfor part in string.gmatch(layout, '[^,]+') do\n  if not string.find(part, ':', 1, true) then parts[#parts + 1] = part end\nend\nparts[#parts + 1] = ARGV[2]\nlayout = table.concat(parts, ',')\ncall('HSET', KEYS[1], 'layout', layout)\nreturn {'reshaped', layout}\n",
+})
+export type ReshapeReply = readonly [word: 'reshaped', layout: string] | readonly [word: 'busy', jobs: number, schedules: number, dead: number] | readonly [word: 'layout', layout: string]

@@ -5,6 +5,7 @@ import { connect, Holdfast } from '../holdfast.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
 import type { JobContext, Queue, QueueOptions } from './index.ts'
 import { inspectQueue } from './inspect.ts'
+import { queueShape, reshapeQueue } from './shape.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
 let server: TestServer
@@ -278,4 +279,75 @@ it('keeps no more dead letters than it is told', async () => {
   await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, dead: 3 }), SOON)
   expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([5, 4, 3])
   expect(await inspectQueue(Holdfast.redisOf(hf), 'jobs')).toMatchObject({ dead: 3, waiting: 0 })
+})
+
+describe('the shape of a queue', () => {
+  const other = async (options: QueueOptions<string>) => {
+    const far = await connect(server.url, { namespace })
+    return { far, queue: far.queue<string>('jobs', options) }
+  }
+
+  it.each([
+    ['shards', { shards: 2 }, 1],
+    ['mode', { mode: 'priority', shards: 3 }, 3],
+    ['groupConcurrency', { groupConcurrency: 2, shards: 3 }, 3],
+  ] as const)('refuses a process that was told another %s', async (option, options, shards) => {
+    await queueOf({ shards }).add('first', { id: 'one' })
+    const { far, queue } = await other(options)
+    const refusal = { code: 'CONFIG_INVALID', option }
+    try {
+      for (const id of ['one', 'two', 'three', 'four'])
+        await expect(queue.add('x', { id })).rejects.toMatchObject(refusal)
+      await expect(queue.take()).rejects.toMatchObject(refusal)
+      await expect(queue.counts()).rejects.toMatchObject(refusal)
+      await expect(queue.repeat('nightly', { every: '1h' }, 'x')).rejects.toMatchObject(refusal)
+      const errors: unknown[] = []
+      queue.process(() => expect.unreachable(), { onError: (error) => errors.push(error) })
+      await vi.waitFor(() => expect(errors).toContainEqual(expect.objectContaining(refusal)), SOON)
+    } finally {
+      await far.close()
+    }
+    expect(await queueOf({ shards }).counts()).toMatchObject({ waiting: 1, dead: 0 })
+  })
+
+  it('is known before any of it is used but the first shard', async () => {
+    const wide = queueOf({ shards: 8 })
+    await wide.add('x', { id: 'b' })
+    const { far, queue } = await other({ shards: 3 })
+    for (const id of 'abcdefgh') await expect(queue.add('x', { id })).rejects.toMatchObject({ option: 'shards' })
+    await far.close()
+    expect(await queueShape(Holdfast.redisOf(hf), 'jobs')).toEqual({ mode: 'stream', shards: 8, groupConcurrency: 1 })
+    expect(await queueShape(Holdfast.redisOf(hf), 'none')).toBeUndefined()
+  })
+
+  it('changes while there are no jobs, and stops who has the old one until it has the new one', async () => {
+    const redis = Holdfast.redisOf(hf)
+    const queue = queueOf({ shards: 2 })
+    await queue.add('later', { delay: '1h', id: 'later' })
+    await expect(reshapeQueue(redis, 'jobs', { groupConcurrency: 4 })).rejects.toMatchObject({ code: 'CHANGE_REFUSED' })
+    await queue.remove('later')
+    await reshapeQueue(redis, 'jobs', { groupConcurrency: 4 })
+    await expect(queue.add('x')).rejects.toMatchObject({ option: 'groupConcurrency', received: '1' })
+    await expect(queue.take()).rejects.toMatchObject({ option: 'groupConcurrency' })
+    const { far, queue: next } = await other({ shards: 2, groupConcurrency: 4 })
+    expect(await next.add('x', { id: 'x' })).toMatchObject({ added: true })
+    expect((await next.take())?.data).toBe('x')
+    // Refused by the shard that has the job, after another was closed: that one is as it was.
+    await expect(reshapeQueue(redis, 'jobs', { groupConcurrency: 1 })).rejects.toMatchObject({ code: 'CHANGE_REFUSED' })
+    expect(await next.addMany(['y', 'z', 'u', 'v'])).toHaveLength(4)
+    await far.close()
+  })
+
+  it('keeps the number of shards while anything is found by it', async () => {
+    const redis = Holdfast.redisOf(hf)
+    const queue = queueOf({ attempts: 1 })
+    await queue.add('x')
+    await (await queue.take())?.fail(new Error('no'))
+    await expect(reshapeQueue(redis, 'jobs', { shards: 3 })).rejects.toThrow('1 dead letters')
+    expect(await reshapeQueue(redis, 'jobs', { mode: 'priority' })).toMatchObject({ mode: 'priority' })
+    const { far, queue: next } = await other({ mode: 'priority' })
+    expect((await next.redrive()).ids).toHaveLength(1)
+    expect((await next.take())?.data).toBe('x')
+    await far.close()
+  })
 })

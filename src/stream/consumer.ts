@@ -1,6 +1,6 @@
 import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs } from '../base/clock.ts'
-import { ConnectionError, TimeoutError } from '../base/errors.ts'
+import { ConfigError, ConnectionError, TimeoutError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from './bell.ts'
 import { type Bounds, ConsumerCalls, type Turned } from './consumer-calls.ts'
@@ -219,7 +219,10 @@ export class Consumer {
   async #onFailed(lease: ConsumerLease, batch: Batch, error: unknown): Promise<void> {
     if (lease.isLost) this.#refuse(batch)
     else lease.settlements.putBack(batch)
-    const isUnsent = (error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent
+    // Of a stream of another shape than ours a script does nothing.
+    const isUnsent =
+      error instanceof ConfigError ||
+      ((error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent)
     if (!isUnsent && !lease.isLost && this.#lease === lease) {
       // It may have been carried out: what it gave would be unknown here. From now on another takes the jobs.
       lease.isRetired = true

@@ -64,14 +64,14 @@ export const moveScript = defineScript<{ readonly delayed: Key; readonly ids: Ke
 export type MoveReply = readonly ['moved'] | readonly ['missing']
 
 /** make the stream of a priority, and the place of it in the layout. */
-export const openLaneScript = defineScript<{ readonly state: Key; readonly lane: Key }, { readonly priority: number; readonly most: number }, OpenLaneReply>({
+export const openLaneScript = defineScript<{ readonly state: Key; readonly lane: Key }, { readonly priority: number; readonly most: number; readonly shape: string }, OpenLaneReply>({
   name: 'stream/open-lane',
-  sha: '793ef1882b1c7ce3b9850dfad92f754aa4715f4a',
+  sha: 'df54436ee2e4a114b2320f887d8de046a14cb33f',
   flags: [],
   keys: ["state","lane"],
-  args: ["priority","most"],
+  args: ["priority","most","shape"],
   replies: {"opened":["text"],"crowded":["text"]},
-  lua: "#!lua\nlocal layout, found, list = redis.call('HGET', KEYS[1], 'layout') or '', false, {}\nfor priority in string.gmatch(layout, '[^,]+') do\n  list[#list + 1] = tonumber(priority)\n  found = found or priority == ARGV[1]\nend\nif not found then\n  if #list >= tonumber(ARGV[2]) then return {'crowded', layout} end\n  list[#list + 1] = tonumber(ARGV[1])\n  table.sort(list, function(a, b) return a > b end)\n  layout = table.concat(list, ',')\nend\nlocal CREATE = 'CREATE'\nredis.pcall('XGROUP', CREATE, KEYS[2], 'g', '0', 'MKSTREAM')\nredis.call('HSET', KEYS[1], 'layout', layout)\nreturn {'opened', layout}\n",
+  lua: "#!lua\nlocal layout, found, list, shape = redis.call('HGET', KEYS[1], 'layout') or '', false, {}, ARGV[3]\nfor part in string.gmatch(layout, '[^,]+') do\n  if string.find(part, ':', 1, true) then\n    if shape ~= '' and part ~= shape then return {'opened', layout} end\n    shape = part\n  else\n    list[#list + 1] = tonumber(part)\n    found = found or part == ARGV[1]\n  end\nend\nif not found then\n  if #list >= tonumber(ARGV[2]) then return {'crowded', layout} end\n  list[#list + 1] = tonumber(ARGV[1])\n  table.sort(list, function(a, b) return a > b end)\nend\nif shape ~= '' then list[#list + 1] = shape end\nlayout = table.concat(list, ',')\nlocal CREATE = 'CREATE'\nredis.pcall('XGROUP', CREATE, KEYS[2], 'g', '0', 'MKSTREAM')\nredis.call('HSET', KEYS[1], 'layout', layout)\nreturn {'opened', layout}\n",
 })
 export type OpenLaneReply = readonly [word: 'opened', layout: string] | readonly [word: 'crowded', layout: string]
 
