@@ -45,6 +45,8 @@ export type {
   Codec,
   CompressOptions,
   DeadWrite,
+  DeadWriteSelection,
+  DeadWritesOptions,
   EncodingOptions,
   Explanation,
   GetOptions,
