@@ -350,4 +350,17 @@ describe('the shape of a queue', () => {
     expect((await next.take())?.data).toBe('x')
     await far.close()
   })
+
+  it('is brought to its end by the same again where its change died half-way, and by nothing else', async () => {
+    const redis = Holdfast.redisOf(hf)
+    const queue = queueOf({ shards: 2 })
+    await queue.addMany(['a', 'b', 'c', 'd'])
+    for (let job = await queue.take(); job !== undefined; job = await queue.take()) await job.complete()
+    const state = `{${namespace}:queue:jobs:0}`
+    expect(await server.command('HGET', state, 'layout')).toBe('0,stream:2:1')
+    await server.command('HSET', state, 'layout', '0,changing:0:0')
+    await expect(queue.counts()).rejects.toThrow('it is being changed')
+    await reshapeQueue(redis, 'jobs', { mode: 'stream', shards: 2, groupConcurrency: 1 })
+    expect(await queue.addMany(['x', 'y'])).toHaveLength(2)
+  })
 })

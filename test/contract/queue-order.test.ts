@@ -37,8 +37,9 @@ describe('the mode priority', () => {
   it('moves and removes what waits, also what waits for its time, and nothing that runs', async () => {
     const queue = hf.queue<string>('jobs', { mode: 'priority' })
     await queue.addMany(['a', 'b', 'c', 'd'], (data) => ({ id: data, priority: 5 }))
-    await queue.add('later', { id: 'later', delay: 50 })
+    // First: a look that comes later than the delay would bring that job in.
     const running = await queue.take()
+    await queue.add('later', { id: 'later', delay: 50 })
     expect(await queue.reprioritize('c', 9)).toBe(true)
     expect(await queue.reprioritize('b', 0)).toBe(true)
     expect(await queue.reprioritize('later', -4)).toBe(true)

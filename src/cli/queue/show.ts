@@ -1,6 +1,6 @@
 import { ConfigError } from '../../base/errors.ts'
 import type { DeadLetter, QueueCounts, ScheduleInfo } from '../../queue/index.ts'
-import { findQueues, type PeekedJob, peekJobs, type Shape } from '../../queue/inspect.ts'
+import { findQueues, inspectQueue, type PeekedJob, peekJobs, type Shape } from '../../queue/inspect.ts'
 import type { Context } from '../context.ts'
 import { count, plural, seconds, short } from '../terminal/figures.ts'
 import type { Paint } from '../terminal/paint.ts'
@@ -22,12 +22,12 @@ const WIDTH = 60
 
 export async function ls(this: Context, flags: NamespaceFlags): Promise<void> {
   const terminal = this.terminal(flags)
-  const queues = await withServer(this, flags, async (hf, redis) =>
+  const queues = await withServer(this, flags, async (_, redis) =>
     Promise.all(
       (await findQueues(redis)).map(async ({ name, shape }) => ({
         name,
         ...shape,
-        ...plainCounts(await hf.queue(name, { ...shape }).counts()),
+        ...plainCounts(await inspectQueue(redis, name, shape.shards)),
       })),
     ),
   )
