@@ -248,6 +248,34 @@ it('keeps the last dead entries that it may', async () => {
   await worker.close()
 })
 
+it('asks for nothing while all its places are taken, whatever is due', async () => {
+  const log = hf.log<string>('busy')
+  const group = log.group('g', { retry: { base: 10, max: 10 } })
+  await log.appendMany(['fails', 'long'])
+  let release: (() => void) | undefined
+  const handle = (data: string, attempt: number) => {
+    if (data === 'fails' && attempt === 1) throw new Error('no')
+    if (data === 'long')
+      return new Promise<void>((resolve) => {
+        release = resolve
+      })
+    return undefined
+  }
+  const worker = group.process(({ data }, { attempt }) => handle(data, attempt), { ordered: false })
+  await vi.waitFor(() => expect(release).toBeDefined(), SOON)
+  // Each turn renews a lease, and nothing else here does.
+  const turns = async () => {
+    const stats = await server.command<string>('INFO', 'commandstats')
+    return Number(/cmdstat_zadd:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  }
+  const before = await turns()
+  for (let i = 0; i < 400; i++) await group.inspect()
+  expect((await turns()) - before).toBeLessThan(10)
+  release?.()
+  await vi.waitFor(async () => expect(await group.inspect()).toMatchObject({ lag: 0 }), SOON)
+  await worker.close()
+})
+
 it('says when a group is too far behind, once, and when it is not any more', async () => {
   const log = hf.log<number>('slow')
   const group = log.group('g')

@@ -13,6 +13,8 @@ const POLL_MS = 900
 /** So many entries are settled by one call. */
 const MOST_SETTLED = 200
 const LONGEST_PAUSE_MS = 1_000
+/** Something is due and was not given: it waits for another, or for many that are being put in line. */
+const HINDERED_MS = 20
 
 /** What a handler is told beside its entries. */
 export interface HandlerContext {
@@ -145,7 +147,8 @@ export class LogWorker implements AsyncDisposable {
     const consumer = this.#consumer
     const isHeldUp = this.#paused || this.#alone || (order === 'all' && !consumer.isIdle(MOST_SETTLED))
     const free = isHeldUp ? 0 : concurrency - this.#busy - this.#queue.length
-    const reply = await consumer.turn(Math.max(0, free) * batch, MOST_SETTLED)
+    const want = Math.max(0, free) * batch
+    const reply = await consumer.turn(want, MOST_SETTLED)
     if (reply === 'lost') {
       consumer.lose('its lease had ended')
       return 0
@@ -170,7 +173,10 @@ export class LogWorker implements AsyncDisposable {
     this.#queue.push(...inBatches(deliveries, batch))
     this.#start()
     if (consumer.hasMore || unreadable.length > 0) return 0
-    const dueMs = reply.nextMs < 0 ? Number.POSITIVE_INFINITY : Math.max(1, reply.nextMs - reply.nowMs)
+    // With no place for it what is due need not be asked for: whoever ends rings.
+    const isAwaited = reply.nextMs >= 0 && want > 0
+    const leastMs = deliveries.length === 0 ? HINDERED_MS : 1
+    const dueMs = isAwaited ? Math.max(leastMs, reply.nextMs - reply.nowMs) : Number.POSITIVE_INFINITY
     return Math.min(dueMs, POLL_MS * (0.9 + Math.random() * 0.1), leaseMs / 3)
   }
 
