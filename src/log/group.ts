@@ -143,22 +143,41 @@ export class LogGroup<T> {
 
   /** Has dead entries delivered again, to this group alone, after all that is in the log by now. Answers how many. */
   async redrive(options: RedriveOptions = {}): Promise<number> {
-    checkKnown('options', options, ['ids', 'limit'])
-    this.#host.enter()
     const { redis, keys } = this.#host
     const { dead } = this.#place.own
-    const limit = checkInteger('limit', options.limit ?? 10_000, 1, 10_000)
-    const wanted = options.ids && new Set(options.ids)
-    const found = await readDead(redis, this.#place.own, wanted === undefined ? limit : Number.POSITIVE_INFINITY)
-    const places = found.filter(({ dead }) => wanted?.has(dead.id) ?? true).map(({ place }) => place)
+    const places = await this.#chosen(options)
     let count = 0
-    for (let i = 0; i < Math.min(limit, places.length); i += MOST_DEAD) {
-      const ids = places.slice(i, Math.min(limit, i + MOST_DEAD))
+    for (let i = 0; i < places.length; i += MOST_DEAD) {
+      const ids = places.slice(i, i + MOST_DEAD)
       const args = { group: this.name, channel: keys.channel, ids }
       const script = { entries: keys.entries, state: keys.state, dead }
       count += (await redriveScript.run(redis, script, args, { operation: 'log.redrive', repeat: true }))[1]
     }
     return count
+  }
+
+  /** Forgets dead entries. Answers how many. */
+  async purge(options: RedriveOptions = {}): Promise<number> {
+    const { dead } = this.#place.own
+    const places = await this.#chosen(options)
+    let count = 0
+    for (let i = 0; i < places.length; i += MOST_DEAD) {
+      const args = [dead, ...places.slice(i, i + MOST_DEAD)]
+      count += Number(await this.#host.redis.call(dead, 'XDEL', args, { operation: 'log.purge', repeat: true }))
+    }
+    return count
+  }
+
+  /** The places of the dead entries that are meant. */
+  async #chosen(options: RedriveOptions): Promise<readonly string[]> {
+    checkKnown('options', options, ['ids', 'limit'])
+    this.#host.enter()
+    const limit = checkInteger('limit', options.limit ?? 10_000, 1, 10_000)
+    const wanted = options.ids && new Set(options.ids)
+    const most = wanted === undefined ? limit : Number.POSITIVE_INFINITY
+    const found = await readDead(this.#host.redis, this.#place.own, most)
+    const places = found.filter(({ dead }) => wanted?.has(dead.id) ?? true).map(({ place }) => place)
+    return places.slice(0, limit)
   }
 
   /**

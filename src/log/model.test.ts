@@ -236,7 +236,7 @@ it('keeps what somebody has not done, gives of a key one at a time, and leaves n
   )
 })
 
-it('keeps the last dead entries that it may', async () => {
+it('keeps the last dead entries that it may, until they are purged', async () => {
   const log = hf.log<number>('few')
   const group = log.group('g', { retry: { attempts: 1 }, keepDead: 2 })
   await log.appendMany([1, 2, 3, 4, 5])
@@ -244,7 +244,11 @@ it('keeps the last dead entries that it may', async () => {
     throw new Error('no')
   })
   await vi.waitFor(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 2 }), SOON)
-  expect((await group.deadLetters()).map(({ data }) => data)).toEqual([4, 5])
+  const dead = await group.deadLetters()
+  expect(dead.map(({ data }) => data)).toEqual([4, 5])
+  expect(await group.purge({ ids: [dead[1]?.id as string, '1-1'] })).toBe(1)
+  expect((await group.deadLetters()).map(({ data }) => data)).toEqual([4])
+  expect(await group.purge()).toBe(1)
   await worker.close()
 })
 

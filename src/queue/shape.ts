@@ -1,3 +1,4 @@
+import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, HoldfastError } from '../base/errors.ts'
 import { onEveryServer } from '../redis/everywhere.ts'
 import { unescapeName } from '../redis/keyspace.ts'
@@ -12,6 +13,8 @@ import { reshapeScript } from './lua.generated.ts'
 export type { Shape } from '../stream/shape.ts'
 
 const MOST_SHARDS = 64
+/** Names are a courtesy: a server of very many keys is not searched for them. */
+const LONGEST_LOOK_MS = 1_000
 const PLAIN: Shape = { mode: 'stream', shards: 1, groupConcurrency: 1 }
 const OPTIONS = { operation: 'queue.shape', repeat: true } as const
 
@@ -63,12 +66,7 @@ export async function findQueues(redis: Redis): Promise<{ readonly name: string;
  */
 export async function reshapeQueue(redis: Redis, name: string, change: Partial<Shape>): Promise<Shape> {
   const before = await queueShape(redis, name)
-  if (before === undefined)
-    throw unknownQueue(
-      redis,
-      name,
-      (await findQueues(redis)).map((queue) => queue.name),
-    )
+  if (before === undefined) throw await unknownQueue(redis, name)
   const after = { ...before, ...change }
   const keys = new StreamKeys(redis.keyspace, 'queue', name)
   const used = Math.max(before.shards, await countShards(redis, name))
@@ -102,14 +100,11 @@ async function write(redis: Redis, layout: Layout, shape: string, places: 0 | 1)
   }
 }
 
-/** `known`: the names that there are. */
-export function unknownQueue(redis: Redis, name: string, known: readonly string[] = []): ConfigError {
-  const some =
-    known.length === 0
-      ? ''
-      : `: ${known
-          .slice(0, 10)
-          .map((one) => `'${one}'`)
-          .join(', ')}${known.length > 10 ? ', …' : ''}`
+/** That there is no queue of this name; with the names that there are, where they can be had soon. */
+export async function unknownQueue(redis: Redis, name: string): Promise<ConfigError> {
+  const looking = findQueues(redis)
+  const known = await unlessAborted(looking, AbortSignal.timeout(LONGEST_LOOK_MS)).catch(() => [])
+  const names = known.slice(0, 10).map((one) => `'${one.name}'`)
+  const some = names.length === 0 ? '' : `: ${names.join(', ')}${known.length > names.length ? ', …' : ''}`
   return new ConfigError('queue', `a queue of the namespace '${redis.keyspace.namespace}' that was used${some}`, name)
 }

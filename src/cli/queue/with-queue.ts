@@ -1,6 +1,6 @@
 import { connect, Holdfast } from '../../holdfast.ts'
 import type { Queue } from '../../queue/index.ts'
-import { findQueues, queueShape, type Shape, unknownQueue } from '../../queue/inspect.ts'
+import { queueShape, type Shape, unknownQueue } from '../../queue/inspect.ts'
 import type { Redis } from '../../redis/redis.ts'
 import type { Context } from '../context.ts'
 import { connectOptions, type ServerFlags } from '../flags.ts'
@@ -46,12 +46,7 @@ export function withQueue<T>(
 ): Promise<T> {
   return withServer(context, flags, async (hf, redis) => {
     const shape = (await queueShape(redis, name)) ?? fresh
-    if (shape === undefined)
-      throw unknownQueue(
-        redis,
-        name,
-        (await findQueues(redis)).map((queue) => queue.name),
-      )
+    if (shape === undefined) throw await unknownQueue(redis, name)
     return work({ queue: hf.queue(name, { ...shape }), redis, name, shape })
   })
 }
