@@ -13,11 +13,14 @@ import { openPglite } from './database/pglite.ts'
 import { openPostgres } from './database/postgres.ts'
 import { preparedDatabase } from './database/prepared.ts'
 import { Figures } from './figures/figures.ts'
+import { openPost, type SmtpOptions } from './mail/post.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
 import { createLedger, type Ledger } from './orders/ledger.ts'
 import { createSettler, type Settler } from './orders/settler.ts'
 import type { PaymentProvider } from './payment/provider.ts'
 import { createTestBank } from './payment/test-bank.ts'
+import { SCRATCH } from './place.ts'
+import { createReceipts, type Receipts, type ReceiptsOptions } from './receipts/receipts.ts'
 import { createNights, type Nights } from './seating/nights.ts'
 import { durabilityOn, type RedisAddress } from './servers/address.ts'
 import { type Ground, type Layout, openGround } from './servers/ground.ts'
@@ -43,9 +46,10 @@ export interface TradeOptions {
   readonly db: Database
   readonly onFault: OnFault
   readonly onStep?: DeskOptions['onStep']
+  readonly onSold?: () => void
 }
 
-export function openTrade({ hf, address, db, onFault, onStep }: TradeOptions): Trade {
+export function openTrade({ hf, address, db, onFault, onStep, onSold }: TradeOptions): Trade {
   const figures = new Figures()
   const catalogue = createCatalogue(hf, db, figures)
   const ledger = createLedger(db)
@@ -61,12 +65,15 @@ export function openTrade({ hf, address, db, onFault, onStep }: TradeOptions): T
     onSoldOut,
     onFault,
     ...(onStep === undefined ? {} : { onStep }),
+    ...(onSold === undefined ? {} : { onSold }),
   })
   return { hf, db, figures, catalogue, ledger, nights, bank, desk }
 }
 
 export interface House extends Trade {
   readonly settler: Settler
+  /** Not begun: who opens the house says when receipts are written. */
+  readonly receipts: Receipts
   readonly address: RedisAddress
   readonly namespace: string
   /** For people: which servers hold the seats. */
@@ -92,6 +99,9 @@ export interface HouseOptions {
   readonly onFault: OnFault
   /** Deadline of one request to Redis. Default 3 s, and 10 s where a failover must fit in. */
   readonly timeout?: Duration
+  /** Sends receipts to those who told an address. Left out, all of them are files. */
+  readonly smtp?: SmtpOptions | undefined
+  readonly receipts?: Pick<ReceiptsOptions, 'firstRetryMs' | 'lease'>
   readonly onStep?: DeskOptions['onStep']
 }
 
@@ -117,14 +127,22 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       if (options.invented ?? true) await seedHouse(fresh, new Date())
     })
     closers.push(() => db.close())
-    const trade = openTrade({ hf, address, db, onFault, ...(onStep === undefined ? {} : { onStep }) })
+    const onSold = () => receipts.nudge()
+    const trade = openTrade({ hf, address, db, onFault, onSold, ...(onStep === undefined ? {} : { onStep }) })
     const settler = createSettler({ ...trade, onFault })
-    closers.push(() => settler.stop())
+    const post = openPost({ smtp: options.smtp, folder: lettersIn(dataDir, postgres?.kept) })
+    closers.push(() => post.close())
+    const receipts = createReceipts({ ...trade, post, onFault, ...options.receipts })
+    closers.push(
+      () => receipts.stop(),
+      () => settler.stop(),
+    )
     // What an earlier run left in the middle; there is none when nothing outlives a run.
     if (db.lasting) await settler.run(0)
     return {
       ...trade,
       settler,
+      receipts,
       address,
       namespace,
       server: words,
@@ -147,6 +165,12 @@ async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
     })
   }
   if (failure !== undefined) throw failure
+}
+
+/** Beside the orders; of a run that keeps none, a folder that ends with it. */
+function lettersIn(dataDir: string | undefined, isKept = false): string | undefined {
+  if (dataDir !== undefined) return join(dataDir, 'letters')
+  return isKept ? join(SCRATCH, 'box-office-data', 'letters') : undefined
 }
 
 /** Kept beside the orders that it gives access to; else as short-lived as they are. */

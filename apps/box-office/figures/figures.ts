@@ -25,6 +25,7 @@ export type Count =
   | 'abandoned'
   | 'buyers'
   | 'limited'
+  | 'receipts'
   | 'faults'
 
 export type Timed = 'hold' | 'confirm' | 'pay'

@@ -12,8 +12,9 @@
  *   4  Redis  confirm the hold. The one decision about the seats: one atomic step, by the server's clock. Where another
  *             server may take over, it is asked for again until every replica has it, for so long as a customer waits:
  *             after that SQL alone has what a failover may forget, and refuses the seat to whoever comes next
- *        'confirmed'          5a SQL   order 'paid' and its sales, together; unique (event, seat) would refuse a seat
- *                                      that another order has: then nothing is written and the money is let go
+ *        'confirmed'          5a SQL   order 'paid', its sales and a receipt that is due, together; unique (event, seat)
+ *                                      would refuse a seat that another order has: then nothing is written and the money
+ *                                      is let go
  *                             6a bank  capture, and SQL payment 'captured'
  *        'expired' | 'gone'   5b SQL   order refused
  *                             6b bank  void, and SQL payment 'voided'
@@ -53,6 +54,8 @@ export interface HoldRequest {
 export interface PayOptions {
   /** Whose the order will be; left out, it is the browser's that held the seats. */
   readonly account?: string
+  /** The address that the receipt goes to; left out, it is kept here. */
+  readonly receiptTo?: string
   /** The caller's own word for this request: the same again is answered the same, whichever process it comes to. */
   readonly submit?: string
 }
@@ -80,6 +83,8 @@ export interface DeskOptions {
   readonly ledger: Ledger
   readonly bank: PaymentProvider
   readonly figures: Figures
+  /** Told of each sale that is on record: a receipt is owed for it. */
+  readonly onSold?: () => void
   /** Told when an event has sold its last seat. */
   readonly onSoldOut?: (eventId: string) => Promise<void>
   readonly onFault?: (error: unknown, what: string) => void
@@ -154,10 +159,10 @@ export function createDesk(options: DeskOptions) {
   /** Two requests for one hold are one payment: the second gets the answer of the first. */
   function pay(claim: Claim, card: Card, by: PayOptions = {}): Promise<PayAnswer> {
     return figures.time('pay', async () => {
-      if (by.submit === undefined) return payAlone(claim, card, by.account)
+      if (by.submit === undefined) return payAlone(claim, card, by)
       let mine: PayAnswer | undefined
       const run = async () => {
-        mine = await payAlone(claim, card, by.account)
+        mine = await payAlone(claim, card, by)
         return mine
       }
       const answer = await hf
@@ -169,11 +174,11 @@ export function createDesk(options: DeskOptions) {
         })
       if (mine !== undefined) return mine
       figures.count('repeatedPayments')
-      return answer.status === 'settling' ? payAlone(claim, card, by.account) : answer
+      return answer.status === 'settling' ? payAlone(claim, card, by) : answer
     })
   }
 
-  async function payAlone(claim: Claim, card: Card, account: string | undefined): Promise<PayAnswer> {
+  async function payAlone(claim: Claim, card: Card, by: PayOptions): Promise<PayAnswer> {
     const night = await nights.open(claim.eventId)
     if (night === undefined) return { status: 'no-event' }
     const lock = lockOf(claim)
@@ -187,7 +192,7 @@ export function createDesk(options: DeskOptions) {
       return { status: 'settling', order }
     }
     try {
-      return await payOnce(night, claim, card, account, held)
+      return await payOnce(night, claim, card, by, held)
     } finally {
       await letGoOf(held)
     }
@@ -205,19 +210,20 @@ export function createDesk(options: DeskOptions) {
     night: Night,
     claim: Claim,
     card: Card,
-    account: string | undefined,
+    { account, receiptTo }: PayOptions,
     { fence, signal }: HeldLock,
   ): Promise<PayAnswer> {
     const prices = claim.seats.map((seat) => nights.priceOf(night, seat))
     const number = orderNumber()
     const payment = { id: paymentId(number), card }
-    const opened = await ledger.open({ number, claim, prices, currency: night.currency, account, fence }, payment)
+    const by = { account, receiptTo }
+    const opened = await ledger.open({ number, claim, prices, currency: night.currency, ...by, fence }, payment)
     const { order } = opened
     if (opened.ours) return guarded(order, () => charge(night, order, payment, signal))
     figures.count('repeatedPayments')
     if (order.customer !== claim.customer) return { status: 'gone', order }
     if (order.fence !== fence || order.state !== 'declined') return guarded(order, () => carryOn(order, fence))
-    if (!(await ledger.retry(order, payment, account))) return guarded(order, () => carryOn(order, fence))
+    if (!(await ledger.retry(order, payment, by))) return guarded(order, () => carryOn(order, fence))
     const present = { ...((await ledger.order(order.number)) ?? order), fence }
     return guarded(present, () => charge(night, present, payment, signal))
   }
@@ -281,6 +287,7 @@ export function createDesk(options: DeskOptions) {
       if (written) {
         figures.count('paid')
         figures.count('seatsSold', order.seats.length)
+        options.onSold?.()
       }
       // Written before, or by somebody else; what is not written is not to be paid for.
       else if ((await ledger.order(order.number))?.state !== 'paid') return outcome(order)
