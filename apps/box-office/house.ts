@@ -13,7 +13,7 @@ import { openPglite } from './database/pglite.ts'
 import { openPostgres } from './database/postgres.ts'
 import { preparedDatabase } from './database/prepared.ts'
 import { Figures } from './figures/figures.ts'
-import { openPost, type SmtpOptions } from './mail/post.ts'
+import { openPost, type Post, type SmtpOptions } from './mail/post.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
 import { createLedger, type Ledger } from './orders/ledger.ts'
 import { createSettler, type Settler } from './orders/settler.ts'
@@ -21,6 +21,7 @@ import type { PaymentProvider } from './payment/provider.ts'
 import { createTestBank } from './payment/test-bank.ts'
 import { SCRATCH } from './place.ts'
 import { createReceipts, type Receipts, type ReceiptsOptions } from './receipts/receipts.ts'
+import { createReports, type Reports } from './reports/reports.ts'
 import { createNights, type Nights } from './seating/nights.ts'
 import { durabilityOn, type RedisAddress } from './servers/address.ts'
 import { type Ground, type Layout, openGround } from './servers/ground.ts'
@@ -74,6 +75,11 @@ export interface House extends Trade {
   readonly settler: Settler
   /** Not begun: who opens the house says when receipts are written. */
   readonly receipts: Receipts
+  /** Not begun either. */
+  readonly reports: Reports
+  readonly post: Post
+  /** SQL and the letters outlive this run. */
+  readonly isKept: boolean
   readonly address: RedisAddress
   readonly namespace: string
   /** For people: which servers hold the seats. */
@@ -133,7 +139,9 @@ export async function openHouse(options: HouseOptions): Promise<House> {
     const post = openPost({ smtp: options.smtp, folder: lettersIn(dataDir, postgres?.kept) })
     closers.push(() => post.close())
     const receipts = createReceipts({ ...trade, post, onFault, ...options.receipts })
+    const reports = createReports({ ...trade, post, to: options.smtp?.reportsTo, onFault })
     closers.push(
+      () => reports.stop(),
       () => receipts.stop(),
       () => settler.stop(),
     )
@@ -143,6 +151,9 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       ...trade,
       settler,
       receipts,
+      reports,
+      post,
+      isKept: !passing,
       address,
       namespace,
       server: words,

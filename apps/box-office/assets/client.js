@@ -315,6 +315,19 @@ function startStatus() {
   }, 2000)
 }
 
+/** Asks for the page again, a few times and ever more seldom, until the receipt is out; the page stays where it is. */
+async function startReceipt(line) {
+  for (let waitMs = 500; line.dataset.receipt === 'due' && waitMs < 60_000; waitMs *= 1.7) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => undefined)
+    if (!answer?.ok) continue
+    const now = find('[data-receipt]', new DOMParser().parseFromString(await answer.text(), 'text/html'))
+    if (!now) return
+    line.dataset.receipt = now.dataset.receipt
+    find('[role=status]', line).textContent = find('[role=status]', now).textContent
+  }
+}
+
 const map = find('[data-seat-map]')
 if (map) startSeatMap(map)
 const countdown = find('[data-countdown]')
@@ -323,3 +336,6 @@ const paying = find('[data-pay]')
 if (paying) startPaying(paying)
 if (find('[data-status]')) startStatus()
 if (find('[data-order-state=pending]')) setTimeout(() => location.reload(), 2000)
+const receipt = find('[data-receipt=due]')
+if (receipt) startReceipt(receipt)
+if (find('[data-report-pending]')) setTimeout(() => location.reload(), 700)

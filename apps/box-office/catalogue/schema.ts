@@ -109,6 +109,11 @@ const TABLES = [
     sent_at timestamptz
   )`,
   `create index if not exists receipts_due on receipts (queued_at nulls first, created_at) where state = 'due'`,
+  `create table if not exists reports (
+    id text primary key,
+    body text not null,
+    made_at timestamptz not null default now()
+  )`,
   // The bank of the test payments lives in the same file but is not ours: nothing joins it.
   `create table if not exists test_bank (
     key text primary key,

@@ -1,13 +1,15 @@
 /** Letters as files: `<name>.txt` and `<name>.html`, each whole or not there. */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Letter } from './post.ts'
 
 export interface Folder {
   write(letter: Letter): Promise<void>
+  /** The text of each letter that is there, by its name. */
+  read(): Promise<ReadonlyMap<string, string>>
   /** Only one that this run made for itself is removed. */
   remove(): Promise<void>
 }
@@ -36,6 +38,12 @@ export function createFolder(kept: string | undefined): Folder {
         await writeFile(part, words)
         await rename(part, join(folder, `${name}.${kind}`))
       }
+    },
+    async read() {
+      const folder = await place()
+      const files = (await readdir(folder)).filter((file) => file.endsWith('.txt'))
+      const texts = files.map(async (file) => [file.slice(0, -4), await readFile(join(folder, file), 'utf8')] as const)
+      return new Map(await Promise.all(texts))
     },
     async remove() {
       if (kept === undefined && made !== undefined) await rm(await made, { recursive: true, force: true })

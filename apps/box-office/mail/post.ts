@@ -1,6 +1,6 @@
 /** Where letters go: to an address by SMTP, where there is a server for it and an address; else into a folder of the shop. */
 
-import { createFolder } from './folder.ts'
+import { createFolder, type Folder } from './folder.ts'
 import { openSmtp } from './smtp.ts'
 
 export interface Letter {
@@ -23,6 +23,8 @@ export interface Post {
    * throws  LetterRefusedError when it will never be taken; anything else may pass
    */
   send(letter: Letter): Promise<Way>
+  /** What was written. */
+  readonly files: Pick<Folder, 'read'>
   close(): Promise<void>
 }
 
@@ -31,6 +33,8 @@ export interface SmtpOptions {
   readonly url: string
   /** Default 'Box Office <tickets@box-office.invalid>'. */
   readonly from?: string | undefined
+  /** Who is sent the reports; left out, they are files. */
+  readonly reportsTo?: string | undefined
 }
 
 export interface PostOptions {
@@ -48,6 +52,7 @@ export function openPost({ smtp, folder }: PostOptions): Post {
   const files = createFolder(folder)
   const mail = smtp === undefined ? undefined : openSmtp(smtp)
   return {
+    files,
     async send(letter) {
       if (mail !== undefined && letter.to !== undefined) {
         await mail.send({ ...letter, to: letter.to })

@@ -18,7 +18,7 @@ export interface CheckoutProps {
   /** Whose the order will be; undefined is this browser's. */
   readonly account: string | undefined
   readonly loginUrl: string
-  readonly problem?: { readonly message: string; readonly field?: keyof CardInput }
+  readonly problem?: { readonly message: string; readonly field?: keyof CardInput | 'email' }
 }
 
 export const Checkout = (props: CheckoutProps) => {
@@ -65,6 +65,18 @@ export const Checkout = (props: CheckoutProps) => {
               <Field name="expiry" label="Expiry" problem={problem} placeholder="MM/YY" complete="cc-exp" />
               <Field name="cvc" label="Security code" problem={problem} placeholder="123" complete="cc-csc" />
             </div>
+            <label class="field">
+              <span>{account === undefined ? 'E-mail for the receipt, if you like' : 'E-mail for the receipt'}</span>
+              <input
+                name="email"
+                type="email"
+                autocomplete="email"
+                maxlength={254}
+                value={account ?? ''}
+                placeholder="ann@example.com"
+                {...(problem?.field === 'email' ? { 'aria-invalid': 'true', autofocus: true } : {})}
+              />
+            </label>
             <button class="button primary wide" type="submit">
               Pay {formatMoney(total, event.currency)}
             </button>

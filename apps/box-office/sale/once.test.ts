@@ -26,6 +26,7 @@ it('sells a night to a crowd that contends, forgets, gives back and repeats, and
   for (const kind of ['seat taken', 'over the limit', 'card declined', 'paid too late'])
     expect([kind, summary.refusals[kind]]).toEqual([kind, expect.any(Number)])
   expect(summary.refusals['seat taken']).toBeGreaterThan(0)
+  expect(summary.receipts).toBe(summary.orders)
   expect(summary.expiredHolds).toBeGreaterThan(0)
   expect(summary.releasedHolds).toBeGreaterThan(0)
   expect(summary.repeatedRequests).toBeGreaterThan(0)
@@ -43,7 +44,7 @@ it('prints a tick for every invariant that holds, and names each that does not',
   const ms = { count: 1, p50: 1, p95: 1, p99: 1, max: 1 }
   printSummary({
     ...{ ok: false, run: { ...SALE, server: 'a server' }, seats: { free: 0, held: 0, sold: 300 } },
-    ...{ holds: 9, orders: 8, seatsSold: 300, refusals: { 'seat taken': 3, paused: 0 }, expiredHolds: 1 },
+    ...{ holds: 9, orders: 8, receipts: 8, seatsSold: 300, refusals: { 'seat taken': 3, paused: 0 }, expiredHolds: 1 },
     ...{ releasedHolds: 1, repeatedRequests: 2, buyersByEnding: { bought: 8 }, cacheHitRatio: 0.5 },
     ...{ undurable: 0, longestWaitMs: 1, traffic: { repeats: 5, redirects: 4, failovers: 2 } },
     storm: [1, 2, 3].map((n) => ({ name: n < 3 ? 'primary killed' : 'replica stopped', ms: 2_000 })),
@@ -87,11 +88,17 @@ it('says which invariant is broken', async () => {
       await house.db.query('delete from sales where event_id = $1 and seat_id = (select max(seat_id) from sales)', [
         eventId,
       ])
+      await house.db.query('delete from receipts where order_number = (select min(order_number) from receipts)')
     },
   })
   expect(summary.ok).toBe(false)
   expect(summary.invariants.filter(({ problems }) => problems.length > 0).map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['map = SQL', 'the map as pages read it = SQL']),
+    expect.arrayContaining([
+      'map = SQL',
+      'the map as pages read it = SQL',
+      'each paid order has one receipt, and no other has any',
+      'the report = SQL',
+    ]),
   )
 })
 

@@ -14,6 +14,8 @@ import type { Near } from '../near/near.ts'
 import type { Desk } from '../orders/desk.ts'
 import type { Ledger } from '../orders/ledger.ts'
 import type { Claim } from '../orders/order.ts'
+import type { Receipts } from '../receipts/receipts.ts'
+import type { Reports } from '../reports/reports.ts'
 import type { Nights } from '../seating/nights.ts'
 import type { Holdings } from './holdings.ts'
 import { Refusal } from './refusal.ts'
@@ -26,6 +28,8 @@ export interface Shop {
   readonly nights: Nights
   readonly desk: Desk
   readonly ledger: Ledger
+  readonly receipts: Receipts
+  readonly reports: Reports
   readonly hub: Hub
   readonly figures: Figures
   readonly sealer: Sealer
