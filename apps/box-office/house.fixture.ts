@@ -17,7 +17,7 @@ export interface TestHouse {
 }
 
 export async function openTestHouse(
-  options: Pick<HouseOptions, 'onStep' | 'layout' | 'smtp' | 'receipts'> = {},
+  options: Pick<HouseOptions, 'onStep' | 'layout' | 'smtp' | 'receipts' | 'payments'> = {},
 ): Promise<TestHouse> {
   const faults: unknown[] = []
   const house = await openHouse({

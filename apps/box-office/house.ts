@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Duration, type Holdfast } from 'holdfast'
+import { type Breaker, connect, type Duration, type Holdfast } from 'holdfast'
 import { removeNamespace } from './audit/namespace.ts'
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts'
 import { createTables } from './catalogue/schema.ts'
@@ -17,6 +17,8 @@ import { openPost, type Post, type SmtpOptions } from './mail/post.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
 import { createLedger, type Ledger } from './orders/ledger.ts'
 import { createSettler, type Settler } from './orders/settler.ts'
+import { carefulBank } from './payment/careful-bank.ts'
+import { type MoodyBank, moodyBank } from './payment/moody-bank.ts'
 import type { PaymentProvider } from './payment/provider.ts'
 import { createTestBank } from './payment/test-bank.ts'
 import { SCRATCH } from './place.ts'
@@ -37,7 +39,18 @@ export interface Trade {
   readonly ledger: Ledger
   readonly nights: Nights
   readonly bank: PaymentProvider
+  /** What stands between the shop and the bank. */
+  readonly payments: Breaker
+  /** The bank itself, which can be made slow or failing. */
+  readonly testBank: MoodyBank
   readonly desk: Desk
+}
+
+export interface PaymentTimes {
+  /** How long the bank is not asked after it failed. Default 5 s. */
+  readonly cooldownMs?: number
+  /** How long it is waited for. Default 5 s. */
+  readonly answerWithinMs?: number
 }
 
 export interface TradeOptions {
@@ -48,14 +61,20 @@ export interface TradeOptions {
   readonly onFault: OnFault
   readonly onStep?: DeskOptions['onStep']
   readonly onSold?: () => void
+  readonly payments?: PaymentTimes
 }
 
-export function openTrade({ hf, address, db, onFault, onStep, onSold }: TradeOptions): Trade {
+/** Long enough for a bank to draw breath, short enough for who waits with seats in hand. */
+const COOLDOWN_MS = 5_000
+
+export function openTrade({ hf, address, db, onFault, onStep, onSold, payments: times }: TradeOptions): Trade {
   const figures = new Figures()
   const catalogue = createCatalogue(hf, db, figures)
   const ledger = createLedger(db)
   const nights = createNights({ hf, durability: durabilityOn(address), db, catalogue, ledger })
-  const bank = createTestBank(db)
+  const testBank = moodyBank(createTestBank(db))
+  const payments = hf.breaker('payments', { failures: 5, cooldown: times?.cooldownMs ?? COOLDOWN_MS, shared: true })
+  const bank = carefulBank(testBank, payments, times?.answerWithinMs)
   const onSoldOut = (eventId: string) => catalogue.changed(eventId)
   const desk = createDesk({
     hf,
@@ -68,7 +87,7 @@ export function openTrade({ hf, address, db, onFault, onStep, onSold }: TradeOpt
     ...(onStep === undefined ? {} : { onStep }),
     ...(onSold === undefined ? {} : { onSold }),
   })
-  return { hf, db, figures, catalogue, ledger, nights, bank, desk }
+  return { hf, db, figures, catalogue, ledger, nights, bank, payments, testBank, desk }
 }
 
 export interface House extends Trade {
@@ -107,6 +126,7 @@ export interface HouseOptions {
   readonly timeout?: Duration
   /** Sends receipts to those who told an address. Left out, all of them are files. */
   readonly smtp?: SmtpOptions | undefined
+  readonly payments?: PaymentTimes
   readonly receipts?: Pick<ReceiptsOptions, 'firstRetryMs' | 'lease'>
   readonly onStep?: DeskOptions['onStep']
 }
@@ -134,7 +154,11 @@ export async function openHouse(options: HouseOptions): Promise<House> {
     })
     closers.push(() => db.close())
     const onSold = () => receipts.nudge()
-    const trade = openTrade({ hf, address, db, onFault, onSold, ...(onStep === undefined ? {} : { onStep }) })
+    const trade = openTrade({
+      ...{ hf, address, db, onFault, onSold },
+      ...(onStep === undefined ? {} : { onStep }),
+      ...(options.payments === undefined ? {} : { payments: options.payments }),
+    })
     const settler = createSettler({ ...trade, onFault })
     const post = openPost({ smtp: options.smtp, folder: lettersIn(dataDir, postgres?.kept) })
     closers.push(() => post.close())

@@ -6,7 +6,7 @@ import { watchedDesk } from './audience/watched-desk.ts'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
 import { seededRandom } from './crowd/random.ts'
 import { statusOf } from './figures/status.ts'
-import { type House, type OnFault, openHouse } from './house.ts'
+import { type House, type OnFault, openHouse, type PaymentTimes } from './house.ts'
 import { createHub } from './live/hub.ts'
 import type { SmtpOptions } from './mail/post.ts'
 import { createNear } from './near/near.ts'
@@ -29,6 +29,7 @@ export interface ShopOptions {
   /** A Postgres server for SQL, which keeps it; the URL. */
   readonly databaseUrl?: string | undefined
   readonly smtp?: SmtpOptions | undefined
+  readonly payments?: PaymentTimes
   /** Told of each fault of a storm; left out, there is none. Only over a group of our own. */
   readonly onStorm?: (what: string) => void
   /** Fills the house, before anybody is let in, instead of the invented nights. */
@@ -48,7 +49,10 @@ const CALM_MS = [4_000, 10_000] as const
 export async function openShop(options: ShopOptions): Promise<OpenShop> {
   const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, smtp, fill, onFault } = options
   const postgres = databaseUrl === undefined ? undefined : { url: databaseUrl, kept: true }
-  const opened = await openHouse({ redis, layout, dataDir, postgres, smtp, invented: fill === undefined, onFault })
+  const opened = await openHouse({
+    ...{ redis, layout, dataDir, postgres, smtp, invented: fill === undefined, onFault },
+    ...(options.payments === undefined ? {} : { payments: options.payments }),
+  })
   const audience = createAudience(opened.hf, opened.catalogue)
   const near = createNear(opened.hf, opened.catalogue)
   const house: House = { ...opened, desk: watchedDesk(opened.desk, audience) }

@@ -299,6 +299,18 @@ function startPaying(form) {
   })
 }
 
+/** While payments are paused, looks whether they are open again; then says so, and the next payment is tried. */
+async function startPaused(line) {
+  while (!line.hidden) {
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const answer = await fetch('/payments.json').catch(() => undefined)
+    const { state } = answer?.ok ? await answer.json() : { state: 'open' }
+    if (state === 'open') continue
+    line.textContent = 'Payments are open again. Please try once more.'
+    return
+  }
+}
+
 /* ---- Status and orders -------------------------------------------------------------------------- */
 
 function startStatus() {
@@ -334,6 +346,8 @@ const countdown = find('[data-countdown]')
 if (countdown) startCountdown(countdown)
 const paying = find('[data-pay]')
 if (paying) startPaying(paying)
+const pausedLine = find('[data-paused]')
+if (pausedLine) startPaused(pausedLine)
 if (find('[data-status]')) startStatus()
 if (find('[data-order-state=pending]')) setTimeout(() => location.reload(), 2000)
 const receipt = find('[data-receipt=due]')

@@ -25,6 +25,7 @@ export type Count =
   | 'abandoned'
   | 'buyers'
   | 'limited'
+  | 'paymentsPaused'
   | 'receipts'
   | 'faults'
 

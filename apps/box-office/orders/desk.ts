@@ -35,6 +35,7 @@ import { type HeldLock, type Holdfast, LockTimeoutError } from 'holdfast'
 import { isUniqueViolation } from '../database/database.ts'
 import type { Figures } from '../figures/figures.ts'
 import type { Card } from '../payment/card.ts'
+import { awayForMs } from '../payment/careful-bank.ts'
 import type { Decline, PaymentProvider } from '../payment/provider.ts'
 import type { Night, Nights } from '../seating/nights.ts'
 import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
@@ -68,11 +69,16 @@ export type HoldAnswer =
 
 export type PayAnswer =
   | { readonly status: 'paid'; readonly order: Order }
-  | { readonly status: 'declined'; readonly reason: Decline | 'abandoned'; readonly order: Order }
+  | { readonly status: 'declined'; readonly reason: NotPaid; readonly order: Order }
+  /** The bank takes nothing just now, and nothing was taken; the seats stay held for as long as they were. */
+  | { readonly status: 'paused'; readonly retryAfterMs: number; readonly order: Order }
   | { readonly status: 'expired' | 'gone' | 'conflict'; readonly order: Order }
   /** Not known yet: it settles by itself, and the order says how. */
   | { readonly status: 'settling'; readonly order: Order }
   | { readonly status: 'no-event' }
+
+/** Why an attempt to pay ended without money: the bank's word, one that never came to it, or a bank that took none. */
+export type NotPaid = Decline | 'abandoned' | 'paused'
 
 /** What has just been done, for tests that stop the world there. */
 export type Step = 'ordered' | 'authorised' | 'recorded' | 'confirmed' | 'sold' | 'captured'
@@ -174,7 +180,7 @@ export function createDesk(options: DeskOptions) {
         })
       if (mine !== undefined) return mine
       figures.count('repeatedPayments')
-      return answer.status === 'settling' ? payAlone(claim, card, by) : answer
+      return answer.status === 'settling' || answer.status === 'paused' ? payAlone(claim, card, by) : answer
     })
   }
 
@@ -249,8 +255,15 @@ export function createDesk(options: DeskOptions) {
     await step('ordered', order)
     signal.throwIfAborted()
     const { amount, currency } = order
-    const verdict = await bank.authorise({ key: payment.id, amount, currency, card: payment.card })
+    const verdict = await bank
+      .authorise({ key: payment.id, amount, currency, card: payment.card })
+      .catch((error: unknown) => away(error, (retryAfterMs) => ({ status: 'paused' as const, retryAfterMs })))
     await step('authorised', order)
+    if (verdict.status === 'paused') {
+      await ledger.recordNoMoney(payment.id, 'voided', 'paused', order.fence)
+      figures.count('paymentsPaused')
+      return { ...verdict, order: { ...order, state: 'declined' } }
+    }
     if (verdict.status === 'declined') {
       await ledger.recordNoMoney(payment.id, 'declined', verdict.reason, order.fence)
       figures.count('declined')
@@ -298,8 +311,12 @@ export function createDesk(options: DeskOptions) {
       options.onFault?.(error, `a seat of order ${order.number} was sold before`)
       return letGo(order, payment, 'conflict')
     }
-    await bank.capture(payment)
-    await ledger.recordCaptured(payment)
+    // Sold is sold: what a bank that is away cannot take now is taken when it is back (`settler.ts`).
+    const captured = await bank.capture(payment).then(
+      () => true,
+      (error: unknown) => away(error, () => false),
+    )
+    if (captured) await ledger.recordCaptured(payment)
     await step('captured', order)
     return outcome((await ledger.order(order.number)) ?? order)
   }
@@ -365,10 +382,17 @@ export function createDesk(options: DeskOptions) {
     if (order.state === 'pending') return { status: 'settling', order }
     if (order.state !== 'declined') return { status: order.state, order }
     const reason = (await ledger.payment(order))?.reason
-    return { status: 'declined', reason: (reason ?? 'abandoned') as Decline | 'abandoned', order }
+    return { status: 'declined', reason: (reason ?? 'abandoned') as NotPaid, order }
   }
 
   return { hold, release, pay, settle }
+}
+
+/** What a bank that did nothing comes to; any other error is thrown on. */
+function away<T>(error: unknown, so: (retryAfterMs: number) => T): T {
+  const retryAfterMs = awayForMs(error)
+  if (retryAfterMs === undefined) throw error
+  return so(retryAfterMs)
 }
 
 function sameSeats(a: readonly string[], b: readonly string[]): boolean {

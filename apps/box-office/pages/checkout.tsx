@@ -18,11 +18,13 @@ export interface CheckoutProps {
   /** Whose the order will be; undefined is this browser's. */
   readonly account: string | undefined
   readonly loginUrl: string
+  /** The bank is not asked just now. */
+  readonly paused: boolean
   readonly problem?: { readonly message: string; readonly field?: keyof CardInput | 'email' }
 }
 
 export const Checkout = (props: CheckoutProps) => {
-  const { event, claim, prices, payUrl, releaseUrl, submit, account, loginUrl, problem } = props
+  const { event, claim, prices, payUrl, releaseUrl, submit, account, loginUrl, paused, problem } = props
   const total = prices.reduce((sum, price) => sum + price, 0n)
   return (
     <Layout title="Pay">
@@ -38,6 +40,9 @@ export const Checkout = (props: CheckoutProps) => {
             data-back={`/events/${event.id}`}
           >
             Held for you until <strong data-left>{clock(new Date(claim.expiresAtMs), 'UTC')} UTC</strong>
+          </p>
+          <p class="banner" role="status" data-paused {...(paused ? {} : { hidden: true })}>
+            {`Payments are paused for a moment. Your seats are held until ${clock(new Date(claim.expiresAtMs), 'UTC')} UTC.`}
           </p>
           {problem === undefined ? (
             ''

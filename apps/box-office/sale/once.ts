@@ -26,7 +26,7 @@ import { type Storm, startStorm } from '../storm/storm.ts'
 import { afterSale, checkAfterSale } from './after-sale.ts'
 import { type Share, sell } from './selling.ts'
 import { type Counts, type Summary, summaryOf } from './summary.ts'
-import { type BuyerProcess, SALE_TIMEOUT, startBuyers } from './worker.ts'
+import { type BuyerProcess, SALE_PAYMENTS, SALE_TIMEOUT, startBuyers } from './worker.ts'
 
 export interface OnceRun {
   readonly buyers: number
@@ -73,6 +73,7 @@ export async function runOnce(run: OnceRun): Promise<Summary> {
     postgres: run.databaseUrl === undefined ? undefined : { url: run.databaseUrl, kept: false },
     onFault: run.onFault,
     timeout: SALE_TIMEOUT,
+    payments: SALE_PAYMENTS,
   })
   const running: Running = { processes: [], storm: undefined }
   try {

@@ -28,6 +28,7 @@ const DECLINED = {
   declined: 'The bank declined this card. Nothing was taken; try another one.',
   'insufficient-funds': 'There is not enough money on this card. Nothing was taken; try another one.',
   'not-a-test-card': 'This shop takes test cards only. Nothing was taken; use one of the cards above.',
+  paused: 'Payments were paused. Nothing was taken; please try again.',
   abandoned: 'The payment was not finished. Nothing was taken; please try again.',
 } as const
 
@@ -77,6 +78,8 @@ export function buyRoutes(shop: Shop): Hono {
     })
     return paid(c, claim, visitor, answer)
   })
+
+  app.get('/payments.json', async (c) => c.json({ state: await shop.payments.state() }))
 
   app.post('/checkout/:claim/release', async (c) => {
     const claim = readClaim(shop, c.req.param('claim'), await visitorOf(c, shop.sealer))
@@ -130,7 +133,7 @@ export function buyRoutes(shop: Shop): Hono {
     claim: Claim,
     { account }: Visitor,
     problem?: CheckoutProps['problem'],
-    status: 200 | 400 | 402 = 200,
+    status: 200 | 400 | 402 | 503 = 200,
   ) {
     const event = await eventOr404(shop, claim.eventId)
     const night = await shop.nights.open(claim.eventId)
@@ -142,6 +145,7 @@ export function buyRoutes(shop: Shop): Hono {
       submit: randomUUID(),
       account: account?.email,
       loginUrl: `/login?next=${encodeURIComponent(url)}`,
+      paused: (await shop.payments.state()) === 'open',
     }
     return page(c, <Checkout {...props} {...(problem === undefined ? {} : { problem })} />, status)
   }
@@ -152,6 +156,14 @@ export function buyRoutes(shop: Shop): Hono {
       const message = DECLINED[answer.reason]
       if (wantsJson(c)) throw new Refusal('PAYMENT_DECLINED', message, { reason: answer.reason })
       return checkout(c, claim, visitor, { message, field: 'number' }, 402)
+    }
+    if (answer.status === 'paused') {
+      const { retryAfterMs } = answer
+      c.header('Retry-After', String(Math.ceil(retryAfterMs / 1_000)))
+      const message =
+        'The bank does not answer just now. Nothing was taken, and your seats are still held: please try again.'
+      if (wantsJson(c)) throw new Refusal('PAYMENTS_PAUSED', message, { retryAfterMs, heldUntilMs: claim.expiresAtMs })
+      return checkout(c, claim, visitor, { message }, 503)
     }
     shop.holdings.drop(claim)
     const url = `/orders/${answer.order.number}`

@@ -3,8 +3,9 @@
 import { Hono } from 'hono'
 import { mapStream } from '../live/stream.ts'
 import { StatusPage } from '../pages/status.tsx'
+import { MOODS } from '../payment/moody-bank.ts'
 import { Refusal } from './refusal.ts'
-import { page, type Shop } from './route.ts'
+import { page, type Shop, wantsJson } from './route.ts'
 
 const MOST_VIEWERS = 2_000
 
@@ -23,6 +24,15 @@ export function liveRoutes(shop: Shop): Hono {
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     })
+  })
+
+  app.post('/status/bank', async (c) => {
+    const { mood } = await c.req.parseBody()
+    const wanted = MOODS.find((known) => known === mood)
+    if (wanted === undefined) throw new Refusal('BAD_REQUEST', `mood: one of ${MOODS.join(', ')} is needed.`)
+    shop.testBank.mood = wanted
+    if (wantsJson(c)) return c.json({ mood: wanted })
+    return c.redirect('/status', 303)
   })
 
   app.get('/status', async (c) => page(c, <StatusPage status={await shop.status()} />))
