@@ -12,6 +12,7 @@ import type { Database } from './database/database.ts'
 import { openPglite } from './database/pglite.ts'
 import { openPostgres } from './database/postgres.ts'
 import { preparedDatabase } from './database/prepared.ts'
+import { metricOf } from './figures/board.ts'
 import { Figures } from './figures/figures.ts'
 import { openPost, type Post, type SmtpOptions } from './mail/post.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
@@ -64,11 +65,14 @@ export interface TradeOptions {
   readonly payments?: PaymentTimes
 }
 
+/** A status page that moves every second shows what is a second old. */
+const MONITOR = { flush: '1s' } as const
+
 /** Long enough for a bank to draw breath, short enough for who waits with seats in hand. */
 const COOLDOWN_MS = 5_000
 
 export function openTrade({ hf, address, db, onFault, onStep, onSold, payments: times }: TradeOptions): Trade {
-  const figures = new Figures()
+  const figures = new Figures({ time: (name, work) => hf.monitor.time(metricOf(name), work) })
   const catalogue = createCatalogue(hf, db, figures)
   const ledger = createLedger(db)
   const nights = createNights({ hf, durability: durabilityOn(address), db, catalogue, ledger })
@@ -141,7 +145,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const closers: (() => Promise<unknown>)[] = [() => ground.stop()]
   try {
     const { url, ...map } = address
-    const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, ...map })
+    const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, monitor: MONITOR, ...map })
     closers.push(() => hf.close())
     if (!ground.isOurs && passing) closers.push(() => removeNamespace(address, namespace))
     const sql =

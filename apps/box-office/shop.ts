@@ -5,6 +5,7 @@ import { createAudience } from './audience/audience.ts'
 import { watchedDesk } from './audience/watched-desk.ts'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
 import { seededRandom } from './crowd/random.ts'
+import { createBoard } from './figures/board.ts'
 import { statusOf } from './figures/status.ts'
 import { type House, type OnFault, openHouse, type PaymentTimes } from './house.ts'
 import { createHub } from './live/hub.ts'
@@ -62,8 +63,11 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
   const hub = createHub({ ...house, onFault })
   let crowd: Crowd | undefined
   let storm: Storm | undefined
+  const board = createBoard(opened)
   const status = async () =>
     statusOf({
+      board: await board(),
+      redis: house.hf,
       figures: house.figures,
       hub,
       audience: await audience.report(),

@@ -313,18 +313,27 @@ async function startPaused(line) {
 
 /* ---- Status and orders -------------------------------------------------------------------------- */
 
-function startStatus() {
-  setInterval(async () => {
-    if (document.hidden) return
-    const answer = await fetch('/status.json').catch(() => undefined)
-    if (!answer?.ok) return
-    const { groups } = await answer.json()
-    for (const group of groups)
-      for (const { label, value } of group.figures) {
-        const cell = find(`[data-figure="${CSS.escape(`${group.name}/${label}`)}"]`)
-        if (cell && cell.textContent !== value) cell.textContent = value
-      }
-  }, 2000)
+function startStatus(root) {
+  const line = find('[data-live]')
+  const words = find('[data-live-words]')
+  const stream = new EventSource('/status/live')
+  const show = (state, text) => {
+    line.dataset.liveState = state
+    if (words.textContent !== text) words.textContent = text
+  }
+  stream.addEventListener('parts', ({ data }) => {
+    const { mood, fresh, parts } = JSON.parse(data)
+    for (const [name, html] of Object.entries(parts)) {
+      const part = find(`[data-part="${CSS.escape(name)}"]`, root)
+      if (part) part.innerHTML = html
+    }
+    for (const button of root.querySelectorAll('[data-mood]'))
+      button.setAttribute('aria-pressed', String(button.value === mood))
+    show(fresh ? 'on' : 'off', fresh ? 'Live' : 'Redis does not answer: figures are old')
+  })
+  stream.addEventListener('error', () => show('off', 'Connection lost, trying again'))
+  // A browser that leaves keeps no connection.
+  addEventListener('pagehide', () => stream.close())
 }
 
 /** Asks for the page again, a few times and ever more seldom, until the receipt is out; the page stays where it is. */
@@ -348,7 +357,8 @@ const paying = find('[data-pay]')
 if (paying) startPaying(paying)
 const pausedLine = find('[data-paused]')
 if (pausedLine) startPaused(pausedLine)
-if (find('[data-status]')) startStatus()
+const status = find('[data-status]')
+if (status) startStatus(status)
 if (find('[data-order-state=pending]')) setTimeout(() => location.reload(), 2000)
 const receipt = find('[data-receipt=due]')
 if (receipt) startReceipt(receipt)

@@ -19,7 +19,7 @@ export interface Audience {
   /** A page was shown; `customer` where we know who looked. */
   viewed(path: string, customer: string | undefined): void
   held(eventId: string, customer: string): void
-  paid(customer: string, amount: bigint): void
+  paid(customer: string, amount: bigint, seats: number): void
   /** A limit said no: 'api', 'login'. */
   refused(limit: string): void
   /** As of a second ago at most; while Redis is away, what was known last. */
@@ -55,8 +55,8 @@ export function createAudience(hf: Holdfast, catalogue: Catalogue): Audience {
       site.hit('event', eventId, { visitor: customer })
       site.track('seats_held', {}, { visitor: customer })
     },
-    paid(customer, amount) {
-      site.track('order_paid', { amount: Number(amount) }, { visitor: customer })
+    paid(customer, amount, seats) {
+      site.track('order_paid', { amount: Number(amount), seats }, { visitor: customer })
     },
     refused(limit) {
       site.hit('refused', limit)
