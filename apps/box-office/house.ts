@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Breaker, connect, type Duration, type Holdfast } from 'holdfast'
+import { audienceOf, SOLD } from './audience/audience.ts'
 import { removeNamespace } from './audit/namespace.ts'
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts'
 import { createTables } from './catalogue/schema.ts'
@@ -17,6 +18,7 @@ import { Figures } from './figures/figures.ts'
 import { openPost, type Post, type SmtpOptions } from './mail/post.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
 import { createLedger, type Ledger } from './orders/ledger.ts'
+import type { Order } from './orders/order.ts'
 import { createSettler, type Settler } from './orders/settler.ts'
 import { carefulBank } from './payment/careful-bank.ts'
 import { type MoodyBank, moodyBank } from './payment/moody-bank.ts'
@@ -61,7 +63,7 @@ export interface TradeOptions {
   readonly db: Database
   readonly onFault: OnFault
   readonly onStep?: DeskOptions['onStep']
-  readonly onSold?: () => void
+  readonly onSold?: DeskOptions['onSold']
   readonly payments?: PaymentTimes
 }
 
@@ -157,7 +159,10 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       if (options.invented ?? true) await seedHouse(fresh, new Date())
     })
     closers.push(() => db.close())
-    const onSold = () => receipts.nudge()
+    const onSold = ({ seats }: Order) => {
+      receipts.nudge()
+      void audienceOf(hf).track(SOLD, { seats: seats.length })
+    }
     const trade = openTrade({
       ...{ hf, address, db, onFault, onSold },
       ...(onStep === undefined ? {} : { onStep }),

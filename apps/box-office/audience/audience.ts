@@ -19,7 +19,7 @@ export interface Audience {
   /** A page was shown; `customer` where we know who looked. */
   viewed(path: string, customer: string | undefined): void
   held(eventId: string, customer: string): void
-  paid(customer: string, amount: bigint, seats: number): void
+  paid(customer: string, amount: bigint): void
   /** A limit said no: 'api', 'login'. */
   refused(limit: string): void
   /** As of a second ago at most; while Redis is away, what was known last. */
@@ -32,6 +32,9 @@ const NOBODY: AudienceReport = { views: [], viewsLastHour: 0, visitors: 0, paidS
 
 /** Addresses that are the same for everybody. What comes after any other one is somebody's own, and is not kept. */
 const OPEN = /^\/(?:near|status|orders|(?:venues|events)(?:\/[^/]+)?)?$/
+
+/** The event of a sale, told once by whoever wrote it down, with its `seats`. What customers are answered may be told twice. */
+export const SOLD = 'seats_sold'
 
 /** What is counted of visitors, for whoever reads more of it. */
 export function audienceOf(hf: Pick<Holdfast, 'analytics'>): Analytics {
@@ -55,8 +58,8 @@ export function createAudience(hf: Holdfast, catalogue: Catalogue): Audience {
       site.hit('event', eventId, { visitor: customer })
       site.track('seats_held', {}, { visitor: customer })
     },
-    paid(customer, amount, seats) {
-      site.track('order_paid', { amount: Number(amount), seats }, { visitor: customer })
+    paid(customer, amount) {
+      site.track('order_paid', { amount: Number(amount) }, { visitor: customer })
     },
     refused(limit) {
       site.hit('refused', limit)

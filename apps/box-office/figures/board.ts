@@ -4,7 +4,7 @@
  */
 
 import type { Breaker, BreakerState, Holdfast } from 'holdfast'
-import { audienceOf } from '../audience/audience.ts'
+import { audienceOf, SOLD } from '../audience/audience.ts'
 import type { Mood, MoodyBank } from '../payment/moody-bank.ts'
 import type { Receipts } from '../receipts/receipts.ts'
 import type { Reports } from '../reports/reports.ts'
@@ -12,7 +12,7 @@ import { soldWords } from '../reports/words.tsx'
 import type { Timed } from './figures.ts'
 
 export interface Board {
-  /** Of each of the last sixty minutes, the oldest first. */
+  /** Of each of the last thirty minutes, the oldest first. */
   readonly sales: readonly { readonly atMs: number; readonly orders: number; readonly seats: number }[]
   /** Of the last five minutes. */
   readonly times: readonly TimesRow[]
@@ -60,7 +60,7 @@ export interface BoardSources {
 }
 
 const FRESH_MS = 900
-const MINUTES = 60
+const MINUTES = 30
 const TIMED: readonly Timed[] = ['hold', 'confirm', 'pay']
 
 /** The name of a time in `hf.monitor`. */
@@ -92,7 +92,7 @@ async function read(sources: BoardSources): Promise<Board> {
   const { hf, payments, testBank, receipts, reports } = sources
   const site = audienceOf(hf)
   const [points, times, queues, state, limits, latest, schedules] = await Promise.all([
-    site.series('order_paid', { window: `${MINUTES}m`, step: '1m', field: 'seats' }),
+    site.series(SOLD, { window: `${MINUTES}m`, step: '1m', field: 'seats' }),
     Promise.all(TIMED.map((what) => timesOf(hf, what))),
     Promise.all([receipts.queue, reports.queue].map(rowOf)),
     payments.state(),

@@ -90,7 +90,7 @@ export interface DeskOptions {
   readonly bank: PaymentProvider
   readonly figures: Figures
   /** Told of each sale that is on record: a receipt is owed for it. */
-  readonly onSold?: () => void
+  readonly onSold?: (order: Order) => void
   /** Told when an event has sold its last seat. */
   readonly onSoldOut?: (eventId: string) => Promise<void>
   readonly onFault?: (error: unknown, what: string) => void
@@ -300,7 +300,7 @@ export function createDesk(options: DeskOptions) {
       if (written) {
         figures.count('paid')
         figures.count('seatsSold', order.seats.length)
-        options.onSold?.()
+        options.onSold?.(order)
       }
       // Written before, or by somebody else; what is not written is not to be paid for.
       else if ((await ledger.order(order.number))?.state !== 'paid') return outcome(order)

@@ -1,6 +1,6 @@
 import type { ScheduleInfo } from 'holdfast/queue'
 import type { Report } from '../reports/report.ts'
-import { soldWords, tablesOf } from '../reports/words.tsx'
+import { seatsOf, tablesOf } from '../reports/words.tsx'
 import { moment } from './format.ts'
 import { Layout } from './layout.tsx'
 
@@ -18,7 +18,7 @@ export const ReportPage = ({ report, schedules, pending }: ReportPageProps) => (
       <p class="crumb">
         <a href="/status">Status</a>
       </p>
-      <h1>{report === undefined ? 'No report yet' : capital(soldWords(report))}</h1>
+      <h1>{report === undefined ? 'No report yet' : seatsOf(report)}</h1>
       <p class="lede">
         {report === undefined
           ? 'One is made each night at three.'

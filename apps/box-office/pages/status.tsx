@@ -66,8 +66,8 @@ export const StatusPage = ({ status }: { status: Status }) => {
         </section>
         {part('report', 'tile half')}
         {part('audience', 'wide')}
-        {part('limits')}
         {status.groups.map(({ name }) => part(`group-${slug(name)}`))}
+        {part('limits')}
       </div>
     </Layout>
   )
@@ -80,7 +80,7 @@ const Sales = ({ board }: { board: Board }) => {
   const seats = board.sales.reduce((sum, point) => sum + point.seats, 0)
   const orders = board.sales.reduce((sum, point) => sum + point.orders, 0)
   const best = Math.max(0, ...board.sales.map((point) => point.seats))
-  const words = `${plural(seats, 'seat')} in ${plural(orders, 'order')} in the last hour`
+  const words = `${plural(seats, 'seat')} in ${plural(orders, 'order')} in the last half hour`
   return (
     <>
       <div class="chart-head">
@@ -150,7 +150,7 @@ const Payments = ({ state, refused, opened }: Board['payments']) => (
     <span class={`state ${STATES[state].look}`} data-breaker={state}>
       {STATES[state].word}
     </span>
-    <span class="muted">{`Breaker ${state}, opened ${times(opened)}, ${plural(refused, 'call')} not made`}</span>
+    <span class="muted">{`Breaker ${state}, ${times(opened)}, ${plural(refused, 'call')} not made`}</span>
   </p>
 )
 
@@ -216,7 +216,7 @@ const Row = ({ name, cells, isBad }: { name: string; cells: readonly string[]; i
 const whole = (n: number) => n.toLocaleString('en')
 const millis = (ms: number) => (ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1_000 ? `${Math.round(ms)} ms` : seconds(ms))
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
-const times = (n: number) => (n === 1 ? 'once' : `${whole(n)} times`)
+const times = (n: number) => (n === 0 ? 'never opened' : n === 1 ? 'opened once' : `opened ${whole(n)} times`)
 const slug = (name: string) => name.toLowerCase().replaceAll(/\W+/g, '-')
 
 function capital(words: string): string {

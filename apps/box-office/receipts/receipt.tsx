@@ -101,7 +101,8 @@ const Line = ({ words, money, strong = false }: { words: string; money: string; 
   )
 }
 
-const moneyOf = ({ amount, currency }: Order) => formatMoney(amount, currency)
+/** Several currencies have one sign. */
+const moneyOf = ({ amount, currency }: Order) => `${formatMoney(amount, currency)} ${currency}`
 const whenOf = ({ startsAt, venue }: EventDetail) => `${longDate(startsAt, venue.zone)}, ${clock(startsAt, venue.zone)}`
 const whereOf = ({ venue }: EventDetail) => `${venue.name}, ${venue.city}`
 

@@ -10,11 +10,25 @@ export function reportLetter(report: Report, to: string | undefined): Letter {
   return { name, to, subject: `Box office: ${soldWords(report)}`, text: reportText(report), html: reportPage(report) }
 }
 
-/** '1,204 seats sold, €51,220.00 and £4,100.00' */
-export function soldWords({ totals }: Report): string {
-  const seats = totals.reduce((sum, total) => sum + total.seats, 0)
-  if (seats === 0) return 'nothing sold'
-  return `${plural(seats, 'seat')} sold, ${totals.map(({ revenue, currency }) => formatMoney(revenue, currency)).join(' and ')}`
+const MOST_SUMS = 3
+
+/** '1,204 seats sold: €51,220.00, £4,100.00 and 5 more currencies' */
+export function soldWords(report: Report): string {
+  const { totals } = report
+  if (totals.length === 0) return 'nothing sold'
+  const sums = totals.slice(0, MOST_SUMS).map(({ revenue, currency }) => formatMoney(revenue, currency))
+  const more = totals.length - sums.length
+  if (more > 0) sums.push(plural(more, 'more currency', 'more currencies'))
+  const last = sums.pop() as string
+  return `${seatsOf(report)}: ${sums.length === 0 ? last : `${sums.join(', ')} and ${last}`}`
+}
+
+/** '1,204 seats sold' */
+export function seatsOf({ totals }: Report): string {
+  return `${plural(
+    totals.reduce((sum, total) => sum + total.seats, 0),
+    'seat',
+  )} sold`
 }
 
 export function reportText(report: Report): string {
@@ -33,8 +47,16 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-export function tablesOf({ nights, pages, refused }: Report): readonly Table[] {
+export function tablesOf({ totals, nights, pages, refused }: Report): readonly Table[] {
   return [
+    {
+      title: 'Revenue',
+      head: ['Currency', 'Seats', 'Revenue'],
+      rows: totals.map(({ currency, seats, revenue }) => [
+        ...[currency, seats.toLocaleString('en')],
+        formatMoney(revenue, currency),
+      ]),
+    },
     {
       title: 'Nights',
       head: ['Night', 'Sold', 'Money let go', 'Revenue'],
