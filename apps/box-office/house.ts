@@ -79,7 +79,11 @@ export function openTrade({ hf, address, db, onFault, onStep, onSold, payments: 
   const ledger = createLedger(db)
   const nights = createNights({ hf, durability: durabilityOn(address), db, catalogue, ledger })
   const testBank = moodyBank(createTestBank(db))
-  const payments = hf.breaker('payments', { failures: 5, cooldown: times?.cooldownMs ?? COOLDOWN_MS, shared: true })
+  const payments = hf.breaker('payments', {
+    ...{ failures: 5, cooldown: times?.cooldownMs ?? COOLDOWN_MS },
+    // One for the fleet, which keeps no payment waiting where Redis does.
+    shared: { timeout: '200ms' },
+  })
   const bank = carefulBank(testBank, payments, times?.answerWithinMs)
   const onSoldOut = (eventId: string) => catalogue.changed(eventId)
   const desk = createDesk({
