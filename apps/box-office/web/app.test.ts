@@ -508,6 +508,29 @@ describe('an address', () => {
   })
 })
 
+it('reports by a schedule and when it is asked to: what was sold, who looked, and who was refused', async () => {
+  const { reports } = shop.house
+  const names = (await reports.schedules()).map(({ id }) => id).sort()
+  expect(names).toEqual(['nightly report', 'report so far'])
+  const visit = browser()
+  const url = await heldUrl(visit, 2)
+  expect((await visit(`${url}/pay`, form(GOOD))).status).toBe(200)
+  await shop.house.hf.analytics('audience').flush()
+  const { id } = (await (await visit('/report', { method: 'POST' })).json()) as { id: string }
+  await expect.poll(() => reports.read(id), { timeout: 20_000 }).toBeDefined()
+  const made = await reports.read(id)
+  const [row] = await shop.house.db.query<{ seats: number; revenue: bigint }>(
+    'select count(*)::int as seats, sum(price)::bigint as revenue from sales where event_id = $1',
+    [eventId],
+  )
+  expect(made?.report.nights).toContainEqual(expect.objectContaining({ id: eventId, ...row }))
+  expect(made?.report.pages).toContainEqual({ path: '/status', views: expect.any(Number) })
+  expect(made?.report.refused.map(({ limit }) => limit).sort()).toEqual(['api', 'login'])
+  // Under one name it is one letter, and what was read is what was written.
+  const texts = await shop.house.post.files.read()
+  expect([...texts.values()].some((text) => text.includes('Refused by limits'))).toBe(true)
+})
+
 it('met no fault in all of this', () => {
   expect(faults).toEqual([])
 })
