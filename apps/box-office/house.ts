@@ -152,8 +152,9 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   try {
     const { url, ...map } = address
     const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, monitor: MONITOR, ...map })
-    closers.push(() => hf.close())
+    // After the last write: what closes tells figures that it has not told yet.
     if (!ground.isOurs && passing) closers.push(() => removeNamespace(address, namespace))
+    closers.push(() => hf.close())
     const sql =
       postgres === undefined
         ? openPglite(dataDir === undefined ? {} : { dataDir })

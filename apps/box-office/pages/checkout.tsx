@@ -18,13 +18,15 @@ export interface CheckoutProps {
   /** Whose the order will be; undefined is this browser's. */
   readonly account: string | undefined
   readonly loginUrl: string
+  /** Where the receipt goes, as it was typed before. */
+  readonly email?: string
   /** The bank is not asked just now. */
   readonly paused: boolean
   readonly problem?: { readonly message: string; readonly field?: keyof CardInput | 'email' }
 }
 
 export const Checkout = (props: CheckoutProps) => {
-  const { event, claim, prices, payUrl, releaseUrl, submit, account, loginUrl, paused, problem } = props
+  const { event, claim, prices, payUrl, releaseUrl, submit, account, email, loginUrl, paused, problem } = props
   const total = prices.reduce((sum, price) => sum + price, 0n)
   return (
     <Layout title="Pay">
@@ -77,7 +79,7 @@ export const Checkout = (props: CheckoutProps) => {
                 type="email"
                 autocomplete="email"
                 maxlength={254}
-                value={account ?? ''}
+                value={email ?? account ?? ''}
                 placeholder="ann@example.com"
                 {...(problem?.field === 'email' ? { 'aria-invalid': 'true', autofocus: true } : {})}
               />

@@ -102,7 +102,10 @@ const Line = ({ words, money, strong = false }: { words: string; money: string; 
 }
 
 /** Several currencies have one sign. */
-const moneyOf = ({ amount, currency }: Order) => `${formatMoney(amount, currency)} ${currency}`
+const moneyOf = ({ amount, currency }: Order) => {
+  const money = formatMoney(amount, currency)
+  return money.includes(currency) ? money : `${money} ${currency}`
+}
 const whenOf = ({ startsAt, venue }: EventDetail) => `${longDate(startsAt, venue.zone)}, ${clock(startsAt, venue.zone)}`
 const whereOf = ({ venue }: EventDetail) => `${venue.name}, ${venue.city}`
 

@@ -69,14 +69,14 @@ export function buyRoutes(shop: Shop): Hono {
     const address = typed === '' ? account?.email : readEmail(typed)
     if (typeof address === 'object') {
       if (wantsJson(c)) throw new Refusal('BAD_REQUEST', address.message, { field: 'email' })
-      return checkout(c, claim, visitor, { message: address.message, field: 'email' }, 400)
+      return checkout(c, claim, visitor, { message: address.message, field: 'email' }, 400, typed)
     }
     const answer = await shop.desk.pay(claim, card, {
       ...(account === undefined ? {} : { account: account.id }),
       ...(address === undefined ? {} : { receiptTo: address }),
       ...(KEY.test(submit) ? { submit } : {}),
     })
-    return paid(c, claim, visitor, answer)
+    return paid(c, claim, visitor, answer, typed)
   })
 
   app.get('/payments.json', async (c) => c.json({ state: await shop.payments.state() }))
@@ -134,6 +134,7 @@ export function buyRoutes(shop: Shop): Hono {
     { account }: Visitor,
     problem?: CheckoutProps['problem'],
     status: 200 | 400 | 402 | 503 = 200,
+    typed = '',
   ) {
     const event = await eventOr404(shop, claim.eventId)
     const night = await shop.nights.open(claim.eventId)
@@ -145,17 +146,18 @@ export function buyRoutes(shop: Shop): Hono {
       submit: randomUUID(),
       account: account?.email,
       loginUrl: `/login?next=${encodeURIComponent(url)}`,
+      ...(typed === '' ? {} : { email: typed }),
       paused: (await shop.payments.state()) === 'open',
     }
     return page(c, <Checkout {...props} {...(problem === undefined ? {} : { problem })} />, status)
   }
 
-  async function paid(c: Context, claim: Claim, visitor: Visitor, answer: PayAnswer): Promise<Response> {
+  async function paid(c: Context, claim: Claim, visitor: Visitor, answer: PayAnswer, typed: string): Promise<Response> {
     if (answer.status === 'no-event') throw new Refusal('NOT_FOUND', 'There is no such event.')
     if (answer.status === 'declined') {
       const message = DECLINED[answer.reason]
       if (wantsJson(c)) throw new Refusal('PAYMENT_DECLINED', message, { reason: answer.reason })
-      return checkout(c, claim, visitor, { message, field: 'number' }, 402)
+      return checkout(c, claim, visitor, { message, field: 'number' }, 402, typed)
     }
     if (answer.status === 'paused') {
       const { retryAfterMs } = answer
@@ -163,7 +165,7 @@ export function buyRoutes(shop: Shop): Hono {
       const message =
         'The bank does not answer just now. Nothing was taken, and your seats are still held: please try again.'
       if (wantsJson(c)) throw new Refusal('PAYMENTS_PAUSED', message, { retryAfterMs, heldUntilMs: claim.expiresAtMs })
-      return checkout(c, claim, visitor, { message }, 503)
+      return checkout(c, claim, visitor, { message }, 503, typed)
     }
     shop.holdings.drop(claim)
     const url = `/orders/${answer.order.number}`
