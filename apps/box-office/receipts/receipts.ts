@@ -15,6 +15,7 @@ import type { Holdfast } from 'holdfast'
 import { GiveUp, type Queue } from 'holdfast/queue'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { Database } from '../database/database.ts'
+import { isPassing } from '../faults.ts'
 import type { Figures } from '../figures/figures.ts'
 import { LetterRefusedError, type Post } from '../mail/post.ts'
 import { createReceiptBook, type ReceiptBook } from './book.ts'
@@ -107,10 +108,15 @@ export function createReceipts(options: ReceiptsOptions): Receipts {
     }
   }
 
+  /** A letter that is refused is a dead letter, which the status page counts. */
+  function tell(error: unknown, what: string): void {
+    if (!(error instanceof GiveUp) && !isPassing(error)) onFault?.(error, what)
+  }
+
   function look(): void {
     again = round !== undefined
     round ??= run(PATIENCE_MS)
-      .catch((error: unknown) => onFault?.(error, 'putting receipts into the queue'))
+      .catch((error: unknown) => tell(error, 'putting receipts into the queue'))
       .finally(() => {
         round = undefined
         if (again && timer !== undefined) look()
@@ -122,10 +128,7 @@ export function createReceipts(options: ReceiptsOptions): Receipts {
     start() {
       worker ??= queue.process((job) => write(job.data, job.fence, job.attempt >= ATTEMPTS), {
         concurrency: 4,
-        onError: (error, job) => {
-          // A letter that is refused is a dead letter, which the status page counts.
-          if (!(error instanceof GiveUp)) onFault?.(error, job === undefined ? 'receipts' : `the receipt of ${job.id}`)
-        },
+        onError: (error, job) => tell(error, job === undefined ? 'receipts' : `the receipt of ${job.id}`),
       })
       timer ??= setInterval(look, LOOK_MS)
       look()

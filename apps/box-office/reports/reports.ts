@@ -7,6 +7,7 @@ import type { Holdfast } from 'holdfast'
 import { GiveUp, type Queue, type ScheduleInfo } from 'holdfast/queue'
 import { audienceOf } from '../audience/audience.ts'
 import type { Database } from '../database/database.ts'
+import { isPassing } from '../faults.ts'
 import { LetterRefusedError, type Post } from '../mail/post.ts'
 import { gather, packReport, type Report, unpackReport } from './report.ts'
 import { reportLetter } from './words.tsx'
@@ -84,7 +85,9 @@ export function createReports({ hf, db, post, to, onFault }: ReportsOptions): Re
     queue,
     async start(alsoEvery) {
       worker ??= queue.process((job) => make(job.id, job.data), {
-        onError: (error, job) => onFault?.(error, job === undefined ? 'reports' : `the report ${job.id}`),
+        onError(error, job) {
+          if (!isPassing(error)) onFault?.(error, job === undefined ? 'reports' : `the report ${job.id}`)
+        },
       })
       const tz = Intl.DateTimeFormat().resolvedOptions().timeZone
       await queue.repeat(NIGHTLY, { cron: '0 3 * * *', tz }, { spanMs: DAY_MS })
