@@ -130,6 +130,27 @@ describe('a batch', () => {
   })
 })
 
+it('keeps a cell small, however many values there are, and under its bound wherever they lie', async () => {
+  const namespace = testNamespace('monitor')
+  const { monitor } = await make({ namespace })
+  // Each of the 1,568 buckets: to 0.063 one by one, above it 32 to a doubling.
+  const everywhere = Array.from({ length: 64 }, (_, i) => i / 1_000)
+  for (let value = 0.064; value <= 9e12; value *= 2 ** (1 / 64)) everywhere.push(value)
+  await monitor.record({ alike: { values: Array.from({ length: 50_000 }, (_, i) => 5 + (i % 500) / 100) } })
+  await monitor.record({ everywhere: { values: everywhere } })
+  for (const [name, most] of [
+    ['alike', 400],
+    ['everywhere', 81_920],
+  ] as const) {
+    const cells = await server.command<string[]>('KEYS', `{${namespace}:monitor:${name}}:*`)
+    const sizes = await Promise.all(cells.map((cell) => server.command<number>('MEMORY', 'USAGE', cell, 'SAMPLES', 0)))
+    expect(sizes.length).toBeGreaterThanOrEqual(3)
+    expect(Math.max(...sizes), name).toBeLessThan(most)
+  }
+  const [day] = await server.command<string[]>('KEYS', `{${namespace}:monitor:everywhere}:d*`)
+  expect(await server.command<number>('HLEN', day as string)).toBeGreaterThan(1_500)
+})
+
 it('counts what one name too many brings apart', async () => {
   const { monitor } = await make()
   const names = Array.from({ length: 1_005 }, (_, i) => `m${i}`)
