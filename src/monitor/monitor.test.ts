@@ -74,7 +74,10 @@ describe('a batch', () => {
     const proxy = await startProxy({ target: server })
     open.push(proxy)
     const namespace = testNamespace('monitor')
-    const [through, reader] = [await connect(proxy.url, { namespace, timeout: 200 }), await make({ namespace })]
+    const [through, reader] = [
+      await connect(proxy.url, { namespace, timeout: 200, lazy: true }),
+      await make({ namespace }),
+    ]
     open.push(through)
     let laterMs = 0
     class Later extends MonitorStore {
@@ -84,13 +87,13 @@ describe('a batch', () => {
     }
     const series = new Series(new Later(Instance.redisOf(through)), 'orders')
     // The server knows the script from here on: its first answer would be that it does not.
-    await vi.waitFor(async () => expect(await through.monitor.record({ others: {} })).toBe(true))
+    await vi.waitFor(async () => expect(await through.monitor.record({ others: {} })).toBe(true), 10_000)
     proxy.dropReplies()
     series.record(1, 1, Date.now())
     expect(await series.write()).toBe(false)
-    await vi.waitFor(async () =>
-      expect(await reader.monitor.stats('orders', { window: '1d' })).toMatchObject({ count: 1 }),
-    )
+    const counted = async () =>
+      expect(await reader.monitor.stats('orders', { window: '1d' })).toMatchObject({ count: 1 })
+    await vi.waitFor(counted, 10_000)
     await proxy.heal()
     laterMs = 4 * 3_600_000
     for (const key of await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:m*`))
