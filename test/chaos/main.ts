@@ -1,7 +1,10 @@
-// npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks]: faults under steady load, for as long as one likes.
+// npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks] [--queue [--standalone] [--jobs N] [--workers N] [--seed N]]: faults under
+// steady load, for as long as one likes.
 import { parseArgs } from 'node:util'
 import { movesStory } from './lock-moves.ts'
 import { lockStory } from './locks.ts'
+import { longStory, showStory, TOPOLOGIES } from './queue/long.ts'
+import type { QueueStory } from './queue/story.ts'
 import { clusterStory, type Story, sentinelStory, showChapter } from './stories.ts'
 
 const { values } = parseArgs({
@@ -9,14 +12,24 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     cluster: { type: 'boolean', default: false },
     sentinel: { type: 'boolean', default: false },
+    standalone: { type: 'boolean', default: false },
     locks: { type: 'boolean', default: false },
+    queue: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: '20000' },
+    workers: { type: 'string', default: '4' },
+    seed: { type: 'string', default: String(Math.ceil(Math.random() * 1e9)) },
     json: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(values.rounds)
-if (!Number.isInteger(rounds) || rounds < 1)
-  throw new Error(`--rounds: expected a whole number from 1, received ${values.rounds}`)
-const all = !values.cluster && !values.sentinel && !values.locks
+/** A whole number from `least`. */
+function numberOf(name: 'rounds' | 'jobs' | 'workers' | 'seed', least: number): number {
+  const number = Number(values[name])
+  if (Number.isInteger(number) && number >= least) return number
+  throw new Error(`--${name}: expected a whole number from ${least}, received ${values[name]}`)
+}
+const rounds = numberOf('rounds', 1)
+const isAnyTopology = values.cluster || values.sentinel || values.standalone
+const all = !isAnyTopology && !values.locks && !values.queue
 const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`)
 
 let broken = 0
@@ -25,7 +38,7 @@ for (const [name, isWanted, story] of [
   ['Cluster: 3 + 3 and 2 spares', values.cluster, clusterStory],
   ['Sentinel: 1 + 2 + 3', values.sentinel, sentinelStory],
 ] as const) {
-  if (!all && !isWanted) continue
+  if (!all && (!isWanted || values.queue)) continue
   say(`\n${name}`)
   const told = await story(rounds, (chapter) => {
     say(`  ${showChapter(chapter)}`)
@@ -53,6 +66,17 @@ if (values.locks) {
   for (const problem of moves.problems) say(`    ${problem}`)
   broken += moves.problems.length + (moves.holds === 0 ? 1 : 0)
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories })}\n`)
+const queues: QueueStory[] = []
+if (values.queue || values.standalone || all)
+  for (const topology of TOPOLOGIES) {
+    if (isAnyTopology && !values[topology]) continue
+    const options = { jobs: numberOf('jobs', 100), workers: numberOf('workers', 2), seed: numberOf('seed', 1) }
+    say(`\nQueue on ${topology}: ${options.jobs} jobs, ${options.workers} workers, seed ${options.seed}`)
+    const told = await longStory(topology, options, (line) => say(`  ${line}`))
+    queues.push(told)
+    for (const line of showStory(told)) say(`  ${line}`)
+    broken += told.problems.length
+  }
+if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories, queues })}\n`)
 // All is closed. Left to end by itself, Node 20 was seen to wait without end, and busily, for a handle in its own clean-up.
 process.exit(broken === 0 ? 0 : 1)

@@ -1,0 +1,44 @@
+import type { Topology } from './sites.ts'
+import { type QueueStory, queueStory } from './story.ts'
+
+export const TOPOLOGIES: readonly Topology[] = ['standalone', 'sentinel', 'cluster']
+
+/** So short that faults outlast it, and long enough for a busy machine. */
+const LEASE_MS = 1_500
+const RATE = 500
+/** Of each fault: jobs for one must last for as long as it takes. */
+const JOBS_OF_FAULT = 700
+const FAULTS_OF_ROUND = 8
+
+/** `npm run chaos -- --queue` on one topology: so many jobs, and as many faults as they are enough for. */
+export function longStory(
+  topology: Topology,
+  options: { readonly jobs: number; readonly workers: number; readonly seed: number },
+  say: (line: string) => void,
+): Promise<QueueStory> {
+  const rounds = Math.max(1, Math.round(options.jobs / JOBS_OF_FAULT / FAULTS_OF_ROUND))
+  return queueStory({ topology, ...options, rounds, leaseMs: LEASE_MS, rate: RATE }, say)
+}
+
+/** As lines of a table. */
+export function showStory(story: QueueStory): string[] {
+  const list = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ') || 'none'
+  const rows: [string, string][] = [
+    [
+      'acknowledged',
+      `${story.acknowledged} adds; ${story.unsure} more of which nobody knows; ${story.full} calls refused by a full server`,
+    ],
+    ['ran to their end', `${story.ran}, and ${story.dead['given-up'] ?? 0} gave up, as they were made to`],
+    ['more often than once', list(story.twice)],
+    ['ends refused', `${story.refused}, by those who had lost their lease`],
+    ['buried by crashes', `${story.redriven}, and given another life`],
+    ['forgotten by servers', list(story.forgotten)],
+    ['faults', list(story.faults)],
+    ['broken promises', String(story.problems.length)],
+  ]
+  const lines = rows.map(([name, words]) => `${name.padEnd(22)} ${words}`)
+  return [...lines, ...story.problems.slice(0, 20).map((problem) => `  ${problem}`)]
+}
