@@ -6,7 +6,7 @@ import type { Bell } from './bell.ts'
 import { type Bounds, ConsumerCalls, type Turned } from './consumer-calls.ts'
 import { ConsumerLease, type Delivery } from './consumer-lease.ts'
 import type { Layout } from './layout.ts'
-import { type Batch, tellAll } from './settlements.ts'
+import { type Batch, Settlements, tellAll } from './settlements.ts'
 
 /** A message may be lost: who waits looks by himself now and then. */
 const POLL_MS = 2_000
@@ -146,7 +146,7 @@ export class Consumer {
       const turned = await this.#calls.turn(lease, batch, wanted, inbox, crew)
       this.#failures = 0
       if (turned === 'layout' || turned === 'gone') {
-        if (turned === 'layout') lease.settlements.putBack(batch)
+        if (turned === 'layout') this.#tellAgain(lease, batch)
         else this.#onGone(lease, batch)
         crew.deliver(reserved, [])
         this.#takes = [...takes, ...this.#takes]
@@ -156,6 +156,13 @@ export class Consumer {
       lease.renewed(sentMs, lease.leaseMs * SURE_SHARE)
       tellAll(batch, true)
       if (lease.alone === 'ended' && lease.settlements.size === 0) lease.alone = 'none'
+      if (lease.isLost) {
+        crew.deliver(reserved, [])
+        this.#takes = [...takes, ...this.#takes]
+        // What cannot be handed back is found when the lease is over there too.
+        await this.#handBack(lease, turned.deliveries).catch((error) => crew.onError(error))
+        return true
+      }
       return this.#onTurn(lease, turned, reserved, takes)
     } catch (error) {
       crew.deliver(reserved, [])
@@ -199,6 +206,23 @@ export class Consumer {
     tellAll(batch, false)
   }
 
+  /** A batch that was not carried out, or may not have been: for as long as the lease lasts. */
+  #tellAgain(lease: ConsumerLease, batch: Batch): void {
+    if (lease.isLost) this.#refuse(batch)
+    else lease.settlements.putBack(batch)
+  }
+
+  /** The answer came when the lease was over here, and nobody will renew it: whoever ran these would run them in vain. */
+  async #handBack(lease: ConsumerLease, deliveries: readonly Delivery[]): Promise<void> {
+    const backs = new Settlements()
+    for (const { lane, entry, deliveries: times } of deliveries)
+      backs.add(lane, entry, { op: 'back', deliveries: times })
+    while (backs.size > 0) {
+      const batch = backs.take()
+      if ((await this.#calls.settle(lease, batch, this.#crew)) === 'layout') backs.putBack(batch)
+    }
+  }
+
   #onTurn(lease: ConsumerLease, turned: Turned, reserved: number, takes: readonly Taken[]): boolean {
     const { deliveries, dueMs, isPaused, lastIsAlone } = turned
     if (lastIsAlone) lease.alone = 'busy'
@@ -217,8 +241,7 @@ export class Consumer {
 
   /** The answer did not come. What was to be ended is told again; what was taken, if anything, is handed back. */
   async #onFailed(lease: ConsumerLease, batch: Batch, error: unknown): Promise<void> {
-    if (lease.isLost) this.#refuse(batch)
-    else lease.settlements.putBack(batch)
+    this.#tellAgain(lease, batch)
     // Of a stream of another shape than ours a script does nothing.
     const isUnsent =
       error instanceof ConfigError ||
@@ -292,10 +315,9 @@ export class Consumer {
         const word = await this.#calls.settle(lease, batch, this.#crew)
         if (word === 'settled') tellAll(batch, true)
         else if (word === 'gone') this.#onGone(lease, batch)
-        else lease.settlements.putBack(batch)
+        else this.#tellAgain(lease, batch)
       } catch (error) {
-        if (lease.isLost) this.#refuse(batch)
-        else lease.settlements.putBack(batch)
+        this.#tellAgain(lease, batch)
         throw error
       }
     }

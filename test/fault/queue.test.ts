@@ -168,6 +168,39 @@ describe('answers that are lost', () => {
   })
 })
 
+describe('answers that come after the lease is over', () => {
+  const LEASE_MS = 300
+
+  it('tell who ends a job that this does not count, also where the server knew more lanes than he', async () => {
+    const [far, near] = [await queueOf({ lease: LEASE_MS }, proxy.url), await queueOf()]
+    await near.addMany(['a', 'b'])
+    const [, job] = [await far.take(), await far.take()]
+    await near.add('urgent', { priority: 5 })
+    proxy.delay(Number.POSITIVE_INFINITY)
+    const ended = job?.complete().catch((error) => error)
+    // The other one was held under the same lease.
+    await vi.waitFor(() => expect(far.stats.held).toBe(0), SOON)
+    await proxy.heal()
+    expect(await ended).toMatchObject({ code: 'JOB_LEASE_LOST' })
+    expect(far.stats.refused).toBe(1)
+    expect(await near.counts()).toMatchObject({ waiting: 1, active: 2 })
+  })
+
+  it('run no job in vain: what they bring to a process that stood still is handed back, uncounted', async () => {
+    const queue = await queueOf({ lease: LEASE_MS })
+    await queue.addMany(['held', 'late'])
+    const held = await queue.take()
+    const taken = queue.take()
+    // It is sent, and not yet answered.
+    for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve))
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS + 50)
+    const late = await taken
+    expect(held?.signal.reason).toMatchObject({ code: 'JOB_LEASE_LOST' })
+    expect([late?.data, late?.attempt]).toEqual(['late', 1])
+    expect(queue.stats).toMatchObject({ held: 1, refused: 0 })
+  })
+})
+
 describe('a server', () => {
   it('that is away for longer than the lease fires the signals of all that runs', async () => {
     const queue = await queueOf({ lease: 400 }, proxy.url, 200)
