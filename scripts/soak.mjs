@@ -6,6 +6,9 @@
  *
  * `npm run soak -- --hits N`: N hits of very many items through a top list, and N values of a metric. Exits non-zero when what Redis keeps has grown, or a
  * figure is off by more than it says.
+ *
+ * `npm run soak -- --jobs N`: N jobs of every ending through a queue. Exits non-zero when one is missing, Redis keeps more than before, or the heap
+ * has grown.
  */
 import { join } from 'node:path'
 import { ensureDependencies } from './setup/dependencies.mjs'
@@ -14,8 +17,8 @@ import { runLast } from './setup/process.mjs'
 import { main } from './setup/progress.mjs'
 import { ensureServer } from './setup/server.mjs'
 
-const programOf = (words) =>
-  words.includes('--keys') ? 'memory-keys.ts' : words.includes('--hits') ? 'top-lists.ts' : 'soak.ts'
+const PROGRAMS = { '--keys': 'memory-keys.ts', '--hits': 'top-lists.ts', '--jobs': 'queue-soak.ts' }
+const programOf = (words) => PROGRAMS[words.find((word) => word in PROGRAMS)] ?? 'soak.ts'
 
 await main(async () => {
   await ensureServer()

@@ -24,7 +24,8 @@ export interface Stage {
   forgets(cause: string, beforeMs: number, work: () => Promise<unknown>): Promise<void>
 }
 
-export type Fault = readonly [name: string, make: (stage: Stage) => Promise<unknown>]
+/** `kills`: so many workers. */
+export type Fault = readonly [name: string, make: (stage: Stage) => Promise<unknown>, kills?: number]
 
 export interface Site {
   readonly url: string

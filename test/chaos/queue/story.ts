@@ -24,6 +24,8 @@ export interface QueueStoryOptions {
   readonly leaseMs: number
   /** Jobs added in a second. */
   readonly rate: number
+  /** Faults that are left out. */
+  readonly without?: readonly string[]
 }
 
 export interface QueueStory extends Verdict {
@@ -62,19 +64,23 @@ export async function queueStory(options: QueueStoryOptions, say: (line: string)
   }
   try {
     const queues = await Promise.all(Array.from({ length: PRODUCERS }, openQueue))
-    await workers.start(options.workers)
     const chance = chanceOf(seed)
     const gate = new Gate(jobs)
     const firm = site.replicas === 0 ? undefined : () => barrier(site, namespace)
     const producers = new Producers(ledger, {
       ...{ queues, seed, rate: options.rate / PRODUCERS, firm, allow: (most: number) => gate.allow(most) },
     })
+    const kinds = [...commonFaults(site, workers, producers, leaseMs), ...site.faults].filter(
+      ([name]) => options.without?.includes(name) !== true,
+    )
+    const faults = Array.from({ length: options.rounds }, () => shuffle(kinds, chance)).flat()
+    await workers.start(
+      options.workers,
+      faults.reduce((sum, [, , kills = 0]) => sum + kills, 0),
+    )
     const produced = producers.run()
     // Heard where it is awaited; a fault may fail first.
     produced.catch(() => gate.open())
-    const faults = Array.from({ length: options.rounds }, () =>
-      shuffle([...commonFaults(site, workers, producers, leaseMs), ...site.faults], chance),
-    ).flat()
     const made = await makeFaults(faults, ledger, gate, chance, say).finally(() => gate.open())
     await produced
     const remains = await finish(queues[0] as Queue<ChaosJob>, site, namespace, say)
@@ -148,12 +154,13 @@ async function makeFaults(
 /** What can be done on every topology. */
 function commonFaults(site: Site, workers: Workers, producers: Producers, leaseMs: number): readonly Fault[] {
   return [
-    ['worker killed', ({ chance }) => workers.kill(chance)],
+    ['worker killed', ({ chance }) => workers.kill(chance), 1],
     [
       'two workers killed at once',
       async ({ chance }) => {
         await Promise.all([workers.kill(chance), workers.kill(chance)])
       },
+      2,
     ],
     ['worker stands still past its lease', ({ chance }) => workers.freeze(chance, leaseMs + BEYOND_MS)],
     [

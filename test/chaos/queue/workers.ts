@@ -40,17 +40,24 @@ export class Workers {
   readonly #spares: WorkerProcess[] = []
   readonly #coming = new Set<Promise<void>>()
   #count = 0
+  /** How many are still to be killed. */
+  #kills = 0
 
   constructor(ledger: Ledger, order: WorkOrder) {
     this.#ledger = ledger
     this.#order = order
   }
 
-  /** So many that work. */
-  async start(count: number): Promise<void> {
+  /** So many that work, and others for the places of so many that will be killed. */
+  async start(count: number, kills: number): Promise<void> {
     const made = Array.from({ length: count }, () => this.#make())
-    for (let i = 0; i < SPARES; i++) this.#spares.push(this.#make())
+    this.#kills = kills
+    this.#prepare()
     await Promise.all(made.map((one) => this.#send(one)))
+  }
+
+  #prepare(): void {
+    while (this.#spares.length < Math.min(SPARES, this.#kills)) this.#spares.push(this.#make())
   }
 
   #make(): WorkerProcess {
@@ -96,7 +103,8 @@ export class Workers {
     // Heard by `close`.
     coming.catch(() => {})
     this.#coming.add(coming)
-    this.#spares.push(this.#make())
+    this.#kills--
+    this.#prepare()
   }
 
   /** One that works stands still for so long, and goes on. */
@@ -142,6 +150,7 @@ export class Workers {
   /** Ends whatever still lives, and removes the files. */
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((worker) => end(worker, 'SIGKILL')))
+    if (process.env.KEEP) return void console.log(this.#dir, this.#ledger.startUs)
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }
