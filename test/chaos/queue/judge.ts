@@ -13,6 +13,8 @@ export interface Remains {
 
 export interface Verdict {
   readonly acknowledged: number
+  /** Of these: on every replica when they were acknowledged to the producer, so that no failover may forget them. */
+  readonly firm: number
   /** Adds of which nobody knows whether they were carried out. */
   readonly unsure: number
   readonly ran: number
@@ -20,6 +22,10 @@ export interface Verdict {
   readonly twice: Readonly<Record<string, number>>
   /** Acknowledged adds that the server forgot, by why it could. */
   readonly forgotten: Readonly<Record<string, number>>
+  /** As many as they might have: acknowledged within the moments for which docs/queue.md says so. */
+  readonly forgettable: number
+  /** Ends that came too late and were accepted all the same: broken promises. */
+  readonly stale: number
   /** Ends that came too late and were refused. */
   readonly refused: number
   /** Dead letters by their reason. */
@@ -64,7 +70,11 @@ export function judge(ledger: Ledger, remains: Remains, leaseMs: number): Verdic
   const all = [...ledger.added.values()]
   const acknowledged = all.filter(({ ackedUs }) => ackedUs !== undefined).length
   const refused = [...ledger.workers.values()].reduce((sum, { refusals }) => sum + (refusals.at(-1)?.total ?? 0), 0)
-  return { acknowledged, unsure: all.length - acknowledged, ran, twice, forgotten, refused, dead, problems }
+  const forgettable = all.filter(({ ackedUs, isFirm }) => !isFirm && ackedUs !== undefined && lossOf(ledger, ackedUs))
+  const stale = problems.filter((problem) => problem.startsWith('stale')).length
+  const firm = all.filter(({ isFirm }) => isFirm).length
+  const counts = { acknowledged, firm, forgettable: forgettable.length, stale }
+  return { ...counts, unsure: all.length - acknowledged, ran, twice, forgotten, refused, dead, problems }
 
   function count(runs: readonly Run[], isRepeated: boolean): void {
     const ended = runs.filter(({ endedUs }) => endedUs !== undefined)

@@ -29,13 +29,13 @@ export function showStory(story: QueueStory): string[] {
   const rows: [string, string][] = [
     [
       'acknowledged',
-      `${story.acknowledged} adds; ${story.unsure} more of which nobody knows; ${story.full} calls refused by a full server`,
+      `${story.acknowledged} adds, ${story.firm} on every replica; ${story.unsure} more of which nobody knows; ${story.full} calls refused by a full server`,
     ],
     ['ran to their end', `${story.ran}, and ${story.dead['given-up'] ?? 0} gave up, as they were made to`],
     ['more often than once', list(story.twice)],
-    ['ends refused', `${story.refused}, by those who had lost their lease`],
+    ['ends refused', `${story.refused}, by those who had lost their lease; ${story.stale} accepted from such`],
     ['buried by crashes', `${story.redriven}, and given another life`],
-    ['forgotten by servers', list(story.forgotten)],
+    ['forgotten by servers', `${list(story.forgotten)}, of ${story.forgettable} that may be`],
     ['faults', list(story.faults)],
     ['broken promises', String(story.problems.length)],
   ]

@@ -150,7 +150,6 @@ export class Workers {
   /** Ends whatever still lives, and removes the files. */
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((worker) => end(worker, 'SIGKILL')))
-    if (process.env.KEEP) return void console.log(this.#dir, this.#ledger.startUs)
     rmSync(this.#dir, { recursive: true, force: true })
   }
 }
