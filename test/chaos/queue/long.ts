@@ -6,18 +6,14 @@ export const TOPOLOGIES: readonly Topology[] = ['standalone', 'sentinel', 'clust
 /** So short that faults outlast it, and long enough for a busy machine. */
 const LEASE_MS = 1_500
 const RATE = 500
-/** Of each fault: jobs for one must last for as long as it takes. */
-const JOBS_OF_FAULT = 700
-const FAULTS_OF_ROUND = 8
 
-/** `npm run chaos -- --queue` on one topology: so many jobs, and as many faults as they are enough for. */
+/** `npm run chaos -- --queue` on one topology: so many jobs, and faults for as long as they are added. */
 export function longStory(
   topology: Topology,
   options: { readonly jobs: number; readonly workers: number; readonly seed: number },
   say: (line: string) => void,
 ): Promise<QueueStory> {
-  const rounds = Math.max(1, Math.round(options.jobs / JOBS_OF_FAULT / FAULTS_OF_ROUND))
-  return queueStory({ topology, ...options, rounds, leaseMs: LEASE_MS, rate: RATE }, say)
+  return queueStory({ topology, ...options, goesOn: true, leaseMs: LEASE_MS, rate: RATE }, say)
 }
 
 /** As lines of a table. */

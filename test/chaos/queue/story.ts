@@ -19,8 +19,8 @@ export interface QueueStoryOptions {
   readonly jobs: number
   readonly workers: number
   readonly seed: number
-  /** How often every fault is made. */
-  readonly rounds: number
+  /** Faults are made again and again until all jobs have been added, not only once each. */
+  readonly goesOn: boolean
   readonly leaseMs: number
   /** Jobs added in a second. */
   readonly rate: number
@@ -73,15 +73,16 @@ export async function queueStory(options: QueueStoryOptions, say: (line: string)
     const kinds = [...commonFaults(site, workers, producers, leaseMs), ...site.faults].filter(
       ([name]) => options.without?.includes(name) !== true,
     )
-    const faults = Array.from({ length: options.rounds }, () => shuffle(kinds, chance)).flat()
-    await workers.start(
-      options.workers,
-      faults.reduce((sum, [, , kills = 0]) => sum + kills, 0),
-    )
+    const kills = options.goesOn ? Number.POSITIVE_INFINITY : kinds.reduce((sum, [, , count = 0]) => sum + count, 0)
+    await workers.start(options.workers, kills)
     const produced = producers.run()
     // Heard where it is awaited; a fault may fail first.
     produced.catch(() => gate.open())
-    const made = await makeFaults(faults, ledger, gate, chance, say).finally(() => gate.open())
+    const stage = stageOf(ledger, chance)
+    const made: Record<string, number> = {}
+    const round = () => makeFaults(shuffle(kinds, chance), { stage, ledger, gate, made, say })
+    await round().finally(() => gate.open())
+    while (options.goesOn && !gate.isEmpty) await round()
     await produced
     const remains = await finish(queues[0] as Queue<ChaosJob>, site, namespace, say)
     await workers.close(10 * leaseMs + TIMEOUT_MS)
@@ -96,7 +97,7 @@ export async function queueStory(options: QueueStoryOptions, say: (line: string)
   }
 }
 
-/** Lets producers add so many jobs for each fault, so that each of them finds work under way. */
+/** In the first round it lets producers add so many jobs for each fault, so that each of them finds work under way. */
 class Gate {
   #left: number
   #allowed = 0
@@ -104,6 +105,10 @@ class Gate {
 
   constructor(jobs: number) {
     this.#left = jobs
+  }
+
+  get isEmpty(): boolean {
+    return this.#left === 0
   }
 
   /** This share of those that are not allowed yet. */
@@ -121,15 +126,8 @@ class Gate {
   }
 }
 
-async function makeFaults(
-  faults: readonly Fault[],
-  ledger: Ledger,
-  gate: Gate,
-  chance: Chance,
-  say: (line: string) => void,
-): Promise<Record<string, number>> {
-  const made: Record<string, number> = {}
-  const stage: Stage = {
+function stageOf(ledger: Ledger, chance: Chance): Stage {
+  return {
     chance,
     async forgets(cause, beforeMs, work) {
       const fromUs = nowMicros() - beforeMs * 1_000
@@ -138,17 +136,28 @@ async function makeFaults(
       ledger.losses.push({ cause, fromUs, toUs: nowMicros() })
     },
   }
+}
+
+interface Round {
+  readonly stage: Stage
+  readonly ledger: Ledger
+  readonly gate: Gate
+  /** How often each was made so far. */
+  readonly made: Record<string, number>
+  readonly say: (line: string) => void
+}
+
+async function makeFaults(faults: readonly Fault[], { stage, ledger, gate, made, say }: Round): Promise<void> {
   for (const [i, [name, make]] of faults.entries()) {
     gate.open(1 / (faults.length - i + 1))
     // Somewhere among the jobs of this fault.
-    await wait(50 + chance.below(200))
+    await wait(50 + stage.chance.below(200))
     const startUs = nowMicros()
     await make(stage)
     made[name] = (made[name] ?? 0) + 1
     const [fromMs, tookMs] = [startUs - ledger.startUs, nowMicros() - startUs].map((us) => Math.round(us / 1_000))
     say(`${name.padEnd(40)} at ${fromMs} ms for ${tookMs} ms, ${ledger.added.size} jobs added so far`)
   }
-  return made
 }
 
 /** What can be done on every topology. */
