@@ -80,9 +80,10 @@ export async function queueStory(options: QueueStoryOptions, say: (line: string)
     produced.catch(() => gate.open())
     const stage = stageOf(ledger, chance)
     const made: Record<string, number> = {}
-    const round = () => makeFaults(shuffle(kinds, chance), { stage, ledger, gate, made, say })
-    await round().finally(() => gate.open())
-    while (options.goesOn && !gate.isEmpty) await round()
+    const round = { stage, ledger, gate, made, say }
+    await makeFaults(shuffle(kinds, chance), round).finally(() => gate.open())
+    while (options.goesOn && !gate.isEmpty)
+      for (const fault of shuffle(kinds, chance)) if (!gate.isEmpty) await makeFaults([fault], round)
     await produced
     const remains = await finish(queues[0] as Queue<ChaosJob>, site, namespace, say)
     await workers.close(10 * leaseMs + TIMEOUT_MS)
