@@ -173,6 +173,7 @@ export type {
   PulledJob,
   Queue,
   QueueCounts,
+  QueueDurability,
   QueueOptions,
   RedriveOptions,
   RedriveResult,
