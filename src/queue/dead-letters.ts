@@ -122,8 +122,8 @@ export class DeadLetters<T> {
 
   async #redriveSome(layout: Layout, ids: readonly string[]): Promise<readonly string[]> {
     for (;;) {
-      const { state, dead, deadBodies, bodies, ids: named, idle } = layout.keys
-      const keys = { state, dead, deadBodies, bodies, ids: named, idle, lanes: layout.all }
+      const { state, dead, deadBodies, bodies, ids: named, idle, wake } = layout.keys
+      const keys = { state, dead, deadBodies, bodies, ids: named, idle, wake, lanes: layout.all }
       const channel = bellPrefix(this.#redis.keyspace)
       const args = { layout: layout.text, channel, group: this.#groupMost, ids }
       // A repeat finds those that it has redriven dead no more; of named ones it may say that they exist, which is so.

@@ -199,7 +199,9 @@ export abstract class QueueOperations<T> {
     const args = { paused, channel: bellPrefix(this.redis.keyspace) }
     const options = { operation: paused === 1 ? 'queue.pause' : 'queue.resume', repeat: true }
     await Promise.all(
-      this.layouts.map(({ keys: { state, idle } }) => pauseScript.run(this.redis, { state, idle }, args, options)),
+      this.layouts.map(({ keys: { state, idle, wake } }) =>
+        pauseScript.run(this.redis, { state, idle, wake }, args, options),
+      ),
     )
   }
 }

@@ -79,6 +79,11 @@ export interface AddOptions {
 export interface ProcessOptions {
   /** Jobs at the same time. 1 to 10,000, default 1. */
   readonly concurrency?: number
+  /**
+   * How an idle worker is told of a job. `'message'` (default): by one message, and it asks for the job. `'block'`: it waits for it on the server, on a
+   * connection of its own for each shard, and has it half a round trip after it was added.
+   */
+  readonly wake?: 'message' | 'block'
   /** Told of each attempt that failed, and, without a job, why Redis cannot be asked for more; the worker goes on. Default: nobody. */
   readonly onError?: (error: unknown, job: { readonly id: string; readonly attempt: number } | undefined) => void
 }
@@ -240,13 +245,15 @@ function checkMoment(at: unknown): number {
 
 export interface CheckedProcess {
   readonly concurrency: number
+  readonly isBlocking: boolean
   readonly onError: ProcessOptions['onError']
 }
 
 export function checkProcess(options: ProcessOptions = {}): CheckedProcess {
-  checkKnown('options', options, ['concurrency', 'onError'])
+  checkKnown('options', options, ['concurrency', 'wake', 'onError'])
   return {
     concurrency: checkInteger('concurrency', options.concurrency ?? 1, 1, 10_000),
+    isBlocking: checkOneOf('wake', options.wake ?? 'message', ['message', 'block']) === 'block',
     onError: checkFunction('onError', options.onError),
   }
 }

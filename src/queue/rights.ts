@@ -14,7 +14,7 @@ export function queueRights(keyspace: Keyspace, name: string, durability: QueueD
       ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL', 'HINCRBY', 'HGETALL'],
       ...['ZADD', 'ZREM', 'ZSCORE', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZPOPMIN', 'ZRANGEBYLEX'],
       ...['XADD', 'XDEL', 'XACK', 'XLEN', 'XRANGE', 'XREADGROUP', 'XPENDING', 'XCLAIM'],
-      ...['XGROUP|CREATE', 'XGROUP|DELCONSUMER', 'XINFO|GROUPS', 'XINFO|CONSUMERS'],
+      ...['XGROUP|CREATE', 'XGROUP|DELCONSUMER', 'XINFO|GROUPS', 'XINFO|CONSUMERS', 'BLPOP', 'LLEN', 'RPUSH'],
       ...WAITING[durability],
     ],
     keys: [new StreamKeys(keyspace, 'queue', name).pattern],

@@ -161,10 +161,10 @@ export class Schedules {
     })
     for (;;) {
       if (!layout.has(lane)) await layout.open(lane, 'queue.repeat')
-      const { state, bodies, ids, idle } = layout.keys
+      const { state, bodies, ids, idle, wake } = layout.keys
       const keys = {
         ...{ state, schedules: schedulesKey(layout.keys), slots: slotsKey(layout.keys), bodies, ids, idle },
-        lanes: layout.all,
+        ...{ wake, lanes: layout.all },
       }
       const args = {
         ...{ layout: layout.text, channel: bellPrefix(this.#redis.keyspace), id, record, slot },

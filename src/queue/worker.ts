@@ -63,6 +63,11 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     return this.#isPaused || this.#closing !== undefined ? 0 : this.#checked.concurrency - this.#attempts.size
   }
 
+  /** @internal */
+  get isBlocking(): boolean {
+    return this.#checked.isBlocking
+  }
+
   get stats(): WorkerStats {
     return {
       running: this.#attempts.size,

@@ -21,6 +21,7 @@ export const HELD = 1_000_000
  *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died
  *     {shop:queue:email:0}:dead-bodies  hash    their reasons, errors and envelopes
  *     {shop:queue:email:0}:idle         zset    processes that want to be told of work, by since when
+ *     {shop:queue:email:0}:wake         list    a token, where somebody blocks until he is told
  *     {shop:queue:email:0}:progress:ID  string  what a handler last told of a job. An hour
  *     {shop:queue:email:0}:receipt:P:0  string  the last batch of producer P, so that a repeat adds nothing. A minute
  *
@@ -35,6 +36,7 @@ export class ShardKeys {
   readonly dead: Key
   readonly deadBodies: Key
   readonly idle: Key
+  readonly wake: Key
   readonly ranked: Key
   readonly grouped: Key
   readonly round: Key
@@ -52,6 +54,7 @@ export class ShardKeys {
     this.dead = of('dead')
     this.deadBodies = of('dead-bodies')
     this.idle = of('idle')
+    this.wake = of('wake')
     this.ranked = of('ranked')
     this.grouped = of('grouped')
     this.round = of('round')

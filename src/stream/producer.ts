@@ -209,8 +209,8 @@ export class Producer {
   }
 
   #pack(postings: readonly Posting[], slot: Slot) {
-    const { state, delayed, bodies, ids, idle } = this.#layout.keys
-    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains: this.#layout.keys.lane(0) }
+    const { state, delayed, bodies, ids, idle, wake } = this.#layout.keys
+    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains: this.#layout.keys.lane(0), wake }
     const jobs: string[] = []
     const others: string[] = []
     for (const posting of postings) {

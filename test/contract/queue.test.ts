@@ -100,6 +100,33 @@ describe('adding', () => {
   })
 })
 
+it('wakes a worker that waits on the server for jobs of every kind', async () => {
+  const queue = queueOf<string>({}, await place.connect())
+  const ran: string[] = []
+  const worker = queue.process((job) => void ran.push(job.data), { wake: 'block' })
+  const near = queueOf<string>()
+  const kinds = {
+    plain: {},
+    ranked: { priority: 3 },
+    later: { delay: 20 },
+    grouped: { group: 'g' },
+    named: { id: 'n' },
+  }
+  for (const [kind, options] of Object.entries(kinds)) {
+    await near.add(kind, options)
+    await vi.waitFor(() => expect(ran).toContain(kind), { timeout: 10_000, interval: 5 })
+  }
+  await near.pause()
+  await near.add('paused')
+  expect((await near.counts()).waiting).toBe(1)
+  await near.resume()
+  await vi.waitFor(() => expect(ran.at(-1)).toBe('paused'), { timeout: 10_000, interval: 5 })
+  await worker.close()
+  await near.addMany(['left', 'over'])
+  expect(await countsOf(near as Queue<never>)).toEqual({ waiting: 2, active: 0, delayed: 0, dead: 0 })
+  expect(ran).toHaveLength(6)
+})
+
 describe('an attempt', () => {
   it('is followed by others after the backoff, and by a dead letter after the last', async () => {
     const queue = queueOf({ attempts: 3, backoff: { base: 5, max: 20 } })

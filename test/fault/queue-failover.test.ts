@@ -1,7 +1,7 @@
 // What queues promise of replicas, and what their workers do when another server takes over.
 import { connect, type Holdfast } from 'holdfast'
-import { startSentinel, type TestSentinel, testNamespace } from 'holdfast/testing'
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
+import { startSentinel, type TestSentinel, type TestServer, testNamespace } from 'holdfast/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 
 const SOON = { timeout: 20_000, interval: 10 }
 let group: TestSentinel
@@ -70,3 +70,68 @@ it('says of an add whether the replicas have it, and keeps through a failover wh
   expect(await queue.add(10)).toMatchObject({ added: true, durable: false })
   await primary?.restart()
 }, 40_000)
+
+describe('a worker that waits on the server', () => {
+  const waitingOn = async (server: TestServer, name: string) =>
+    String(await server.command('CLIENT', 'LIST'))
+      .split('\n')
+      .filter((line) => line.includes(` name=${name}:block `) && line.includes(' cmd=blpop '))
+      .map((line) => /^id=(\d+)/.exec(line)?.[1] as string)
+  /** Waits until the worker blocks, and no turn is under way. */
+  const blockedOn = (server: TestServer, name: string) =>
+    vi.waitFor(async () => {
+      const ids = await waitingOn(server, name)
+      expect(ids).toHaveLength(1)
+      return ids[0] as string
+    }, SOON)
+
+  it('goes on when it is unblocked, cut off, unknown to a flushed server, and when the server is replaced', async () => {
+    const namespace = testNamespace('blocked')
+    const hf = await connect(group.url, { namespace, timeout: '10s', name: namespace })
+    open.push(hf)
+    const queue = hf.queue<string>('jobs', { lease: '2s' })
+    const ran: string[] = []
+    queue.process((job) => void ran.push(`${job.data} ${job.attempt}`), { wake: 'block', onError: () => {} })
+    const primary = (await group.primary()) as TestServer
+    const done = async (data: string) => {
+      await queue.add(data)
+      await vi.waitFor(() => expect(ran).toContain(`${data} 1`), SOON)
+    }
+    await blockedOn(primary, namespace)
+    await done('waited for')
+    await primary.command('CLIENT', 'UNBLOCK', await blockedOn(primary, namespace), 'ERROR')
+    await done('unblocked')
+    await primary.command('CLIENT', 'KILL', 'ID', await blockedOn(primary, namespace))
+    await done('cut off')
+    await blockedOn(primary, namespace)
+    await primary.command('SCRIPT', 'FLUSH')
+    await done('flushed')
+    await blockedOn(primary, namespace)
+    await group.failover()
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
+    const next = (await group.primary()) as TestServer
+    await blockedOn(next, namespace)
+    await done('replaced')
+    // Frozen for longer than anything waits: nothing is believed of what was asked before.
+    const far = await connect(next.url, { namespace, timeout: 300, name: `${namespace}-far` })
+    open.push(far)
+    const errors: unknown[] = []
+    const other = far.queue<string>('other', { lease: '2s' })
+    other.process((job) => void ran.push(`${job.data} ${job.attempt}`), {
+      wake: 'block',
+      onError: (e) => errors.push(e),
+    })
+    await blockedOn(next, `${namespace}-far`)
+    await next.pause()
+    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(0), SOON)
+    await next.resume()
+    await hf.queue<string>('other').add('frozen')
+    await vi.waitFor(() => expect(ran).toContain('frozen 1'), SOON)
+    await far.close()
+    const worker = other.stats.workers[0]
+    expect(worker).toBeUndefined()
+    expect(ran.toSorted()).toEqual(['cut off 1', 'flushed 1', 'frozen 1', 'replaced 1', 'unblocked 1', 'waited for 1'])
+    await queue.close()
+    await vi.waitFor(async () => expect(await waitingOn(next, namespace)).toEqual([]), SOON)
+  }, 60_000)
+})

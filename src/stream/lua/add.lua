@@ -7,6 +7,7 @@
 --       ids      hash, ids that users gave
 --       idle     zset, processes that want to be told
 --       plains   stream of the priority 0
+--       wake     list, a token for a process that blocks until it is told
 --       lanes…   streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout   text, the priorities of the lanes as the caller knows them
 --       channel  text, what the channels of processes begin with
@@ -23,7 +24,7 @@
 --       Words are a letter for each of the others: a added, x one with this id exists, f full
 -- COST  half a µs a job; six commands more
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local idle, channel = KEYS[6], ARGV[2]
+local idle, wake, channel = KEYS[6], KEYS[8], ARGV[2]
 local receipt = call('GET', KEYS[2])
 if receipt then
   local batch, plain, words = string.match(receipt, '^(%d+) (%d+) (%a*)$')
@@ -35,7 +36,7 @@ if receipt then
 end
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
-local LANES, plain, first = 7, tonumber(ARGV[8]), 9
+local LANES, plain, first = 8, tonumber(ARGV[8]), 9
 local left, length, wanted = math.huge, tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
 if length > 0 then
   left = length - call('ZCARD', KEYS[3])

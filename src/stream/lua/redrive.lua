@@ -6,6 +6,7 @@
 --       bodies      hash, envelopes of those that are in no lane
 --       ids         hash, ids that users gave
 --       idle        zset, processes that want to be told
+--       wake        list, a token for a process that blocks until it is told
 --       lanes…      streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout   text, the priorities of the lanes as the caller knows them
 --       channel  text, what the channels of processes begin with
@@ -16,7 +17,7 @@
 --       does nothing
 -- COST  six commands each, at most 500
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local LANES, idle, channel, group_most = 6, KEYS[6], ARGV[2], tonumber(ARGV[3])
+local LANES, idle, wake, channel, group_most = 7, KEYS[6], KEYS[7], ARGV[2], tonumber(ARGV[3])
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
 local clock = call('TIME')
