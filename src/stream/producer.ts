@@ -1,10 +1,11 @@
 import { monotonicMs } from '../base/clock.ts'
+import { ConfigError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import type { Durability } from '../redis/durable/durable.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import { bellPrefix } from './keys.ts'
-import type { Layout } from './layout.ts'
+import { type Layout, MOST_LANES } from './layout.ts'
 import { addScript } from './lua.generated.ts'
 
 /** A job on its way into a stream. */
@@ -205,7 +206,15 @@ export class Producer {
   }
 
   async #openLanes(postings: readonly Posting[]): Promise<void> {
-    for (const { lane } of postings) if (!this.#layout.has(lane)) await this.#layout.open(lane, this.#operation)
+    // Opening one may have cost an empty one its place: what is sent must have all of its own.
+    for (;;) {
+      const missing = postings.find(({ lane }) => !this.#layout.has(lane))
+      if (missing === undefined) return
+      const lanes = new Set(postings.map(({ lane }) => lane))
+      if (lanes.size > MOST_LANES)
+        throw new ConfigError('priority', `at most ${MOST_LANES} different ones in one step`, lanes.size)
+      await this.#layout.open(missing.lane, this.#operation)
+    }
   }
 
   #pack(postings: readonly Posting[], slot: Slot) {
