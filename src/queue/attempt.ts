@@ -55,6 +55,8 @@ export interface Workplace {
   zombieEnded(): void
   done(): void
   failed(error: unknown, job: { readonly id: string; readonly attempt: number }): void
+  /** It is a dead letter from now on. */
+  buried(id: string, reason: string, error: unknown): void
   /** What it ended with does not count. */
   refused(): void
 }
@@ -197,6 +199,7 @@ export class Attempt implements JobContext {
       // The user's backoff: without a wait to go by, the job goes where somebody looks at it.
       ending = failedOf({ ...this.#place.options, attempts: 1 }, this.#delivery, thrown)
     }
+    if (ending.op === 'dead') this.#place.buried(envelope.id, ending.reason, shown)
     this.#settle(ending)
   }
 

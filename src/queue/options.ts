@@ -84,7 +84,10 @@ export interface ProcessOptions {
    * connection of its own for each shard, and has it half a round trip after it was added.
    */
   readonly wake?: 'message' | 'block'
-  /** Told of each attempt that failed, and, without a job, why Redis cannot be asked for more; the worker goes on. Default: nobody. */
+  /**
+   * Told of each attempt that failed, and, without a job, why Redis cannot be asked for more; the worker goes on. Default: a warning
+   * HOLDFAST_QUEUE once a minute tells of the latter and of dead letters.
+   */
   readonly onError?: (error: unknown, job: { readonly id: string; readonly attempt: number } | undefined) => void
 }
 

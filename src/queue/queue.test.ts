@@ -310,6 +310,37 @@ it('ends a job whose failure nobody could be told of', async () => {
   expect(await warned).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('deaf') })
 })
 
+it('says once a minute what nobody has asked to be told: dead letters, and why no job can be had', async () => {
+  const warnings: string[] = []
+  const hear = (warning: Error & { code?: string }) =>
+    warning.code === 'HOLDFAST_QUEUE' && warnings.push(warning.message)
+  process.on('warning', hear)
+  try {
+    const queue = queueOf<number>({ attempts: 1 })
+    const worker = queue.process((job) => Promise.reject(new Error(`no ${job.data}`)))
+    await queue.addMany([1, 2, 3])
+    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(3), SOON)
+    expect(warnings).toEqual([expect.stringContaining("'jobs': job ")])
+    expect(warnings[0]).toContain("by reason of 'attempts': no 1")
+    await server.command('ACL', 'SETUSER', 'default', '-xreadgroup')
+    await queue.add(4)
+    await vi.waitFor(() => expect(warnings[1]).toContain('held up'), SOON)
+    expect(warnings[1]).toContain('xreadgroup')
+    await server.command('ACL', 'SETUSER', 'default', '+@all')
+    await vi.waitFor(() => expect(worker.stats.failed).toBe(4), SOON)
+    // Who has asked is told, and warned of nothing.
+    const told: unknown[] = []
+    const other = hf.queue<number>('other', { attempts: 1 })
+    other.process(() => Promise.reject(new Error('no')), { onError: (error) => told.push(error) })
+    await other.add(1)
+    await vi.waitFor(() => expect(told).toHaveLength(1), SOON)
+    expect(warnings).toHaveLength(2)
+  } finally {
+    await server.command('ACL', 'SETUSER', 'default', '+@all')
+    process.off('warning', hear)
+  }
+})
+
 it('keeps no more dead letters than it is told', async () => {
   const queue = queueOf<number>({ attempts: 1, keepDead: 3 })
   await queue.addMany([1, 2, 3, 4, 5])

@@ -6,6 +6,7 @@ import { ShardCrew } from '../stream/crew.ts'
 import { bellPrefix } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
 import { Adding } from './adding.ts'
+import { Alarm } from './alarm.ts'
 import type { Handler } from './attempt.ts'
 import type { AddedJob } from './effects.ts'
 import { failedOf, PayloadFault } from './endings.ts'
@@ -39,6 +40,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
   readonly #notices: Notices
   readonly #workers = new Set<Worker>()
   readonly #bell: Bell
+  readonly #alarm: Alarm
   readonly #onClosed: () => void
   #refused = 0
   #lastError: unknown
@@ -50,6 +52,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     super(redis, name, options)
     this.#onClosed = onClosed
     this.#bell = bell
+    this.#alarm = new Alarm(name)
     this.#adding = new Adding(redis, this.layouts, name, options)
     this.#crew = new ShardCrew(redis, this.layouts, bell, {
       ...{ room: 'queue', leaseMs: options.leaseMs, deadMost: Math.ceil(options.keepDead / options.shards) },
@@ -57,10 +60,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
       onRefused: (count) => {
         this.#refused += count
       },
-      onError: (error) => {
-        this.#lastError = error
-        for (const worker of this.#workers) worker.troubled(error)
-      },
+      onError: (error) => this.#troubled(error),
     })
     this.#desk = {
       finisher: new Finisher(redis, this.layouts, this.postings, this),
@@ -68,9 +68,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
       timeoutMs: redis.timeoutMs,
       onRefused: () => void this.#refused++,
     }
-    this.#scheduler = new Scheduler(this.planned, (error) => {
-      this.#lastError = error
-    })
+    this.#scheduler = new Scheduler(this.planned, (error) => this.#troubled(error))
     this.#notices = new Notices(redis, this.layouts, (word, id) => {
       if (word === 'schedules') this.#scheduler.look()
       else if (word === 'cancel') for (const consumer of this.#crew.consumers) consumer.cancel(id)
@@ -135,7 +133,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
       handler: handler as Handler<never>,
       ...this.#desk,
     }
-    const worker = new Worker(this.#crew, place, checked, (closed) => this.#workers.delete(closed))
+    const worker = new Worker(this.#crew, place, checked, this.#alarm, (closed) => this.#workers.delete(closed))
     this.#workers.add(worker)
     return worker
   }
@@ -158,10 +156,16 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
           if (!delivery.lease.held.has(delivery)) continue
           return new PulledJob(this.name, this.options, delivery, data, this.#desk)
         } catch (error) {
+          this.#alarm.buried(delivery.envelope.id, 'payload', error)
           delivery.lease.settle(delivery, failedOf(this.options, delivery, new PayloadFault(error)))
         }
       }
     })
+  }
+
+  #troubled(error: unknown): void {
+    this.#lastError = error
+    for (const worker of this.#workers) worker.troubled(error)
   }
 
   /** Jobs are run here: so this process adds those of schedules too, and hears what concerns running ones. */

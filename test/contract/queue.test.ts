@@ -1,4 +1,4 @@
-import { GiveUp, type Holdfast, type Job, type Queue, type QueueOptions } from 'holdfast'
+import { GiveUp, type Handler, type Holdfast, type Job, type Queue, type QueueOptions } from 'holdfast'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { hashTag } from '../../src/redis/slots.ts'
 import { Place } from './place.ts'
@@ -131,10 +131,11 @@ describe('an attempt', () => {
   it('is followed by others after the backoff, and by a dead letter after the last', async () => {
     const queue = queueOf({ attempts: 3, backoff: { base: 5, max: 20 } })
     const attempts: number[] = []
-    queue.process((job) => {
+    const failing = (job: Job<number>) => {
       attempts.push(job.attempt)
       throw new TypeError(`no ${job.data}`)
-    })
+    }
+    queue.process(failing, { onError: () => {} })
     const { id } = await queue.add(9)
     await vi.waitFor(async () => expect(await queue.deadLetters()).toHaveLength(1), { timeout: 10_000, interval: 5 })
     expect(attempts).toEqual([1, 2, 3])
@@ -147,11 +148,12 @@ describe('an attempt', () => {
   it('is the last when it gives up; a deferred one uses none', async () => {
     const queue = queueOf<string>({ attempts: 2 })
     const seen: string[] = []
-    queue.process((job, { defer }) => {
+    const handler: Handler<string> = (job, { defer }) => {
       seen.push(`${job.data} ${job.attempt}`)
       if (job.data === 'hopeless') throw new GiveUp('no such user')
       if (seen.length < 4) defer(5)
-    })
+    }
+    queue.process(handler, { onError: () => {} })
     await queue.add('hopeless')
     await queue.add('patient')
     await vi.waitFor(() => expect(seen).toHaveLength(4), { timeout: 10_000, interval: 5 })
