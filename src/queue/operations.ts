@@ -49,8 +49,8 @@ export abstract class QueueOperations<T> {
     const keys = new StreamKeys(redis.keyspace, 'queue', name)
     this.layouts = Array.from({ length: options.shards }, (_, shard) => new Layout(redis, keys.shard(shard)))
     this.postings = new Postings(this.payloads, options)
-    this.planned = new Schedules(redis, this.layouts, this.postings)
-    this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, options.groupConcurrency)
+    this.planned = new Schedules(redis, this.layouts, this.postings, { name, maxLength: options.maxLength })
+    this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, this.postings)
     this.#book = new JobBook(redis, this.layouts)
   }
 

@@ -32,13 +32,16 @@ export class Postings {
   readonly #ids = new ProducerIds()
   /** Jobs of one group that may run at the same time. */
   readonly groupMost: number
+  /** Jobs that there may be in one shard; 0 for any number. */
+  readonly lengthMost: number
 
-  constructor(payloads: Payloads, { mode, shards, groupConcurrency, durability }: ResolvedQueue) {
+  constructor(payloads: Payloads, { mode, shards, groupConcurrency, durability, maxLength }: ResolvedQueue) {
     this.#durability = durability
     this.#payloads = payloads
     this.#mode = mode
     this.#shards = shards
     this.groupMost = groupConcurrency
+    this.lengthMost = Math.ceil(maxLength / shards)
   }
 
   /** `data` fits the schema. */

@@ -63,7 +63,11 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
       onError: (error) => this.#troubled(error),
     })
     this.#desk = {
-      finisher: new Finisher(redis, this.layouts, this.postings, this),
+      finisher: new Finisher(redis, this.layouts, this.postings, {
+        name,
+        // A bound on what comes from outside: jobs that wait for room which only their own ends can make would wait for ever.
+        add: async (data, own) => this.#adding.add(this.postings.prepare(await this.payloads.fit(data), own), false),
+      }),
       reports: new Reports(redis, this.layouts),
       timeoutMs: redis.timeoutMs,
       onRefused: () => void this.#refused++,

@@ -88,6 +88,40 @@ describe('adding', () => {
     expect(await drain(queue)).toEqual([2, 4])
   })
 
+  it('bounds schedules and redriven letters too, and what follows into another queue, but not what follows in its own', async () => {
+    const narrow = hf.queue<string>('wide', { maxLength: 2, shards: 1, attempts: 1 })
+    await narrow.add('dies')
+    await (await narrow.take())?.fail(new Error('no'))
+    await narrow.addMany(['parent', 'other'])
+    expect(await narrow.redrive()).toMatchObject({ ids: [], full: [expect.any(String)] })
+    const ran: string[] = []
+    const heard: unknown[] = []
+    await narrow.repeat('slot', { every: '1h' }, 'slot', { missed: { all: 3 } })
+    const [slots] = (await place.keys(`*${place.namespace}*:slots`)) as [string]
+    await place.command('ZADD', slots, Date.now() - 5 * 3_600_000, 'slot')
+    // A job that follows into a full queue holds up its own, which loses no attempt by it.
+    const feeder = queueOf<string>({ attempts: 1, backoff: { base: 5, max: 5 } })
+    await feeder.add('feeds')
+    const feeding = feeder.process((_, { follow }) => follow('fed', { queue: narrow }), {
+      onError: (error) => heard.push((error as { code?: string }).code),
+    })
+    await vi.waitFor(() => expect(heard.length).toBeGreaterThan(1), { timeout: 10_000, interval: 5 })
+    expect(heard).toContain('QUEUE_FULL')
+    expect(await narrow.counts()).toMatchObject({ waiting: 2, dead: 1 })
+    const worker = narrow.process(
+      (job, { follow }) => {
+        ran.push(job.data)
+        if (job.data === 'parent') for (const child of ['child 1', 'child 2', 'child 3']) follow(child)
+      },
+      { onError: () => {} },
+    )
+    const all = ['child 1', 'child 2', 'child 3', 'fed', 'other', 'parent', 'slot', 'slot', 'slot']
+    await vi.waitFor(() => expect(ran.toSorted()).toEqual(all), { timeout: 10_000, interval: 5 })
+    await Promise.all([worker.close(), feeding.close()])
+    expect(await countsOf(feeder as Queue<never>)).toEqual({ waiting: 0, active: 0, delayed: 0, dead: 0 })
+    expect(await narrow.redrive()).toMatchObject({ ids: [expect.any(String)], full: [] })
+  })
+
   it('holds back what is delayed, and wakes a worker that sleeps when it is due', async () => {
     const queue = queueOf<string>()
     const ran: string[] = []

@@ -37,18 +37,11 @@ end
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
 local LANES, plain, first = 8, tonumber(ARGV[8]), 9
-local left, length, wanted = math.huge, tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
-if length > 0 then
-  left = length - call('ZCARD', KEYS[3])
-  local last = #KEYS
-  if sub(layout, 1, 7) == '1000000' then
-    left = left - call('ZCARD', KEYS[last - 4]) - call('ZCARD', KEYS[last - 3])
-    last = last - 5
-  end
-  for i = LANES + 1, last do left = left - call('XLEN', KEYS[i]) end
-  if left < wanted and (ARGV[6] == '1' or left <= 0) then return {'full', length - left} end
-  if plain > left then plain = left end
-end
+-- PUT length
+local length, wanted = tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
+local left = room_of(length, KEYS[3])
+if left < wanted and (ARGV[6] == '1' or left <= 0) then return {'full', length - left} end
+if plain > left then plain = left end
 for i = first, first + plain - 1 do call('XADD', KEYS[7], '*', 'j', ARGV[i]) end
 left = left - plain
 local clock = call('TIME')
