@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { z } from 'zod'
 import { connect, Holdfast } from '../holdfast.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
-import type { JobContext, Queue, QueueOptions } from './index.ts'
+import type { Handler, JobContext, Queue, QueueOptions } from './index.ts'
 import { inspectQueue } from './inspect.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
@@ -338,6 +338,40 @@ it('says once a minute what nobody has asked to be told: dead letters, and why n
   } finally {
     await server.command('ACL', 'SETUSER', 'default', '+@all')
     process.off('warning', hear)
+  }
+})
+
+it('counts what was done and what failed, in all and in the last minute, and what it takes of memory', async () => {
+  const queue = queueOf<string>({ attempts: 2, backoff: { base: 0 } })
+  await queue.addMany(['x'.repeat(5_000), 'fails', 'defers', 'follows'])
+  const handler: Handler<string> = (job, { defer, follow }) => {
+    if (job.data === 'fails') throw new Error('no')
+    if (job.data === 'follows') follow('again')
+    if (job.data === 'defers') defer('1h')
+  }
+  await queue.pause()
+  const worker = queue.process(handler, { onError: () => {} })
+  expect(await queue.counts()).toMatchObject({ total: { done: 0, failed: 0 }, lastMinute: { done: 0, failed: 0 } })
+  expect((await queue.counts()).bytes).toBeGreaterThan(5_000)
+  await queue.resume()
+  const all = { total: { done: 3, failed: 2 }, lastMinute: { done: 3, failed: 2 }, dead: 1, delayed: 1 }
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject(all), SOON)
+  await worker.close()
+  // As if it had been some minutes ago.
+  const state = `{${namespace}:queue:jobs:0}`
+  await server.command('HINCRBY', state, 'minute', -4)
+  expect(await queue.counts()).toMatchObject({ ...all, lastMinute: { done: 0, failed: 0 } })
+  await queue.add('one more')
+  await (await queue.take())?.complete()
+  expect(await queue.counts()).toMatchObject({ total: { done: 4, failed: 2 }, lastMinute: { done: 1, failed: 0 } })
+  // In the minute before this one: the share of it that the last 60 s cover.
+  await server.command('HINCRBY', state, 'minute', -1)
+  await server.command('HINCRBY', state, 'done', 1_000_000)
+  const passed = async () => Number((await server.command<string[]>('TIME'))[0]) % 60
+  const [from, { lastMinute }, to] = [await passed(), await queue.counts(), await passed()]
+  if (to >= from) {
+    expect(lastMinute.done).toBeLessThanOrEqual(Math.ceil(1_000_001 * (1 - from / 60)))
+    expect(lastMinute.done).toBeGreaterThanOrEqual(Math.floor(1_000_001 * (1 - (to + 1) / 60)))
   }
 })
 

@@ -38,6 +38,8 @@ call('XDEL', KEYS[10], ARGV[4])
 call('HDEL', KEYS[5], ARGV[5])
 local clock = call('TIME')
 local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
+-- PUT tally
+tally(1, 0)
 -- PUT ring
 -- PUT envelope
 -- PUT place

@@ -32,5 +32,7 @@ local most, group_most, ready, at = tonumber(ARGV[4]), tonumber(ARGV[5]), false,
 -- PUT place
 -- PUT ending
 -- PUT settle
+-- PUT tally
+tally(ended, failed)
 if ready then ring() end
 return {'settled'}

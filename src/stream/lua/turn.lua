@@ -100,6 +100,8 @@ elseif count > 0 then
     given, flags = given + 1, 4
   end
 end
+-- PUT tally
+tally(ended, failed)
 local fence = tonumber(known[3] or 0)
 if given > 0 then
   fence = micros > fence and micros or fence + 1
