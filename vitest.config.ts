@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { nameOf, VARIANTS } from './test/contract/variants.ts'
+import LongestFirst from './test/longest-first.ts'
 
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
@@ -24,6 +25,7 @@ export default defineConfig({
     // Two cores, and files that wait more than they work: three at a time.
     maxWorkers: 3,
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     reporters: ['default'],
     projects: [
       {

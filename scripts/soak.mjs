@@ -4,7 +4,8 @@
  *
  * `npm run soak -- --keys N`: N keys through a cache's memory tier. Exits non-zero when the heap has grown.
  *
- * `npm run soak -- --hits N`: N hits of very many items through a top list. Exits non-zero when what Redis keeps has grown, or a count is wrong.
+ * `npm run soak -- --hits N`: N hits of very many items through a top list, and N values of a metric. Exits non-zero when what Redis keeps has grown, or a
+ * figure is off by more than it says.
  */
 import { join } from 'node:path'
 import { ensureDependencies } from './setup/dependencies.mjs'

@@ -131,8 +131,16 @@ export class Holdfast implements AsyncDisposable {
   cache<T>(name: string, options: CacheOptions<T>): Cache<T> {
     this.#refuseWhenClosed('cache')
     const resolved = resolveCacheOptions(options)
-    const make = () => new Cache<unknown>(this.#redis, name, resolved, this.#requests)
+    const make = () =>
+      new Cache<unknown>(this.#redis, name, resolved, this.#requests, this.#loaderBreaker(name, resolved.breaker))
     return this.#caches.get(name, resolved, options, make) as Cache<T>
+  }
+
+  /** A cache's own breaker is one of `hf.breaker` as well: told by figures, and to be had by its name. */
+  #loaderBreaker(cache: string, breaker: ResolvedCacheOptions['breaker']): Breaker | undefined {
+    if (breaker === undefined || breaker instanceof Breaker) return breaker
+    const name = `cache:${cache}`
+    return this.#breakers.get(name, breaker, breaker, () => new Breaker(this.#redis, name, breaker))
   }
 
   #refuseWhenClosed(operation: string): void {

@@ -45,6 +45,8 @@ export type {
   Codec,
   CompressOptions,
   DeadWrite,
+  DeadWriteSelection,
+  DeadWritesOptions,
   EncodingOptions,
   Explanation,
   GetOptions,
@@ -127,6 +129,7 @@ export type {
 } from './lock/index.ts'
 export { LockLostError, LockTimeoutError, OnceConflictError, OnceFailedError } from './lock/index.ts'
 export type {
+  AlarmOptions,
   AppendManyOptions,
   AppendOptions,
   DeadEntry,
@@ -134,6 +137,7 @@ export type {
   GroupView,
   HandlerContext,
   IterateOptions,
+  LagAlarm,
   Log,
   LogEntry,
   LogGroup,
@@ -146,7 +150,7 @@ export type {
   RedriveOptions as LogRedriveOptions,
   RetentionOptions,
 } from './log/index.ts'
-export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
+export { LogGapError, LogGroupRemovedError, LogHandlerTimeoutError, LogLeaseLostError } from './log/index.ts'
 export type { MetricSample, MetricStats, Monitor, MonitorOptions, StatsOptions } from './monitor/index.ts'
 export type {
   AddedJob,

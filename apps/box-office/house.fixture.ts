@@ -16,7 +16,9 @@ export interface TestHouse {
   close(): Promise<void>
 }
 
-export async function openTestHouse(options: Pick<HouseOptions, 'onStep' | 'layout'> = {}): Promise<TestHouse> {
+export async function openTestHouse(
+  options: Pick<HouseOptions, 'onStep' | 'layout' | 'smtp' | 'receipts' | 'payments'> = {},
+): Promise<TestHouse> {
   const faults: unknown[] = []
   const house = await openHouse({
     redis: undefined,

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Duration, type Holdfast } from 'holdfast'
+import { type Breaker, connect, type Duration, type Holdfast } from 'holdfast'
+import { audienceOf, SOLD } from './audience/audience.ts'
 import { removeNamespace } from './audit/namespace.ts'
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts'
 import { createTables } from './catalogue/schema.ts'
@@ -12,12 +13,20 @@ import type { Database } from './database/database.ts'
 import { openPglite } from './database/pglite.ts'
 import { openPostgres } from './database/postgres.ts'
 import { preparedDatabase } from './database/prepared.ts'
+import { metricOf } from './figures/board.ts'
 import { Figures } from './figures/figures.ts'
+import { openPost, type Post, type SmtpOptions } from './mail/post.ts'
 import { createDesk, type Desk, type DeskOptions } from './orders/desk.ts'
 import { createLedger, type Ledger } from './orders/ledger.ts'
+import type { Order } from './orders/order.ts'
 import { createSettler, type Settler } from './orders/settler.ts'
+import { carefulBank } from './payment/careful-bank.ts'
+import { type MoodyBank, moodyBank } from './payment/moody-bank.ts'
 import type { PaymentProvider } from './payment/provider.ts'
 import { createTestBank } from './payment/test-bank.ts'
+import { SCRATCH } from './place.ts'
+import { createReceipts, type Receipts, type ReceiptsOptions } from './receipts/receipts.ts'
+import { createReports, type Reports } from './reports/reports.ts'
 import { createNights, type Nights } from './seating/nights.ts'
 import { durabilityOn, type RedisAddress } from './servers/address.ts'
 import { type Ground, type Layout, openGround } from './servers/ground.ts'
@@ -33,7 +42,18 @@ export interface Trade {
   readonly ledger: Ledger
   readonly nights: Nights
   readonly bank: PaymentProvider
+  /** What stands between the shop and the bank. */
+  readonly payments: Breaker
+  /** The bank itself, which can be made slow or failing. */
+  readonly testBank: MoodyBank
   readonly desk: Desk
+}
+
+export interface PaymentTimes {
+  /** How long the bank is not asked after it failed. Default 5 s. */
+  readonly cooldownMs?: number
+  /** How long it is waited for. Default 5 s. */
+  readonly answerWithinMs?: number
 }
 
 export interface TradeOptions {
@@ -43,14 +63,28 @@ export interface TradeOptions {
   readonly db: Database
   readonly onFault: OnFault
   readonly onStep?: DeskOptions['onStep']
+  readonly onSold?: DeskOptions['onSold']
+  readonly payments?: PaymentTimes
 }
 
-export function openTrade({ hf, address, db, onFault, onStep }: TradeOptions): Trade {
-  const figures = new Figures()
+/** A status page that moves every second shows what is a second old. */
+const MONITOR = { flush: '1s' } as const
+
+/** Long enough for a bank to draw breath, short enough for who waits with seats in hand. */
+const COOLDOWN_MS = 5_000
+
+export function openTrade({ hf, address, db, onFault, onStep, onSold, payments: times }: TradeOptions): Trade {
+  const figures = new Figures({ time: (name, work) => hf.monitor.time(metricOf(name), work) })
   const catalogue = createCatalogue(hf, db, figures)
   const ledger = createLedger(db)
   const nights = createNights({ hf, durability: durabilityOn(address), db, catalogue, ledger })
-  const bank = createTestBank(db)
+  const testBank = moodyBank(createTestBank(db))
+  const payments = hf.breaker('payments', {
+    ...{ failures: 5, cooldown: times?.cooldownMs ?? COOLDOWN_MS },
+    // One for the fleet, which keeps no payment waiting where Redis does.
+    shared: { timeout: '200ms' },
+  })
+  const bank = carefulBank(testBank, payments, times?.answerWithinMs)
   const onSoldOut = (eventId: string) => catalogue.changed(eventId)
   const desk = createDesk({
     hf,
@@ -61,12 +95,20 @@ export function openTrade({ hf, address, db, onFault, onStep }: TradeOptions): T
     onSoldOut,
     onFault,
     ...(onStep === undefined ? {} : { onStep }),
+    ...(onSold === undefined ? {} : { onSold }),
   })
-  return { hf, db, figures, catalogue, ledger, nights, bank, desk }
+  return { hf, db, figures, catalogue, ledger, nights, bank, payments, testBank, desk }
 }
 
 export interface House extends Trade {
   readonly settler: Settler
+  /** Not begun: who opens the house says when receipts are written. */
+  readonly receipts: Receipts
+  /** Not begun either. */
+  readonly reports: Reports
+  readonly post: Post
+  /** SQL and the letters outlive this run. */
+  readonly isKept: boolean
   readonly address: RedisAddress
   readonly namespace: string
   /** For people: which servers hold the seats. */
@@ -92,6 +134,10 @@ export interface HouseOptions {
   readonly onFault: OnFault
   /** Deadline of one request to Redis. Default 3 s, and 10 s where a failover must fit in. */
   readonly timeout?: Duration
+  /** Sends receipts to those who told an address. Left out, all of them are files. */
+  readonly smtp?: SmtpOptions | undefined
+  readonly payments?: PaymentTimes
+  readonly receipts?: Pick<ReceiptsOptions, 'firstRetryMs' | 'lease'>
   readonly onStep?: DeskOptions['onStep']
 }
 
@@ -105,9 +151,10 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const closers: (() => Promise<unknown>)[] = [() => ground.stop()]
   try {
     const { url, ...map } = address
-    const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, ...map })
-    closers.push(() => hf.close())
+    const hf = await connect(url, { namespace, timeout: options.timeout ?? ground.timeout, monitor: MONITOR, ...map })
+    // After the last write: what closes tells figures that it has not told yet.
     if (!ground.isOurs && passing) closers.push(() => removeNamespace(address, namespace))
+    closers.push(() => hf.close())
     const sql =
       postgres === undefined
         ? openPglite(dataDir === undefined ? {} : { dataDir })
@@ -117,14 +164,34 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       if (options.invented ?? true) await seedHouse(fresh, new Date())
     })
     closers.push(() => db.close())
-    const trade = openTrade({ hf, address, db, onFault, ...(onStep === undefined ? {} : { onStep }) })
+    const onSold = ({ seats }: Order) => {
+      receipts.nudge()
+      void audienceOf(hf).track(SOLD, { seats: seats.length })
+    }
+    const trade = openTrade({
+      ...{ hf, address, db, onFault, onSold },
+      ...(onStep === undefined ? {} : { onStep }),
+      ...(options.payments === undefined ? {} : { payments: options.payments }),
+    })
     const settler = createSettler({ ...trade, onFault })
-    closers.push(() => settler.stop())
+    const post = openPost({ smtp: options.smtp, folder: lettersIn(dataDir, postgres?.kept) })
+    closers.push(() => post.close())
+    const receipts = createReceipts({ ...trade, post, onFault, ...options.receipts })
+    const reports = createReports({ ...trade, post, to: options.smtp?.reportsTo, onFault })
+    closers.push(
+      () => reports.stop(),
+      () => receipts.stop(),
+      () => settler.stop(),
+    )
     // What an earlier run left in the middle; there is none when nothing outlives a run.
     if (db.lasting) await settler.run(0)
     return {
       ...trade,
       settler,
+      receipts,
+      reports,
+      post,
+      isKept: !passing,
       address,
       namespace,
       server: words,
@@ -147,6 +214,12 @@ async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
     })
   }
   if (failure !== undefined) throw failure
+}
+
+/** Beside the orders; of a run that keeps none, a folder that ends with it. */
+function lettersIn(dataDir: string | undefined, isKept = false): string | undefined {
+  if (dataDir !== undefined) return join(dataDir, 'letters')
+  return isKept ? join(SCRATCH, 'box-office-data', 'letters') : undefined
 }
 
 /** Kept beside the orders that it gives access to; else as short-lived as they are. */

@@ -23,6 +23,7 @@ async function serve(options: Options): Promise<number> {
     layout: options.layout,
     dataDir: options.dataDir,
     databaseUrl: options.databaseUrl,
+    smtp: options.smtp,
     ...(options.events === undefined
       ? {}
       : {
@@ -41,6 +42,7 @@ async function serve(options: Options): Promise<number> {
 
   Seats in       ${shop.house.server}
   Orders in      ${ordersIn(options)}
+  Receipts       ${options.smtp === undefined ? 'as files (SMTP_URL sends them)' : 'by the mail server of SMTP_URL, to who told an address'}
   The crowd      ${options.crowd === 0 ? 'nobody (--crowd N)' : `${options.crowd} simulated buyers (--no-crowd for none)`}
 
   Try            open one event in two windows and watch seats turn

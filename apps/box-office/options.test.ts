@@ -38,6 +38,15 @@ it('takes a Postgres server of DATABASE_URL, and never repeats what is none', ()
   expect(() => readOptions([], { DATABASE_URL: 'mysql://me:secret@h/d' })).toThrow(/^((?!secret)[\s\S])*$/)
 })
 
+it('takes a mail server of SMTP_URL, and never repeats what is none', () => {
+  const SMTP_URL = 'smtps://me:secret@127.0.0.1:465'
+  expect(readOptions([], { SMTP_URL, REPORTS_TO: 'ann@box.example', MAIL_FROM: '' }).smtp).toEqual({
+    ...{ url: SMTP_URL, from: undefined, reportsTo: 'ann@box.example' },
+  })
+  expect(readOptions([], { SMTP_URL: '' }).smtp).toBeUndefined()
+  expect(() => readOptions([], { SMTP_URL: 'me:secret@h' })).toThrow(/^((?!secret)[\s\S])*$/)
+})
+
 it('takes any address of REDIS_URL, and a map of announced ones', () => {
   const REDIS_URL = 'redis+cluster://10.0.0.1:7001,10.0.0.2:7001'
   expect(readOptions([], { REDIS_URL }).redis).toEqual({ url: REDIS_URL })

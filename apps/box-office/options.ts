@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { SmtpOptions } from './mail/post.ts'
 import type { RedisAddress } from './servers/address.ts'
 import type { Layout } from './servers/ground.ts'
 
@@ -13,6 +14,8 @@ export interface Options {
   readonly dataDir: string | undefined
   /** A Postgres server for SQL; undefined is PGlite. */
   readonly databaseUrl: string | undefined
+  /** Sends receipts; undefined keeps all of them as files. */
+  readonly smtp: SmtpOptions | undefined
   /** Servers of the user's; undefined is private ones. */
   readonly redis: RedisAddress | undefined
   /** Which private ones. */
@@ -65,6 +68,8 @@ export const HELP = `The box office: a ticket shop on Holdfast.
                   redis+cluster://host,host, redis+shards://name=host,name=host
   DATABASE_URL    keep orders on this Postgres server, in a schema of our own (box_office; one that is removed at the end
                   with --once): postgres://user:password@host:port/database
+  SMTP_URL        send receipts by this mail server: smtp://user:password@host:port; else they are files. MAIL_FROM says
+                  who they are from, REPORTS_TO who is sent the nightly report. Not with --once
   REDIS_ADDRESS_MAP
                   where to reach servers that announce another address: announced=reached,announced=reached,
                   each a host or host:port
@@ -91,6 +96,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     crowd: values['no-crowd'] ? 0 : whole('crowd', 24, 0, 500),
     dataDir: values.data ?? (values.keep ? resolve(KEPT_IN) : undefined),
     databaseUrl,
+    smtp: smtpIn(env),
     redis,
     layout,
     storm: stormOn(layout, values.storm ?? false),
@@ -142,6 +148,13 @@ function databaseIn(
       '--keep and --data keep orders here, and DATABASE_URL on a server: unset it, or leave them out',
     )
   return url
+}
+
+function smtpIn({ SMTP_URL: url, MAIL_FROM: from, REPORTS_TO: to }: NodeJS.ProcessEnv): SmtpOptions | undefined {
+  if (!url) return undefined
+  if (!/^smtps?:\/\//.test(url) || !URL.canParse(url))
+    throw new UsageError('SMTP_URL: expected smtp://user:password@host:port')
+  return { url, from: from || undefined, reportsTo: to || undefined }
 }
 
 function layoutOf(

@@ -5,9 +5,11 @@ import { createAudience } from './audience/audience.ts'
 import { watchedDesk } from './audience/watched-desk.ts'
 import { type Crowd, startCrowd } from './crowd/crowd.ts'
 import { seededRandom } from './crowd/random.ts'
+import { createBoard } from './figures/board.ts'
 import { statusOf } from './figures/status.ts'
-import { type House, type OnFault, openHouse } from './house.ts'
+import { type House, type OnFault, openHouse, type PaymentTimes } from './house.ts'
 import { createHub } from './live/hub.ts'
+import type { SmtpOptions } from './mail/post.ts'
 import { createNear } from './near/near.ts'
 import type { RedisAddress } from './servers/address.ts'
 import type { Layout } from './servers/ground.ts'
@@ -27,6 +29,8 @@ export interface ShopOptions {
   readonly dataDir: string | undefined
   /** A Postgres server for SQL, which keeps it; the URL. */
   readonly databaseUrl?: string | undefined
+  readonly smtp?: SmtpOptions | undefined
+  readonly payments?: PaymentTimes
   /** Told of each fault of a storm; left out, there is none. Only over a group of our own. */
   readonly onStorm?: (what: string) => void
   /** Fills the house, before anybody is let in, instead of the invented nights. */
@@ -44,9 +48,12 @@ export interface OpenShop {
 const CALM_MS = [4_000, 10_000] as const
 
 export async function openShop(options: ShopOptions): Promise<OpenShop> {
-  const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, fill, onFault } = options
+  const { port, crowd: size, redis, layout = 'server', dataDir, databaseUrl, smtp, fill, onFault } = options
   const postgres = databaseUrl === undefined ? undefined : { url: databaseUrl, kept: true }
-  const opened = await openHouse({ redis, layout, dataDir, postgres, invented: fill === undefined, onFault })
+  const opened = await openHouse({
+    ...{ redis, layout, dataDir, postgres, smtp, invented: fill === undefined, onFault },
+    ...(options.payments === undefined ? {} : { payments: options.payments }),
+  })
   const audience = createAudience(opened.hf, opened.catalogue)
   const near = createNear(opened.hf, opened.catalogue)
   const house: House = { ...opened, desk: watchedDesk(opened.desk, audience) }
@@ -56,8 +63,11 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
   const hub = createHub({ ...house, onFault })
   let crowd: Crowd | undefined
   let storm: Storm | undefined
+  const board = createBoard(opened)
   const status = async () =>
     statusOf({
+      board: await board(),
+      redis: house.hf,
       figures: house.figures,
       hub,
       audience: await audience.report(),
@@ -88,6 +98,9 @@ export async function openShop(options: ShopOptions): Promise<OpenShop> {
     await near.fill()
     const server = await listen(app, port)
     house.settler.start()
+    house.receipts.start()
+    // Who looks at a shop that is gone tomorrow should see one all the same.
+    await house.reports.start(house.isKept ? undefined : '1m')
     if (size > 0) crowd = startCrowd(size, house, hub, onFault)
     if (options.onStorm !== undefined) storm = stormOver(house, options.onStorm, onFault)
     return {

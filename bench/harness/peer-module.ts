@@ -17,14 +17,34 @@ export interface OneVerbPeer {
   readonly run: (turn: number) => Promise<unknown>
 }
 
-/** The peers of `bench/peers/<file>`; without `--peers`, none. */
-export async function openPeers<Peer>(file: string, url: string): Promise<PeerModule<Peer>> {
-  if (!process.argv.includes('--peers')) return { peers: [], close: async () => {} }
+/** The peers of `bench/peers/<file>`; without `--peers`, none, and with names behind it, such as `bullmq,bee-queue`, those alone. */
+export async function openPeers<Peer extends { readonly name: string }>(
+  file: string,
+  url: string,
+): Promise<PeerModule<Peer>> {
+  const at = process.argv.indexOf('--peers')
+  if (at < 0) return { peers: [], close: async () => {} }
   const module = (await import(pathToFileURL(sourceOf(`peers/${file}`)).href)) as {
     openPeers(url: string): Promise<PeerModule<Peer>>
   }
-  return module.openPeers(url)
+  const { peers, close } = await module.openPeers(url)
+  const wanted = namesIn(process.argv[at + 1])
+  const isWanted = ({ name }: Peer) => wanted.some((word) => plain(name).startsWith(plain(word)))
+  const chosen = wanted.length === 0 ? peers : peers.filter(isWanted)
+  if (chosen.length === 0) {
+    await close()
+    throw new Error(
+      `--peers: expected some of ${peers.map(({ name }) => name).join(', ')}, received ${wanted.join(',')}`,
+    )
+  }
+  return { peers: chosen, close }
 }
+
+const namesIn = (word: string | undefined): readonly string[] =>
+  word === undefined || word.startsWith('-') ? [] : word.split(',').filter((name) => name !== '')
+
+/** `bee-queue`, `Bee Queue` and `beequeue` are one. */
+const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
 
 /** Those of a scenario, in the order of the file. */
 export const contendersIn = (

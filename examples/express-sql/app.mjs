@@ -8,7 +8,7 @@ const TOP = `
 /** `hf` is a connected client, `db` anything with `query(sql, params)`. */
 export function createApp({ hf, db }) {
   const tops = hf.cache('top-tracks', {
-    ttl: '10s',
+    ttl: '1m',
     // While the database is away, yesterday's answer is better than none.
     expiry: { stale: '1d' },
     // One load in the whole fleet. The default, 'process', is one in each process.

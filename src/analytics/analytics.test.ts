@@ -166,6 +166,18 @@ describe('while Redis is away', () => {
 })
 
 describe('memory', () => {
+  it('keeps what an event was, whatever becomes of the object that told it', async () => {
+    const site = (await ground.connect()).analytics('site')
+    const fields = Object.assign(Object.create({ inherited: Number.NaN, toJSON: () => 'mine' }), {
+      amount: 1,
+      what: 'a',
+    })
+    void site.track('booking', fields)
+    Object.assign(fields, { amount: Number.NaN, what: 'b' })
+    expect(await site.recent('booking', 1)).toEqual([{ atMs: expect.any(Number), fields: { amount: 1, what: 'a' } }])
+    expect(await site.sum('booking', 'amount', { window: '1h' })).toBe(1)
+  })
+
   it('holds the newest events alone, in the order of their time', async () => {
     const site = await ground.site({ recent: 5 })
     const at = Date.now() - 10_000
@@ -268,6 +280,9 @@ it('refuses what it cannot keep or tell, by name', async () => {
     [site.series('seen', { window: '1d', step: '10m' }), 'step'],
     [site.series('seen', { window: '1h', step: '90s' }), 'step'],
     [site.funnel(['seen'], DAY), 'events'],
+    [site.rate('seen', undefined as never), 'window'],
+    [site.count(5 as never, DAY), 'event'],
+    [site.recent('seen', 0), 'n'],
   ]
   for (const [act, option] of refused) await expect(act).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
 })

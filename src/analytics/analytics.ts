@@ -133,20 +133,20 @@ export class Analytics implements AsyncDisposable {
   }
 
   /** How often an event was. */
-  count(event: string, options: WindowOptions): Promise<number> {
+  async count(event: string, options: WindowOptions): Promise<number> {
     checkName('event', event)
     return this.#total('count', event, fields.event(event), options)
   }
 
   /** The sum of a number that came with an event. */
-  sum(event: string, field: string, options: WindowOptions): Promise<number> {
+  async sum(event: string, field: string, options: WindowOptions): Promise<number> {
     checkName('event', event)
     checkName('field', field)
     return this.#total('sum', event, fields.sum(event, field), options)
   }
 
   /** How many hits a dimension had. */
-  hits(dimension: string, options: WindowOptions): Promise<number> {
+  async hits(dimension: string, options: WindowOptions): Promise<number> {
     checkName('dimension', dimension)
     return this.#total('hits', dimension, fields.dimension(dimension), options)
   }
@@ -154,9 +154,9 @@ export class Analytics implements AsyncDisposable {
   /** How often an event was, per second or per `per`, over the time that is known of the window. */
   async rate(event: string, options: RateOptions): Promise<number> {
     checkName('event', event)
-    const { per = '1s', ...window } = options
+    const { per = '1s', ...window } = options ?? {}
     const perMs = toMs(per, 'per')
-    const { fromMs, toMs: endMs, buckets } = this.#cover(window)
+    const { fromMs, toMs: endMs, buckets } = this.#cover(window as WindowOptions)
     const count = await this.#totalOf('rate', event, fields.event(event), buckets)
     return endMs > fromMs ? (count * perMs) / (endMs - fromMs) : 0
   }
@@ -194,7 +194,7 @@ export class Analytics implements AsyncDisposable {
   }
 
   /** The newest events of this name, the newest first: at most `n`, and those that are kept. */
-  recent(event: string, n = 100): Promise<readonly RecentRecord[]> {
+  async recent(event: string, n = 100): Promise<readonly RecentRecord[]> {
     checkName('event', event)
     checkInteger('n', n, 1, 10_000)
     return this.#reading('recent', () => readRecent(this.#redis, this.#keys, event, n))

@@ -161,7 +161,7 @@ export function checkSteps(step: Duration | undefined, { fromMs, toMs: endMs, no
 
 /** Fields as they are kept: what is undefined is left out. */
 export function checkFields(fields: EventFields | undefined): EventFields {
-  if (fields === undefined) return {}
+  if (fields === undefined) return NO_FIELDS
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
     throw new ConfigError('fields', 'an object of numbers, strings and booleans', fields)
   const names = Object.keys(fields)
@@ -176,8 +176,10 @@ export function checkFields(fields: EventFields | undefined): EventFields {
       value,
     )
   }
-  return fields
+  // What the caller does with its object afterwards is its own affair.
+  return { ...fields }
 }
 
+const NO_FIELDS: EventFields = {}
 const isWord = (value: unknown): boolean =>
   value === undefined || typeof value === 'boolean' || (typeof value === 'string' && value.length <= 1_024)

@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   ONCE_FAILED: 'What ran once under this key failed, and its error was kept, as asked.',
   LOG_LEASE_LOST:
     'A consumer of a log has lost its lease, or may have: others may work on its entries, and what it says of them is not heard.',
+  LOG_GROUP_REMOVED: 'A group of a log was removed while a process worked on it: its workers there have ended.',
   LOG_HANDLER_TIMEOUT: 'A handler of a log took longer than `timeout`: its entries count as failed.',
   BREAKER_OPEN: 'A breaker is open, since what it protects failed: nothing was called. `retryAfterMs` says until when.',
   SEATS_EXIST: 'An event of this id exists with another layout.',

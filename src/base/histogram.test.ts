@@ -57,8 +57,8 @@ it('knows nothing before the first value, and takes the largest and the smallest
 
 it('refuses what is no number of its range, and bytes that are not its own', () => {
   const histogram = new Histogram()
-  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e13])
-    expect(() => histogram.record(wrong)).toThrow('0 to 9e12')
+  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e13, '1', null])
+    expect(() => histogram.record(wrong as number)).toThrow('0 to 9e12')
   expect(histogram.count).toBe(0)
   for (const wrong of [Buffer.alloc(0), Buffer.alloc(25, 9), Buffer.concat([of([1]).encode(), Buffer.from([255])])])
     expect(() => Histogram.decode(wrong)).toThrow('an encoded histogram')

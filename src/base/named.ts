@@ -15,10 +15,19 @@ export function sameOptions(a: unknown, b: unknown): boolean {
   return true
 }
 
+/** The options that are not the same, as users spell them: `ttl`, `load`. */
+function othersOf(first: unknown, second: unknown): string {
+  const [a, b] = [first, second].map((given) => Object(given) as Dict) as [Dict, Dict]
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => !sameOptions(a[key], b[key]))
+  return names.map((name) => `\`${name}\``).join(', ')
+}
+
+type Dict = Readonly<Record<string, unknown>>
+
 /** Things of one kind by name: the same name with the same options is the same thing, with others it is refused. */
 export class Named<Thing, Options> {
   readonly #kind: string
-  readonly #known = new Map<string, { readonly thing: Thing; readonly options: Options }>()
+  readonly #known = new Map<string, { readonly thing: Thing; readonly options: Options; readonly given: unknown }>()
 
   /** `kind`: what errors call it, such as `cache`. */
   constructor(kind: string) {
@@ -35,11 +44,13 @@ export class Named<Thing, Options> {
     const known = this.#known.get(name)
     if (known === undefined) {
       const thing = make()
-      this.#known.set(name, { thing, options })
+      this.#known.set(name, { thing, options, given })
       return thing
     }
     if (sameOptions(known.options, options)) return known.thing
-    throw new ConfigError('options', `the options with which the ${this.#kind} '${name}' was made first`, given)
+    const others = othersOf(known.given, given)
+    const first = `the options with which the ${this.#kind} '${name}' was made first`
+    throw new ConfigError('options', others === '' ? first : `${first} (another ${others})`, given)
   }
 
   /** The name may be had anew, with other options too. */

@@ -76,9 +76,18 @@ describe('a breaker of one process', () => {
     const late = payments.run(() => new Promise(() => {}), { signal: AbortSignal.timeout(1) })
     await expect(late).rejects.toMatchObject({ name: 'TimeoutError' })
     expect(await payments.state()).toBe('open')
+    // Whoever cannot tell tells nothing: it counts as a failure, and the error is the one of the call.
+    const judge = breaker('judge', { failures: 1, isFailure: () => expect.unreachable() })
+    await expect(judge.run(boom)).rejects.toThrow('boom')
+    expect(await judge.state()).toBe('open')
   })
 
   it('is one by its name and options, and refuses options that make no sense', async () => {
+    await expect(breaker('zero').run(undefined as never)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      option: 'work',
+    })
+    expect(breaker('zero').stats.failed).toBe(0)
     expect(breaker('one', { failures: 2 })).toBe(breaker('one', { failures: 2, cooldown: '10s' }))
     for (const [option, options] of [
       ['options', ['one', { failures: 3 }]],
@@ -90,6 +99,9 @@ describe('a breaker of one process', () => {
       ['cooldwn', ['two', { cooldwn: 1 } as never]],
     ] as const)
       expect(() => breaker(options[0], options[1])).toThrow(expect.objectContaining({ option }))
+    await expect(breaker('wrong').run(5 as never)).rejects.toMatchObject({ option: 'work' })
+    await expect(breaker('wrong').run(() => 1, { signal: {} as never })).rejects.toMatchObject({ option: 'signal' })
+    expect(() => breaker('wrong').onChange({} as never)).toThrow(expect.objectContaining({ option: 'listener' }))
   })
 })
 

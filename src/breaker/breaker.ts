@@ -1,5 +1,6 @@
 import { monotonicMs, unlessAborted } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
 import { Circuit, type Ticket } from './circuit.ts'
@@ -64,7 +65,7 @@ export class Breaker {
    * throws   BreakerOpenError with `retryAfterMs` when it is open; the error of `work` as it is; `signal.reason`
    */
   async run<T, F = never>(work: Work<T>, options?: RunOptions<F>): Promise<Awaited<T | F>> {
-    checkRun(options)
+    checkRun(work, options)
     options?.signal?.throwIfAborted()
     return OBSERVED.heard
       ? OBSERVED.run({ breaker: this.name }, (operation) => this.#run(work, options, operation))
@@ -101,8 +102,13 @@ export class Breaker {
 
   #verdictOf(error: unknown, signal: AbortSignal | undefined): Verdict {
     if (signal?.aborted)
-      return (signal.reason as { name?: unknown } | null)?.name === 'TimeoutError' ? 'failed' : 'left'
-    return (this.#options.isFailure?.(error) ?? true) ? 'failed' : 'ok'
+      return String((signal.reason as { name?: unknown } | null)?.name).endsWith('TimeoutError') ? 'failed' : 'left'
+    try {
+      return (this.#options.isFailure?.(error) ?? true) ? 'failed' : 'ok'
+    } catch {
+      // A judge who fails must not leave a trial without its end, nor hide the error that he was asked about.
+      return 'failed'
+    }
   }
 
   #end(ticket: Ticket | FleetTicket, verdict: Verdict, startMs: number): Promise<void> | void {
@@ -110,7 +116,7 @@ export class Breaker {
     const slow = slowRate > 0 && monotonicMs() - startMs > slowMs
     if (verdict === 'ok') this.#counts.succeeded++
     else if (verdict === 'failed') this.#counts.failed++
-    if (slow) this.#counts.slow++
+    if (slow && verdict !== 'left') this.#counts.slow++
     return this.#fleet === undefined
       ? this.#circuit.end(ticket, verdict, slow)
       : this.#fleet.end(ticket as FleetTicket, verdict, slow)
@@ -138,6 +144,7 @@ export class Breaker {
 
   /** Tells `listener` of every change that this process learns of, until the function that it answers is called. */
   onChange(listener: (change: BreakerChange) => void): () => void {
+    if (typeof listener !== 'function') throw new ConfigError('listener', 'a function', listener)
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }

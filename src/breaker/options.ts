@@ -1,4 +1,4 @@
-import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown, checkSignal } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Rules } from './rules.ts'
@@ -44,25 +44,27 @@ const LONGEST_MS = 86_400_000
 /** A breaker must not be slower than what it protects from. */
 const SHARED_TIMEOUT_MS = 500
 
-export function resolveBreakerOptions(options: BreakerOptions = {}): ResolvedBreakerOptions {
-  checkKnown('', options, KNOWN)
+/** `within`: of what these options are an option, for errors. */
+export function resolveBreakerOptions(options: BreakerOptions = {}, within = ''): ResolvedBreakerOptions {
+  checkKnown(within, options, KNOWN)
+  const at = (option: string) => (within === '' ? option : `${within}.${option}`)
   const { failures, failureRate, slowCalls } = options
-  checkKnown('slowCalls', slowCalls, ['over', 'rate'])
+  checkKnown(at('slowCalls'), slowCalls, ['over', 'rate'])
   const { shared = false } = options
-  if (typeof shared === 'object') checkKnown('shared', shared, ['timeout'])
+  if (typeof shared === 'object') checkKnown(at('shared'), shared, ['timeout'])
   const isPlain = failureRate === undefined && slowCalls === undefined
   return {
-    failures: failures === undefined ? (isPlain ? 5 : 0) : checkInteger('failures', failures, 1, 1_000_000),
-    failureRate: failureRate === undefined ? 0 : checkRate('failureRate', failureRate),
-    slowRate: slowCalls === undefined ? 0 : checkRate('slowCalls.rate', slowCalls.rate),
-    slowMs: slowCalls === undefined ? 0 : toMs(slowCalls.over, 'slowCalls.over'),
-    minCalls: checkInteger('minCalls', options.minCalls ?? 10, 1, 1_000_000),
-    windowMs: toMs(options.window ?? '10s', 'window', { min: 10, max: LONGEST_MS }),
-    cooldownMs: toMs(options.cooldown ?? '10s', 'cooldown', { max: LONGEST_MS }),
-    shared: typeof shared === 'object' || checkBoolean('shared', shared),
+    failures: failures === undefined ? (isPlain ? 5 : 0) : checkInteger(at('failures'), failures, 1, 1_000_000),
+    failureRate: failureRate === undefined ? 0 : checkRate(at('failureRate'), failureRate),
+    slowRate: slowCalls === undefined ? 0 : checkRate(at('slowCalls.rate'), slowCalls.rate),
+    slowMs: slowCalls === undefined ? 0 : toMs(slowCalls.over, at('slowCalls.over')),
+    minCalls: checkInteger(at('minCalls'), options.minCalls ?? 10, 1, 1_000_000),
+    windowMs: toMs(options.window ?? '10s', at('window'), { min: 10, max: LONGEST_MS }),
+    cooldownMs: toMs(options.cooldown ?? '10s', at('cooldown'), { max: LONGEST_MS }),
+    shared: typeof shared === 'object' || checkBoolean(at('shared'), shared),
     sharedTimeoutMs:
-      typeof shared === 'object' ? toMs(shared.timeout, 'shared.timeout', { min: 10 }) : SHARED_TIMEOUT_MS,
-    isFailure: checkFunction('isFailure', options.isFailure),
+      typeof shared === 'object' ? toMs(shared.timeout, at('shared.timeout'), { min: 10 }) : SHARED_TIMEOUT_MS,
+    isFailure: checkFunction(at('isFailure'), options.isFailure),
   }
 }
 
@@ -71,7 +73,9 @@ function checkRate(option: string, value: unknown): number {
   return value as number
 }
 
-export function checkRun(options: RunOptions<unknown> | undefined): void {
+export function checkRun(work: unknown, options: RunOptions<unknown> | undefined): void {
+  if (typeof work !== 'function') throw new ConfigError('work', 'a function', work)
   checkKnown('options', options, ['fallback', 'signal'])
   checkFunction('fallback', options?.fallback)
+  checkSignal(options?.signal)
 }

@@ -9,7 +9,8 @@ import type { LoadPlan } from './load-plan.ts'
 import type { Loading } from './loading.ts'
 import { inOrder, type LoadMany, loadAsOne } from './options.ts'
 import type { Party } from './party.ts'
-import { mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import { mayLoadDespite, type Refill } from './refill.ts'
+import type { RefillRoom } from './refill-room.ts'
 import type { TagMoment } from './tags.ts'
 
 /** How many ids are to be loaded at once. */
@@ -76,7 +77,7 @@ async function board(
 function launch(room: RefillRoom, refill: Refill, ids: readonly string[], plan: BatchPlan): Promise<Landings> {
   const loading = refill.newLoad()
   if (!plan.behind) take(loading, plan.party)
-  const landings = loading.within(fly(room, refill, ids, plan, loading))
+  const landings = refill.landingsOf(ids, plan.behind, loading, fly(room, refill, ids, plan, loading))
   const flights = ids.map((id) => {
     const land = () => landings.then((all) => all.get(id) as Landing | Promise<Landing>)
     const flight = new Flight(plan.behind, loading, land)
@@ -130,7 +131,8 @@ async function fly(
       // It is there by now, or another process loads it: looked at, or waited for, as by a single caller.
       const own = refill.newLoad()
       take(own, plan.party)
-      const landing = own.within(refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true }, own))
+      const flown = refill.fly(id, planForOne(id, plan), { behind: plan.behind, look: true }, own)
+      const landing = refill.landingOf(id, plan.behind, own, flown)
       landing.catch(() => {})
       landings.set(id, landing)
     } else {

@@ -1,11 +1,12 @@
-import { decode, encode } from '../base/codec.ts'
+import { encode } from '../base/codec.ts'
 import { ConfigError } from '../base/errors.ts'
 import { Flusher, type Persisting } from '../dirty/flusher.ts'
 import type { DirtyKeys, ValueKeys } from '../dirty/keys.ts'
-import { inspectScript, redriveScript, writeScript } from '../dirty/lua.generated.ts'
-import { type DirtyRecord, readDeadRecord, readRecord } from '../dirty/record.ts'
+import { inspectScript, writeScript } from '../dirty/lua.generated.ts'
+import { type DirtyRecord, readRecord } from '../dirty/record.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
+import { contentOf, DeadWrites, toWritten, valueKeysOf } from './dead-writes.ts'
 import type { Encoding } from './encoding.ts'
 import type { Unpersisted } from './entries.ts'
 import { PersistTimeoutError, WriteBehindFullError } from './errors.ts'
@@ -20,12 +21,6 @@ const FOREVER_MS = 9_999_999_999_999
 /** How long a write waits where too much is not persisted. */
 const LONGEST_WAIT_MS = 5_000
 const LONGEST_DRAIN_MS = 10_000
-
-/** A write that was given up. */
-export interface DeadWrite<T> extends WrittenEntry<T> {
-  /** The message of the last error. */
-  readonly error: string
-}
 
 /** How far the system of record is behind. */
 export interface WriteLag {
@@ -51,13 +46,6 @@ export interface BehindRoom {
   forget(id: string): void
 }
 
-/** What the writer put on record of one value. */
-interface Content {
-  readonly value: unknown
-  readonly ttlMs: number | undefined
-  readonly tags: readonly string[]
-}
-
 /**
  * Write-behind: a write is on record in Redis, in the same step in which readers see it, and is persisted a little later by whichever
  * process comes first. While it is not, no load is stored over it, and where its entry is removed or evicted readers find the record.
@@ -66,14 +54,17 @@ export class WriteBehind implements Unpersisted {
   readonly #room: BehindRoom
   readonly #places: readonly DirtyKeys[]
   readonly #flusher: Flusher
+  /** Writes that were given up. */
+  readonly dead: DeadWrites
 
   constructor(room: BehindRoom) {
     this.#room = room
     this.#places = room.keys.places
     const { attempts, baseMs, maxMs, behind } = room.write
-    const { batch, delayMs } = behind
-    const options = { batch, delayMs, attempts, baseMs, maxMs }
+    const { batch, delayMs, giveUpMs } = behind
+    const options = { batch, delayMs, attempts, giveUpMs, baseMs, maxMs }
     this.#flusher = new Flusher(room.redis, this.#places, options, new Persistence(room), behind.onError)
+    this.dead = new DeadWrites(room, (place) => this.#flusher.nudge(place))
   }
 
   #placeOf(id: string): DirtyKeys {
@@ -101,7 +92,7 @@ export class WriteBehind implements Unpersisted {
     const { redis, channel, write, encoding, name } = this.#room
     const place = this.#placeOf(id)
     const { dirty, due, writes, tries, state, dead } = place
-    const keys = { dirty, due, writes, tries, state, dead, ...keysOf(this.#room.keys, id) }
+    const keys = { dirty, due, writes, tries, state, dead, ...valueKeysOf(this.#room.keys, id) }
     const { delayMs, oldestMs, most } = write.behind
     const args = {
       ...{ id, op, record, shown: encodeFrame(shown, FOREVER_MS, [], 0, encoding), delayMs },
@@ -174,39 +165,6 @@ export class WriteBehind implements Unpersisted {
     return { dirty: sum((of) => of[1]), oldestMs: Math.max(...all.map((of) => of[2])), dead: sum((of) => of[3]) }
   }
 
-  /** Writes that were given up, up to `limit`. */
-  async deadWrites(limit: number): Promise<readonly DeadWrite<unknown>[]> {
-    const found: DeadWrite<unknown>[] = []
-    for (const { dead } of this.#places)
-      for (let cursor = '0', first = true; (first || cursor !== '0') && found.length < limit; first = false) {
-        const reply = await this.#room.redis.call(dead, 'HSCAN', [dead, cursor, 'COUNT', 100], READ)
-        const [next, flat] = reply as unknown as readonly [Buffer, readonly Buffer[]]
-        cursor = String(next)
-        for (let i = 0; i + 1 < flat.length; i += 2) {
-          const { error, record } = readDeadRecord(String(flat[i]), flat[i + 1] as Buffer)
-          if (!found.some(({ id }) => id === record.id)) found.push({ ...toWritten(record), error })
-        }
-      }
-    return found.slice(0, limit)
-  }
-
-  /** Has writes that were given up persisted after all, but for those that a later write of their id has ended. Answers how many. */
-  async redrive(ids: readonly string[]): Promise<number> {
-    const options = { operation: 'cache.redrive', repeat: true }
-    const words = await Promise.all(
-      ids.map(async (id) => {
-        const place = this.#placeOf(id)
-        const { dirty, due, writes, dead } = place
-        const keys = { dirty, due, writes, dead, ...keysOf(this.#room.keys, id) }
-        const [word] = await redriveScript.run(this.#room.redis, keys, { id }, options)
-        this.#room.forget(id)
-        if (word === 'redriven') this.#flusher.nudge(place)
-        return word
-      }),
-    )
-    return words.filter((word) => word === 'redriven').length
-  }
-
   /** Persists what it can, and ends. What is left is on record, for the next process. */
   async close(): Promise<void> {
     // Another process may be at it, and not come to an end.
@@ -218,22 +176,6 @@ export class WriteBehind implements Unpersisted {
 
 const WRITE = { operation: 'cache.set', repeat: true } as const
 const READ = { operation: 'cache.get', repeat: true, bytes: true } as const
-
-const keysOf = (keys: CacheKeys, id: string): ValueKeys => {
-  const value = keys.entry(id)
-  return { value, lease: keys.leaseOf(value), fence: keys.fenceOf(value) }
-}
-
-function contentOf({ payload }: DirtyRecord): Content {
-  const end = payload.indexOf(10)
-  const [types, ttlMs, tags] = JSON.parse(payload.toString('utf8', 0, end)) as [string, number | null, string[]]
-  return { value: decode(payload.toString('utf8', end + 1), types), ttlMs: ttlMs ?? undefined, tags }
-}
-
-function toWritten(record: DirtyRecord): WrittenEntry<unknown> {
-  const { id, deleted, version } = record
-  return { id, deleted, version: BigInt(version), value: deleted ? undefined : contentOf(record).value }
-}
 
 /** Persists records, and says what readers see of them then. */
 class Persistence implements Persisting {
@@ -283,7 +225,7 @@ class Persistence implements Persisting {
   }
 
   keysOf(id: string): ValueKeys {
-    return keysOf(this.#room.keys, id)
+    return valueKeysOf(this.#room.keys, id)
   }
 }
 

@@ -1,12 +1,14 @@
-import { checkFunction, checkInteger } from '../base/check.ts'
+import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import { validate } from '../base/schema.ts'
+import type { Breaker } from '../breaker/breaker.ts'
 import type { LeaseKeeper } from '../lease/lease.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import type { Rights } from '../redis/rights.ts'
-import { type DeadWrite, demand, WriteBehind, type WriteLag } from './behind.ts'
+import { demand, WriteBehind, type WriteLag } from './behind.ts'
+import type { DeadWrite, DeadWriteSelection, DeadWritesOptions } from './dead-writes.ts'
 import type { Entries } from './entries.ts'
 import { type CacheStats, type Explanation, explain, type Staleness, staleness, statsOf } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
@@ -87,12 +89,18 @@ export class Cache<T, Got = T | undefined> {
   #vetted = false
 
   /** @internal Made by `hf.cache`. */
-  constructor(redis: Redis, name: string, options: ResolvedCacheOptions, requests: Requests) {
+  constructor(
+    redis: Redis,
+    name: string,
+    options: ResolvedCacheOptions,
+    requests: Requests,
+    breaker: Breaker | undefined,
+  ) {
     this.name = name
     this.#layer = new RequestLayer(requests)
     this.#redis = redis
     this.#options = options
-    const parts = makeParts(redis, name, options, requests, this.#closing.signal, () => this.#enter())
+    const parts = makeParts(redis, name, options, requests, breaker, this.#closing.signal, () => this.#enter())
     this.#room = parts.room
     this.#keys = parts.keys
     this.#rights = parts.rights
@@ -436,16 +444,21 @@ export class Cache<T, Got = T | undefined> {
   }
 
   /** With write-behind: writes that were given up; a later write of an id ends its dead one. */
-  async deadWrites({ limit = 100 }: { readonly limit?: number } = {}): Promise<readonly DeadWrite<T>[]> {
+  async deadWrites(options?: DeadWritesOptions<T>): Promise<readonly DeadWrite<T>[]> {
     this.#enter()
-    const behind = demand(this.#behind, 'deadWrites')
-    return (await behind.deadWrites(checkInteger('limit', limit, 1, 10_000))) as readonly DeadWrite<T>[]
+    return demand(this.#behind, 'deadWrites').dead.list(options)
   }
 
-  /** With write-behind: has writes that were given up persisted after all. Answers how many. */
-  async redriveWrites(ids: string | readonly string[]): Promise<number> {
+  /** With write-behind: has writes that were given up persisted after all, all or those that are chosen. Answers how many. */
+  async redriveWrites(which: string | readonly string[] | DeadWriteSelection<T> = {}): Promise<number> {
     this.#enter()
-    return demand(this.#behind, 'redriveWrites').redrive(checkIds(ids))
+    return demand(this.#behind, 'redriveWrites').dead.redrive(which)
+  }
+
+  /** With write-behind: forgets writes that were given up, all or those that are chosen. Answers how many. */
+  async purgeWrites(which: string | readonly string[] | DeadWriteSelection<T> = {}): Promise<number> {
+    this.#enter()
+    return demand(this.#behind, 'purgeWrites').dead.purge(which)
   }
 
   /** How it stands with one entry, and why a read of it would miss. Changes nothing; two round trips, for people. */

@@ -1,6 +1,7 @@
 export type { StandardSchema } from '../base/schema.ts'
-export type { DeadWrite, WriteLag } from './behind.ts'
+export type { WriteLag } from './behind.ts'
 export { Cache } from './cache.ts'
+export type { DeadWrite, DeadWriteSelection, DeadWritesOptions } from './dead-writes.ts'
 export type { Codec, CompressOptions, EncodingOptions } from './encoding.ts'
 export { PersistTimeoutError, WriteBehindFullError } from './errors.ts'
 export type { CacheStats, Explanation, MissReasons, Staleness, StoredEntry } from './inspect.ts'

@@ -10,7 +10,7 @@ import { type MemoryMisses, type MemoryTier, NO_MEMORY_MISSES } from './memory.t
 import type { ResolvedCacheOptions } from './options.ts'
 import type { ReadThrough } from './read-through.ts'
 import type { Reader } from './reader.ts'
-import type { RefillCounts } from './refill.ts'
+import type { RefillCounts } from './refill-room.ts'
 import type { TagTable } from './tags.ts'
 
 /** What a cache did in this process since it was made. */
@@ -31,6 +31,8 @@ export interface CacheStats {
   readonly waited: number
   readonly loads: number
   readonly loadFailures: number
+  /** Not begun, because `loader.breaker` was open. */
+  readonly loadsRefused: number
   /** Took longer than `loader.hardTimeout`. */
   readonly loadTimeouts: number
   /** Loaded and not kept, because the entry was invalidated or written meanwhile. */
@@ -64,7 +66,7 @@ export function statsOf(
   memory: MemoryTier | undefined,
   request: number,
 ): CacheStats {
-  const { loads, failures, timeouts, voided, waited, fenced } = counts
+  const { loads, failures, timeouts, voided, waited, fenced, refused } = counts
   const misses = asked.misses - counts.found
   const { tag, schema, undecodable, foreign } = reader.refused
   const absent = Math.max(0, misses - tag - schema - undecodable - foreign - fenced)
@@ -77,6 +79,7 @@ export function statsOf(
     waited,
     loads,
     loadFailures: failures,
+    loadsRefused: refused,
     loadTimeouts: timeouts,
     voided,
     memory: {

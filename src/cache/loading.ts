@@ -37,6 +37,7 @@ export class Loading {
   #timer: NodeJS.Timeout | undefined
   #reject: (error: LoadTimeoutError) => void = () => {}
   #said: Map<string, Said> | undefined
+  #failure: { readonly error: unknown } | undefined
   /** Called once it is over. */
   onOver = () => {}
 
@@ -90,6 +91,17 @@ export class Loading {
     clearTimeout(this.#timer)
     this.#controller?.abort(reason)
     this.onOver()
+  }
+
+  /** The loader has failed, or was refused. */
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** True when callers are told this error by the load itself: its loader's, a refusal, or that it takes too long. */
+  failedBy(error: unknown): boolean {
+    if (error === this.#over) return error instanceof LoadTimeoutError
+    return this.#over === undefined && this.#failure !== undefined && this.#failure.error === error
   }
 
   /** The loader has answered or failed. */

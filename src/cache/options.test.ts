@@ -58,6 +58,7 @@ describe('the options of a cache', () => {
     ['loader.timeout', { loader: { timeout: 1 } }],
     ['expiry.grace', { expiry: { grace: 1 } }],
     ['loader.concurrency', { loader: { concurrency: 0 } }],
+    ['loader', { loader: () => 1 }],
     ['whenDown', { whenDown: 'wait' }],
     ['write.mode', { write: { mode: 'around', persist: () => 1 } }],
     ['write.persist', { write: { mode: 'through' } }],

@@ -11,6 +11,8 @@ import {
 import { LONGEST_TIMER_MS } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, describe } from '../base/errors.ts'
+import { Breaker } from '../breaker/breaker.ts'
+import { type BreakerOptions, type ResolvedBreakerOptions, resolveBreakerOptions } from '../breaker/options.ts'
 import { Encoding, type EncodingOptions, PLAIN } from './encoding.ts'
 import type { LoadContext, LoadManyContext } from './load-context.ts'
 import { type ResolvedWrite, resolveWrite, type WriteOptions } from './write-options.ts'
@@ -23,6 +25,9 @@ export type LoadMany<T> = (
   ids: readonly string[],
   context: LoadManyContext,
 ) => Promise<ReadonlyMap<string, T> | readonly T[]> | ReadonlyMap<string, T> | readonly T[]
+
+/** Answers for one id in place of a load that failed or was not begun. */
+export type Fallback = (id: string, error: unknown) => unknown
 
 export interface CacheOptions<T> {
   /** How long a value is fresh. Required. */
@@ -44,7 +49,7 @@ export interface CacheOptions<T> {
    */
   readonly readFrom?: 'primary' | 'replica'
   readonly expiry?: ExpiryOptions
-  readonly loader?: LoaderOptions
+  readonly loader?: LoaderOptions<NoInfer<T>>
   /** How values are written, and what they must be. Default: as JSON, and anything. */
   readonly encoding?: EncodingOptions<T>
   /** While Redis cannot be asked: answer from the loader (default), or throw. Writes and invalidations always throw. */
@@ -137,7 +142,7 @@ export interface ExpiryOptions {
   readonly early?: boolean | number
 }
 
-export interface LoaderOptions {
+export interface LoaderOptions<T = unknown> {
   /**
    * Where there is a stale value (`expiry.stale`): how long to wait for a fresh one before the stale one is served and the load goes on
    * behind. No longer than `hardTimeout`. Default 0: the stale value is served at once.
@@ -150,6 +155,16 @@ export interface LoaderOptions {
   readonly hardTimeout?: Duration
   /** Most loads at work at once in this process; others wait their turn, but for loads begun by a load. Default: no bound. */
   readonly concurrency?: number
+  /**
+   * Refuses loads while they fail, by a breaker of its own, or by one of `hf.breaker` that several caches share. While it is open callers are
+   * served what is stale, or else what `fallback` answers, or are told BREAKER_OPEN. Default: none.
+   */
+  readonly breaker?: BreakerOptions | Breaker
+  /**
+   * Answers in place of a load that failed, took longer than `hardTimeout`, or was refused by the breaker, where there is no stale value.
+   * What it answers is not kept. Default: callers are told the error.
+   */
+  readonly fallback?: (id: string, error: unknown) => T | PromiseLike<T>
 }
 
 /** The options with every default in place and every duration in ms. */
@@ -172,6 +187,8 @@ export interface ResolvedCacheOptions {
   /** Undefined: what `connect` says. */
   readonly readFrom: 'primary' | 'replica' | undefined
   readonly concurrency: number | undefined
+  readonly breaker: Breaker | ResolvedBreakerOptions | undefined
+  readonly fallback: Fallback | undefined
   readonly encoding: Encoding
   readonly whenDown: 'load' | 'throw'
   readonly write: ResolvedWrite | undefined
@@ -191,7 +208,9 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
   const ttlMs = toMs(options.ttl, 'ttl')
   const { expiry = {}, loader = {}, tags } = options
   checkKnown('expiry', expiry, ['stale', 'nullTtl', 'jitter', 'early'])
-  checkKnown('loader', loader, ['concurrency', 'softTimeout', 'hardTimeout'])
+  if (typeof loader === 'function')
+    throw new ConfigError('loader', 'how a load is bounded; the function that loads is `load`', loader)
+  checkKnown('loader', loader, ['concurrency', 'softTimeout', 'hardTimeout', 'breaker', 'fallback'])
   const staleMs = toMs(expiry.stale ?? 0, 'expiry.stale', { min: 0 })
   return {
     ttlMs,
@@ -211,10 +230,19 @@ export function resolveCacheOptions<T>(options: CacheOptions<T>): ResolvedCacheO
       loader.concurrency === undefined
         ? undefined
         : checkInteger('loader.concurrency', loader.concurrency, 1, 1_000_000),
+    breaker: resolveBreaker(loader.breaker),
+    fallback: checkFunction('loader.fallback', loader.fallback as Fallback | undefined),
     encoding: options.encoding === undefined ? PLAIN : new Encoding(options.encoding as EncodingOptions),
     whenDown: checkOneOf('whenDown', options.whenDown ?? 'load', ['load', 'throw']),
     write: resolveWrite(options.write),
   }
+}
+
+function resolveBreaker(breaker: BreakerOptions | Breaker | undefined): Breaker | ResolvedBreakerOptions | undefined {
+  if (breaker === undefined || breaker instanceof Breaker) return breaker
+  if (typeof breaker !== 'object' || breaker === null)
+    throw new ConfigError('loader.breaker', 'options of a breaker, or one of hf.breaker', breaker)
+  return resolveBreakerOptions(breaker, 'loader.breaker')
 }
 
 function resolveTimeouts({ softTimeout = 0, hardTimeout }: LoaderOptions, staleMs: number) {

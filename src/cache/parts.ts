@@ -1,3 +1,4 @@
+import type { Breaker } from '../breaker/breaker.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
 import type { Redis } from '../redis/redis.ts'
 import { aclRule } from '../redis/rights.ts'
@@ -20,6 +21,7 @@ export function makeParts(
   name: string,
   options: ResolvedCacheOptions,
   requests: Requests,
+  breaker: Breaker | undefined,
   signal: AbortSignal,
   enter: () => void,
 ) {
@@ -35,7 +37,7 @@ export function makeParts(
   const reader = new Reader(redis, options, entries, tags, memory)
   const bell = new FillBell(redis, keys)
   const room: ReadThroughRoom = {
-    ...{ name, redis, keys, options, entries, tags, bell, keeper, signal, requests, enter },
+    ...{ name, redis, keys, options, entries, tags, bell, keeper, signal, requests, breaker, enter },
     present: async (id, frame, counts) => {
       const entry = counts ? reader.read(frame) : decodeFrame(frame, options.encoding)
       const found = entry === undefined ? undefined : await reader.judge(id, entry)

@@ -12,7 +12,8 @@ import {
 } from './options.ts'
 import type { Party } from './party.ts'
 import type { Due, Found, Reader } from './reader.ts'
-import { mayLoadDespite, type Refill, type RefillRoom } from './refill.ts'
+import { mayLoadDespite, type Refill } from './refill.ts'
+import type { RefillRoom } from './refill-room.ts'
 import { validLoad, validLoadMany } from './validation.ts'
 
 export interface ReadThroughRoom extends RefillRoom {
@@ -108,7 +109,7 @@ export class ReadThrough {
       if (boarding === undefined && !skipLook) this.#refill.noteLook(false)
       const landed = await (boarding === undefined
         ? this.#refill.begin(id, plan, { behind: false, look: skipLook }, party).landing
-        : this.#refill.board(id, boarding, came, party))
+        : this.#refill.boardAlone(id, boarding, came, party))
       if (landed === undefined) continue
       say?.('miss')
       return landed.value
@@ -310,7 +311,7 @@ export class ReadThrough {
     const flying = this.#refill.flying(id)
     const landed = await (flying === undefined
       ? this.#refill.begin(id, plan, { behind: false, look }, party).board(came)
-      : this.#refill.board(id, flying, came, party))
+      : this.#refill.boardAlone(id, flying, came, party))
     return landed === undefined ? this.one(id, plan, undefined, came, party) : landed.value
   }
 }

@@ -1,60 +1,38 @@
 import { monotonicMs } from '../base/clock.ts'
 import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
-import { type LeaseKeeper, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
-import { isOutage, type Redis } from '../redis/redis.ts'
-import type { Entries, LeaseAnswer, LeaseRead } from './entries.ts'
+import { releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
+import { isOutage } from '../redis/redis.ts'
+import type { LeaseAnswer, LeaseRead } from './entries.ts'
 import { Flight, type Landing, markMoment } from './flight.ts'
 import { encodeFrame, type TagStamp } from './frame.ts'
-import type { CacheKeys } from './keys.ts'
+import { isRefusal, LoadGuard } from './guard.ts'
 import { type FlightPlan, type Lease, type LoadPlan, mentionsTags, type Present } from './load-plan.ts'
 import { Loaders } from './loaders.ts'
 import type { Loading, Said } from './loading.ts'
-import { checkTags, type ResolvedCacheOptions } from './options.ts'
+import { checkTags } from './options.ts'
 import type { Party } from './party.ts'
-import type { Requests } from './per-request.ts'
-import type { TagMoment, TagTable } from './tags.ts'
-import type { FillBell } from './waiting.ts'
-
-export interface RefillRoom {
-  readonly name: string
-  readonly redis: Redis
-  readonly keys: CacheKeys
-  readonly options: ResolvedCacheOptions
-  readonly entries: Entries
-  readonly tags: TagTable
-  readonly bell: FillBell
-  readonly keeper: LeaseKeeper
-  readonly signal: AbortSignal
-  readonly requests: Requests
-  /** The entry in a frame, if it may be served: it can be read, and its tags stand. `counts`: why not, for nobody has looked before. */
-  present(id: string, frame: Buffer, counts: boolean): Promise<Present | undefined>
-}
-
-/** What loads and fills so far: for figures, not for decisions. */
-export interface RefillCounts {
-  loads: number
-  failures: number
-  /** Took longer than the loader may. */
-  timeouts: number
-  /** Loaded, and not kept: its entry was invalidated or written meanwhile. */
-  voided: number
-  /** Answered by another process's load. */
-  waited: number
-  /** Nobody had looked, and the value was there when the lease was asked for: a hit. */
-  found: number
-  /** Begun while `mutate` was changing its entry, and so not kept. */
-  fenced: number
-}
+import type { RefillCounts, RefillRoom } from './refill-room.ts'
+import type { TagMoment } from './tags.ts'
 
 /**
  * Loads what is missing: one load per id in this process, with `fleet` one in all, under a lease that every invalidation voids, so
  * that what was loaded before an invalidation is never stored after it.
  */
 export class Refill {
-  readonly counts: RefillCounts = { loads: 0, failures: 0, timeouts: 0, voided: 0, waited: 0, found: 0, fenced: 0 }
+  readonly counts: RefillCounts = {
+    loads: 0,
+    failures: 0,
+    timeouts: 0,
+    voided: 0,
+    waited: 0,
+    found: 0,
+    fenced: 0,
+    refused: 0,
+  }
   readonly #room: RefillRoom
   readonly #loaders: Loaders
+  readonly #guard: LoadGuard
   readonly #flights = new Map<string, Flight>()
   /** True while nearly every look misses: the lease script then looks as well, and saves the round trip before it. */
   #missesInRow = 0
@@ -64,6 +42,7 @@ export class Refill {
   constructor(room: RefillRoom) {
     this.#room = room
     this.#loaders = new Loaders(room.options.concurrency, room.signal)
+    this.#guard = new LoadGuard(room.breaker, room.options.fallback, room.signal)
     this.#loadersTag = mentionsTags(room.options.load) || mentionsTags(room.options.loadMany)
   }
 
@@ -85,12 +64,24 @@ export class Refill {
   /** Puts a flight in the air for `id`; whoever comes meanwhile may board it. */
   #launch(id: string, behind: boolean, party: Party | undefined, land: (load: Loading) => Promise<Landing>): Flight {
     const load = this.newLoad()
-    const flight = new Flight(behind, load, () => load.within(land(load)))
+    const flight = new Flight(behind, load, () => this.landingOf(id, behind, load, land(load)))
     this.#flights.set(id, flight)
     if (!behind) flight.take(party)
     const end = () => this.end(id, flight)
     flight.landing.then(end, end)
     return flight
+  }
+
+  /** How a load ends for who waits for it: in time, and where nothing is being served meanwhile, by the fallback if it fails. */
+  landingOf(id: string, behind: boolean, load: Loading, work: Promise<Landing>): Promise<Landing> {
+    const landing = load.within(work)
+    return behind ? landing : this.#guard.orFallback(id, load, landing)
+  }
+
+  /** The same of many. */
+  landingsOf<L>(ids: readonly string[], behind: boolean, load: Loading, work: Promise<ReadonlyMap<string, L>>) {
+    const landings = load.within(work)
+    return behind ? landings : this.#guard.orFallbacks(ids, load, landings)
   }
 
   /** Lets callers board a flight whose end somebody else sees to. */
@@ -109,6 +100,17 @@ export class Refill {
     this.#loaders.boarded(id)
     flight.take(party)
     return flight.board(came)
+  }
+
+  /** The same for a caller who has nothing else: also of a flight that was launched behind, which has no fallback of its own. */
+  boardAlone(
+    id: string,
+    flight: Flight,
+    came: number,
+    party?: Party,
+  ): Promise<{ readonly value: unknown } | undefined> {
+    const landed = this.board(id, flight, came, party)
+    return flight.behind ? this.#guard.orFallback(id, flight.load, landed) : landed
   }
 
   /** Callers who come from now on do not board: what the flight brings may be older than what they must see. */
@@ -358,11 +360,15 @@ export class Refill {
     try {
       return await this.#loaders.run(ids, () => {
         load.throwIfOver()
-        this.counts.loads++
-        return requests.outside(work)
+        return this.#guard.call(() => {
+          this.counts.loads++
+          return requests.outside(work)
+        }, load)
       })
     } catch (error) {
-      if (!load.isOver) this.counts.failures++
+      load.fail(error)
+      if (isRefusal(error)) this.counts.refused++
+      else if (!load.isOver) this.counts.failures++
       throw error
     } finally {
       load.answered()

@@ -31,6 +31,8 @@ export interface WriteBehindOptions<T> {
   }
   /** `attempts`: by itself, while the system of record takes others, before it is given up. Default 10, `'100ms'` and `'30s'`. */
   readonly retry?: WriteRetryOptions
+  /** What fails by itself is given up when it was written so long ago, also while the system of record takes nothing. Default `'1h'`. */
+  readonly giveUpAfter?: Duration
   /** How long `persist` may take: then its signal fires, and that counts as a failure. Default `'30s'`. */
   readonly timeout?: Duration
   /** How old a write may grow that is not persisted. Then writes persist what is there first, and wait for that. Default `'1m'`. */
@@ -74,6 +76,7 @@ export interface ResolvedBehind {
   readonly batch: number
   readonly delayMs: number
   readonly timeoutMs: number
+  readonly giveUpMs: number
   readonly oldestMs: number
   readonly most: number
   readonly onError: (error: unknown) => void
@@ -81,7 +84,7 @@ export interface ResolvedBehind {
 
 export function resolveWrite<T>(write: WriteOptions<T> | undefined): ResolvedWrite | undefined {
   if (write === undefined) return undefined
-  const behind = ['batch', 'timeout', 'maxDirtyAge', 'maxDirtyCount', 'onError']
+  const behind = ['batch', 'timeout', 'giveUpAfter', 'maxDirtyAge', 'maxDirtyCount', 'onError']
   checkOneOf('write.mode', write.mode, ['through', 'behind'])
   const isBehind = write.mode === 'behind'
   checkKnown('write', write, ['mode', 'persist', 'retry', ...(isBehind ? behind : [])])
@@ -100,12 +103,14 @@ export function resolveWrite<T>(write: WriteOptions<T> | undefined): ResolvedWri
 }
 
 function resolveBehind<T>(write: WriteBehindOptions<T>): ResolvedBehind {
-  const { batch = {}, timeout = '30s', maxDirtyAge = '1m', maxDirtyCount = 10_000 } = write
+  const { batch = {}, timeout = '30s', giveUpAfter = '1h' } = write
+  const { maxDirtyAge = '1m', maxDirtyCount = 10_000 } = write
   checkKnown('write.batch', batch, ['size', 'delay'])
   return {
     batch: checkInteger('write.batch.size', batch.size ?? 100, 1, 1_000),
     delayMs: toMs(batch.delay ?? '100ms', 'write.batch.delay', { min: 0 }),
     timeoutMs: toMs(timeout, 'write.timeout', { max: LONGEST_TIMER_MS }),
+    giveUpMs: toMs(giveUpAfter, 'write.giveUpAfter'),
     oldestMs: toMs(maxDirtyAge, 'write.maxDirtyAge'),
     most: checkInteger('write.maxDirtyCount', maxDirtyCount, 8, 10_000_000),
     onError: checkFunction('write.onError', write.onError) ?? NOBODY,

@@ -1,20 +1,25 @@
 import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core'
+import { benchCommand } from './bench/command.ts'
 import { clusterVerbs } from './cluster/verbs.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
 import { limitVerbs } from './limit/verbs.ts'
 import { lockVerbs } from './lock/verbs.ts'
+import { metricsCommand } from './metrics/command.ts'
 import { queueVerbs } from './queue/verbs.ts'
 import { sessionVerbs } from './session/verbs.ts'
 import { shardsVerbs } from './shards/verbs.ts'
+import { statsCommand } from './stats/command.ts'
 import { upCommand } from './up/command.ts'
+import { verifyCommand } from './verify/command.ts'
 
 /** The whole command line. What a verb does is loaded when it is called. */
 export function buildApp(version: string): Application<Context> {
   const root = buildRouteMap({
     routes: {
-      ...{ up: upCommand, cluster: clusterVerbs, shards: shardsVerbs },
+      ...{ up: upCommand, verify: verifyCommand, bench: benchCommand, cluster: clusterVerbs, shards: shardsVerbs },
       ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs, queue: queueVerbs },
+      ...{ stats: statsCommand, metrics: metricsCommand },
     },
     docs: {
       brief: 'Everything an application does with Redis or Valkey.',

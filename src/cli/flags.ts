@@ -58,7 +58,7 @@ export function parseDuration(option: string): (words: string) => Duration {
 
 export function parseInteger(option: string, min: number, max: number): (words: string) => number {
   return (words) => {
-    const value = /^\d{1,9}$/.test(words) ? Number(words) : Number.NaN
+    const value = /^-?\d{1,9}$/.test(words) ? Number(words) : Number.NaN
     if (!(value >= min && value <= max)) throw new ConfigError(option, `a whole number of ${min} to ${max}`, words)
     return value
   }

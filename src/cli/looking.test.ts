@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { connect, type Holdfast } from '../index.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
 import { holdfast } from './program.fixture.ts'
+import { runCli } from './run.ts'
 import { span } from './terminal/figures.ts'
 
 let server: TestServer
@@ -187,8 +188,83 @@ describe('holdfast session', () => {
   })
 })
 
+describe('holdfast stats', () => {
+  it('shows what all processes have measured and counted', async () => {
+    expect((await run('stats')).out).toBe('No metric has a value within 1 h.\n')
+    await hf.monitor.record({ checkout: { values: [10, 20, 30.55] }, mails: { count: 2, value: 5_000, errors: 1 } })
+    await hf.monitor.record({ '\u001b[2J': { errors: 1 } })
+    const { out, err } = await run('stats', '--window', '5m')
+    expect(err).toBe('')
+    const [titles, ...rows] = out.trimEnd().split('\n')
+    expect(titles).toMatch(/^METRIC +COUNT +ERRORS +MIN +AVG +P50 +P95 +P99 +MAX$/)
+    expect(rows.map((row) => row.split(/ {2,}/))).toEqual([
+      ['\\u001b[2J', '0', '1', '0', '0', '0', '0', '0', '0'],
+      ['checkout', '3', '0', '10', '20.18', expect.stringMatching(/^(19|20)/), '30.55', '30.55', '30.55'],
+      ['mails', '2', '1', '2,500', '2,500', '2,500', '2,500', '2,500', '2,500'],
+    ])
+    expect(await json('stats', 'mails', 'never')).toEqual({
+      metrics: {
+        mails: await hf.monitor.stats('mails').then(({ toMs: _, ...stats }) => expect.objectContaining(stats)),
+      },
+    })
+  })
+
+  it('shows what a site has counted, by names that it finds', async () => {
+    expect((await run('stats', '--site', 'none')).out).toBe('Nothing was counted for none.\n')
+    const site = hf.analytics('site', { spread: 4 })
+    for (const item of ['/b', '/a', '/a']) site.hit('page', item, { visitor: item })
+    site.track('booking', { amount: 99.5, __proto__x: 1 })
+    await site.track('view', {}, { sync: true })
+    await site.track('booking', { amount: 1_500 }, { sync: true })
+    const { out } = await run('stats', '--site', 'site', '--spread', '4')
+    expect(out).toMatch(/^site, from .*Z\n\nEVENT +COUNT +SUMS\nbooking +2 +amount 1,600, __proto__x 1\nview +1 *\n/)
+    expect(out).toMatch(/\nDIMENSION +HITS +VISITORS\npage +3 +2\n {2}\/a +2 *\n {2}\/b +1 *\n$/)
+    expect(await json('stats', '--site', 'site', '--spread', '4', '--window', '2d')).toMatchObject({
+      events: [{ event: 'booking', count: 2, sums: { amount: 1_599.5 } }, { event: 'view' }],
+      dimensions: [{ dimension: 'page', hits: 3, visitors: 2, top: [{ item: '/a', count: 2 }, { item: '/b' }] }],
+    })
+    for (const words of [
+      ['checkout', '--site', 'site'],
+      ['--spread', '4'],
+      ['--window', '5s'],
+      ['--window', '91d'],
+    ])
+      expect(await run('stats', ...words)).toMatchObject({ code: 2, out: '' })
+  })
+})
+
+describe('holdfast metrics', () => {
+  it('tells what the servers say, once or to a scraper of this machine, and ends by a signal', async () => {
+    const once = await holdfast(['metrics'], env)
+    expect(once).toMatchObject({ code: 0, err: '' })
+    expect(once.out).toMatch(/^# HELP redis_up .*\n# TYPE redis_up gauge\nredis_up\{server="127.0.0.1:\d+"\} 1\n/)
+    expect(once.out).not.toContain('holdfast_')
+    let told: (url: string) => void = () => {}
+    const url = new Promise<string>((resolve) => (told = resolve))
+    const stdout = { write: (text: string) => told(text.trim()) }
+    const host = { env, stdout, stderr: process.stderr, exit: () => expect.unreachable() }
+    const ended = runCli(['metrics', '--listen', '0'], '1.2.3', host)
+    const response = await fetch(await url)
+    expect(response.headers.get('content-type')).toContain('version=0.0.4')
+    expect(await response.text()).toContain('\nredis_connected_clients{')
+    expect((await fetch(new URL('/', await url))).status).toBe(404)
+    process.emit('SIGHUP', 'SIGHUP')
+    expect(await ended).toBe(0)
+  })
+})
+
 it('helps with an example for each verb, and ends with 3 where no server answers', async () => {
-  const verbs = ['lock ls', 'lock show', 'lock break', 'limit show', 'limit reset', 'session ls', 'session revoke']
+  const verbs = [
+    'lock ls',
+    'lock show',
+    'lock break',
+    'limit show',
+    'limit reset',
+    'session ls',
+    'session revoke',
+    'stats',
+    'metrics',
+  ]
   for (const verb of verbs) {
     const { code, out } = await holdfast([...verb.split(' '), '--help'])
     expect(code).toBe(0)

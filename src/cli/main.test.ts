@@ -52,7 +52,7 @@ describe('holdfast', () => {
       'cluster',
       v,
     ])
-    for (const verb of [['up'], ...verbs]) {
+    for (const verb of [['up'], ['verify'], ['bench'], ...verbs]) {
       const { code, out } = await holdfast([...verb, '--help'])
       expect(code).toBe(0)
       expect(out).toContain(`\n  holdfast ${verb.join(' ')}`)

@@ -20,6 +20,8 @@ export interface FlushOptions {
   readonly batch: number
   readonly delayMs: number
   readonly attempts: number
+  /** What fails by itself is given up when it was written so long ago, whether or not others were taken meanwhile. */
+  readonly giveUpMs: number
   readonly baseMs: number
   readonly maxMs: number
 }
@@ -45,7 +47,8 @@ type Settled = readonly [
 /**
  * Persists what is dirty in some places, a batch at a time, and one process at a time in each: what comes later of an id arrives later.
  *
- * An entry is given up after so many failures by itself, each after the system of record has taken others: while it takes nothing, all wait.
+ * An entry is given up after so many failures by itself, each after the system of record has taken others: while it takes nothing, all wait,
+ * until they are so old that they are given up as well.
  */
 export class Flusher {
   readonly #redis: Redis
@@ -203,18 +206,20 @@ export class Flusher {
   #fail(record: DirtyRecord, error: unknown): Settled {
     const { id, tries } = record
     const lastMs = this.#failedMs.get(id)
-    const waits = this.#wait(record)
+    const message = messageOf(error)
+    const waits = this.#wait(record, message)
     if (lastMs === undefined || this.#tookMs <= lastMs) return waits
-    if (tries + 1 < this.#options.attempts) return [record, 'failed', this.#waitMs(record), '']
+    if (tries + 1 < this.#options.attempts) return [record, 'failed', this.#waitMs(record), message]
     this.#failedMs.delete(id)
-    return [record, 'dead', 0, messageOf(error)]
+    return [record, 'dead', 0, message]
   }
 
-  #wait(record: DirtyRecord): Settled {
+  /** `message`: of what it failed with by itself. */
+  #wait(record: DirtyRecord, message = ''): Settled {
     // Those that other processes have persisted are never asked for again.
     if (this.#failedMs.size >= MOST_REMEMBERED) this.#failedMs.clear()
     this.#failedMs.set(record.id, monotonicMs())
-    return [record, 'waits', this.#waitMs(record), '']
+    return [record, 'waits', this.#waitMs(record), message]
   }
 
   #waitMs({ tries }: DirtyRecord): number {
@@ -231,7 +236,12 @@ export class Flusher {
     })
     const said = settled.flatMap(([{ id, version }, word, ms, what]) => [id, version, word, String(ms), what])
     const keys = { dirty, due, writes, tries, dead, lease, entries }
-    const [word] = await settleScript.run(this.#redis, keys, { token, settled: said }, SETTLE)
+    const [word] = await settleScript.run(
+      this.#redis,
+      keys,
+      { token, giveUpMs: this.#options.giveUpMs, settled: said },
+      SETTLE,
+    )
     return word === 'settled'
   }
 
@@ -255,6 +265,6 @@ function toRecords(parts: readonly (Buffer | number)[]): readonly DirtyRecord[] 
   return records
 }
 
-/** On one line, as the record of a dead one has it. */
+/** On one line, as the record of a dead one has it; never empty. */
 const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/\n/g, ' ').slice(0, 1_000)
+  (error instanceof Error ? error.message : String(error)).replace(/\n/g, ' ').slice(0, 1_000) || 'no message'

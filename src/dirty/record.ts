@@ -20,8 +20,16 @@ export function readRecord(id: string, record: Buffer, tries = 0): DirtyRecord {
   }
 }
 
-/** A write that was given up: its error, and the record. */
-export function readDeadRecord(id: string, stored: Buffer): { readonly error: string; readonly record: DirtyRecord } {
+/** A write that was given up. */
+export interface DeadRecord {
+  readonly diedAtMs: number
+  readonly error: string
+  readonly record: DirtyRecord
+}
+
+export function readDeadRecord(id: string, stored: Buffer): DeadRecord {
   const end = stored.indexOf(10)
-  return { error: stored.toString('utf8', 0, end), record: readRecord(id, stored.subarray(end + 1)) }
+  const [diedAtMs, tries, ...words] = stored.toString('utf8', 0, end).split(' ')
+  const record = readRecord(id, stored.subarray(end + 1), Number(tries))
+  return { diedAtMs: Number(diedAtMs), error: words.join(' '), record }
 }

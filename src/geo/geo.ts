@@ -4,7 +4,15 @@ import type { Redis } from '../redis/redis.ts'
 import { findPlaces, type Nearby } from './finder.ts'
 import { inspectGeo } from './inspect.ts'
 import { GeoKeys } from './keys.ts'
-import { checkId, checkNearby, checkPosition, type DistanceOptions, metresOf, type NearbyOptions } from './options.ts'
+import {
+  checkId,
+  checkIterable,
+  checkNearby,
+  checkPosition,
+  type DistanceOptions,
+  metresOf,
+  type NearbyOptions,
+} from './options.ts'
 import { readPosition } from './record.ts'
 import { geoRights } from './rights.ts'
 import { distanceM, type Position } from './sphere.ts'
@@ -45,12 +53,12 @@ export class Geo {
   }
 
   /** The same for many, in lots of 500: each lot in one step, unless the set is split. Of an id that comes twice the last one counts. */
-  async addMany(places: Iterable<readonly [id: string, position: Position]> | readonly Place[]): Promise<void> {
+  async addMany(places: Iterable<readonly [id: string, position: Position] | Place>): Promise<void> {
     const checked = new Map<string, Place>()
-    for (const entry of places) {
+    for (const entry of checkIterable('places', places)) {
       const [id, position] = Array.isArray(entry)
         ? (entry as [string, Position])
-        : [(entry as Place).id, entry as Place]
+        : [(entry as Place | null)?.id as string, entry as Place]
       checked.set(checkId(id), { id, ...checkPosition('position', position) })
     }
     if (checked.size === 0) return
@@ -60,7 +68,7 @@ export class Geo {
 
   /** Takes one place or many away. One that is nowhere already is no error. */
   async remove(ids: string | readonly string[]): Promise<void> {
-    const all = (typeof ids === 'string' ? [ids] : ids).map(checkId)
+    const all = [...checkIterable('ids', typeof ids === 'string' ? [ids] : ids)].map(checkId)
     if (all.length === 0) return
     this.#vet()
     await OBSERVED.remove.run({ geo: this.name, places: all.length }, () => this.#store.remove(all))
@@ -73,7 +81,7 @@ export class Geo {
 
   /** Where these are, in the order asked; without those that are nowhere. */
   async getMany(ids: readonly string[]): Promise<Map<string, Position>> {
-    const all = [...new Set(ids.map(checkId))]
+    const all = [...new Set([...checkIterable('ids', ids)].map(checkId))]
     this.#vet()
     const found = await this.#store.positions(all)
     const { keys } = this.#store

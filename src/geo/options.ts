@@ -48,6 +48,13 @@ export const resolveSplit = (options: GeoOptions = {}): number => {
 
 export const checkId = (id: unknown): string => checkName('id', id)
 
+/** Many of something: an array, a Set, what a generator gives; no text, whose letters nobody means. */
+export function checkIterable<M extends Iterable<unknown>>(option: string, many: M): M {
+  if (typeof many !== 'object' || many === null || typeof many[Symbol.iterator] !== 'function')
+    throw new ConfigError(option, 'an array or another iterable', many)
+  return many
+}
+
 export function checkPosition(option: string, position: unknown): Position {
   if (typeof position !== 'object' || position === null)
     throw new ConfigError(option, '{ lon, lat } in degrees', position)

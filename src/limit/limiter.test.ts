@@ -263,7 +263,7 @@ describe('a limiter', () => {
     const options = (): LimiterOptions => ({ rules: [{ limit: (id) => id.length, per: '1h' }] })
     expect(hf.limiter('api', options())).toBe(hf.limiter('api', options()))
     expect(hf.limiter('api2', { rules: [HOUR] })).toBe(hf.limiter('api2', { rules: [{ ...HOUR, per: 3_600_000 }] }))
-    expect(() => hf.limiter('api', { rules: [HOUR] })).toThrow(/made first/)
+    expect(() => hf.limiter('api', { rules: [HOUR] })).toThrow(/made first \(another `rules`\)/)
   })
 
   it('names what is wrong with its options', async () => {

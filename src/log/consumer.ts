@@ -66,9 +66,9 @@ export class Consumer {
     return this.#settled.slice(0, most)
   }
 
-  async turn(want: number, most: number): Promise<Turned | 'lost' | 'unknown'> {
+  async turn(want: number, most: number): Promise<Turned | 'lost' | 'unknown' | 'removed'> {
     const { redis, keys, group, own } = this.#place
-    const { leaseMs, ordered } = this.#options
+    const { leaseMs, order } = this.#options
     const idle = this.isIdle(most)
     const sent = this.#settled.splice(0, most)
     const askedMs = monotonicMs()
@@ -76,10 +76,10 @@ export class Consumer {
       const said = this.#doubt ? [...sent, ...this.#allHeld(sent)] : sent
       const [word, ...rest] = await turnScript.run(
         redis,
-        { entries: keys.entries, state: keys.state, ...own },
+        { entries: keys.entries, state: keys.state, ...own, gone: keys.gone },
         {
           ...{ group, consumer: this.#id, leaseMs, joined: flag(this.#joined), want },
-          ...{ idle: flag(idle), ordered: flag(ordered), crashes: MOST_DEATHS },
+          ...{ idle: flag(idle), ordered: ORDER_WORDS[order], crashes: MOST_DEATHS, keep: this.#place.keepDead },
           ...{ doubt: flag(this.#doubt), settled: said.flat() },
         },
         // Sent twice, it might give twice. What is said of entries is said again by the next turn.
@@ -128,9 +128,16 @@ export class Consumer {
   /** Its last word: settles, and hands back all else that it has. */
   async finish(settled: readonly Settlement[]): Promise<void> {
     const { redis, keys, group, own } = this.#place
-    const args = { group, consumer: this.#id, channel: keys.channel, settled: settled.flat() }
+    const args = {
+      group,
+      consumer: this.#id,
+      channel: keys.channel,
+      keep: this.#place.keepDead,
+      settled: settled.flat(),
+    }
     await finishScript.run(redis, { entries: keys.entries, ...own }, args, { operation: 'log.finish', repeat: true })
   }
 }
 
+const ORDER_WORDS = { none: '0', all: '1', key: 'key' } as const
 const flag = (is: boolean): '0' | '1' => (is ? '1' : '0')

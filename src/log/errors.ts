@@ -14,6 +14,20 @@ export class LogLeaseLostError extends HoldfastError {
   }
 }
 
+/** The group was removed while this process worked on it: its workers have ended, and what their handlers answer is heard by nobody. */
+export class LogGroupRemovedError extends HoldfastError {
+  static override readonly kind = 'LogGroupRemovedError'
+
+  readonly log: string
+  readonly group: string
+
+  constructor(log: string, group: string) {
+    super('LOG_GROUP_REMOVED', `log '${log}': the group '${group}' was removed, and its worker has ended`)
+    this.log = log
+    this.group = group
+  }
+}
+
 /** A handler took longer than `timeout`: its entries count as failed, whatever it answers later. */
 export class LogHandlerTimeoutError extends HoldfastError {
   static override readonly kind = 'LogHandlerTimeoutError'

@@ -1,5 +1,6 @@
+export { type AlarmOptions, LagAlarm } from './alarm.ts'
 export type { LogEntry } from './entry.ts'
-export { LogGapError, LogHandlerTimeoutError, LogLeaseLostError } from './errors.ts'
+export { LogGapError, LogGroupRemovedError, LogHandlerTimeoutError, LogLeaseLostError } from './errors.ts'
 export { LogGroup, type RedriveOptions } from './group.ts'
 export type { DeadEntry, GroupView } from './inspect.ts'
 export { Log } from './log.ts'

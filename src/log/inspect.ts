@@ -15,6 +15,8 @@ export interface GroupView {
   readonly active: number
   /** Entries that wait for their next try. */
   readonly retrying: number
+  /** Entries that wait for one before them of their key. */
+  readonly held: number
   readonly dead: number
   /** Entries that were removed before it had them, as its `dropAfter` allows. */
   readonly dropped: number
@@ -39,17 +41,18 @@ export interface DeadEntry<T> {
 }
 
 export async function inspectGroup(redis: Redis, keys: LogKeys, group: string): Promise<GroupView | undefined> {
-  const { consumers, retry, dead } = keys.group(group)
+  const { consumers, retry, dead, line } = keys.group(group)
   const reply = await inspectScript.run(
     redis,
-    { entries: keys.entries, state: keys.state, consumers, retry, dead },
+    { entries: keys.entries, state: keys.state, consumers, retry, dead, line },
     { group },
     { operation: 'log.inspect', repeat: true },
   )
   if (reply[0] === 'unknown') return undefined
-  const [, nowMs, added, read, dropped, pending, retrying, buried, alive, oldest] = reply
+  const [, nowMs, added, read, dropped, pending, retrying, buried, alive, held, oldest] = reply
   return {
-    ...{ name: group, lag: added - read + pending, position: read, active: pending - retrying, retrying, dead: buried },
+    ...{ name: group, lag: added - read + pending, position: read, dead: buried },
+    ...{ active: pending - retrying - held, retrying, held },
     ...{ dropped, consumers: alive, oldestMs: oldest === '' ? 0 : Math.max(0, nowMs - atMsOf(oldest)) },
   }
 }

@@ -11,7 +11,9 @@ import { escapePart, type Key, type Keyspace } from '../redis/keyspace.ts'
  *     {shop:log:orders}:group:mail:consumers      sorted  the leases of its consumers
  *     {shop:log:orders}:group:mail:retry          sorted  what waits for its next try
  *     {shop:log:orders}:group:mail:marks          hash    how often an entry failed
- *     {shop:log:orders}:group:mail:dead           stream  what was given up
+ *     {shop:log:orders}:group:mail:line           sorted  what waits for one before it of its key
+ *     {shop:log:orders}:group:mail:dead           stream  what was given up; as long as `keepDead` says
+ *     {shop:log:orders}:gone                      sorted  groups that were removed; a day and more
  *     shop:log:orders:bell                        channel there is something new
  */
 export class LogKeys {
@@ -19,6 +21,7 @@ export class LogKeys {
   readonly state: Key
   readonly recent: readonly Key[]
   readonly archiver: Key
+  readonly gone: Key
   readonly channel: string
   readonly #tag: Key
 
@@ -28,12 +31,13 @@ export class LogKeys {
     this.state = this.#of('state')
     this.recent = ['tokens:0', 'tokens:1', 'ids:0', 'ids:1'].map((part) => this.#of(part))
     this.archiver = this.#of('archiver')
+    this.gone = this.#of('gone')
     this.channel = keyspace.channel('log', name, 'bell')
   }
 
   group(group: string): GroupKeys {
     const of = (part: string) => this.#of(`group:${escapePart(group)}:${part}`)
-    return { consumers: of('consumers'), retry: of('retry'), marks: of('marks'), dead: of('dead') }
+    return { consumers: of('consumers'), retry: of('retry'), marks: of('marks'), dead: of('dead'), line: of('line') }
   }
 
   #of(part: string): Key {
@@ -47,6 +51,7 @@ export interface GroupKeys {
   readonly retry: Key
   readonly marks: Key
   readonly dead: Key
+  readonly line: Key
 }
 
 /** The keys of every log, as a pattern for ACL rules. */

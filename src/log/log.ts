@@ -3,6 +3,7 @@ import { unlessAborted } from '../base/clock.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { LagAlarm } from './alarm.ts'
 import { Appender } from './appender.ts'
 import { Bell } from './bell.ts'
 import { fieldsOf, type LogEntry, toEntry } from './entry.ts'
@@ -46,6 +47,7 @@ export class Log<T = unknown> implements GroupHost {
   readonly #retention: Retention
   readonly #bell: Bell
   readonly #workers = new Set<LogWorker>()
+  readonly #alarms = new Set<LagAlarm>()
   #vetted = false
   #closing: Promise<void> | undefined
 
@@ -220,10 +222,20 @@ export class Log<T = unknown> implements GroupHost {
     this.#bell.delete(worker)
   }
 
+  /** @internal */
+  keep(alarm: LagAlarm): void {
+    this.#alarms.add(alarm)
+  }
+
+  /** @internal */
+  forget(alarm: LagAlarm): void {
+    this.#alarms.delete(alarm)
+  }
+
   /** @internal Called by `hf.close()`: handlers at work are let end, for up to their worker's `timeout`. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await Promise.all([this.#retention.close(), ...[...this.#workers].map((worker) => worker.close())])
+      await Promise.all([this.#retention, ...this.#alarms, ...this.#workers].map((one) => one.close()))
       this.#bell.close()
     })()
     return this.#closing

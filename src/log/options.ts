@@ -42,6 +42,8 @@ export interface GroupOptions {
   readonly from?: LogPoint
   /** Give up what this group has not done when it is older than this, if `retention` would remove it. Default: never. */
   readonly dropAfter?: Duration
+  /** Dead entries that are kept; beyond, the oldest go. 1 to 10 million, default 10,000. */
+  readonly keepDead?: number
   readonly retry?: {
     /** Tries in all before an entry is dead. Default 5. */
     readonly attempts?: number
@@ -56,10 +58,11 @@ export interface ProcessOptions {
   /** Most handlers at work at once in this process. Default 1. */
   readonly concurrency?: number
   /**
-   * One after another in the whole fleet, and none before the one before it is done or dead: other processes stand by. Default true where
-   * `concurrency` is 1, and only there possible.
+   * `true`: one after another in the whole fleet, and none before the one before it is done or dead: other processes stand by. Default true
+   * where `concurrency` is 1, and only there possible. `'key'`: the same among the entries of one `key`, while others run; those without a
+   * key run as they come. In every process of the group the same.
    */
-  readonly ordered?: boolean
+  readonly ordered?: boolean | 'key'
   /** How long this process may be silent before others get what it works on. Default `'15s'`. */
   readonly lease?: Duration
   /** How long a handler may take: then its signal fires, and that counts as a failure. Default `'5m'`. */
@@ -117,17 +120,19 @@ export interface ResolvedGroupOptions {
   /** As `log/open` takes it. */
   readonly from: string
   readonly dropMs: number
+  readonly keepDead: number
   readonly attempts: number
   readonly baseMs: number
   readonly maxMs: number
 }
 
 export function resolveGroupOptions(options: GroupOptions = {}): ResolvedGroupOptions {
-  checkKnown('', options, ['from', 'dropAfter', 'retry'])
-  const { from = 'first', dropAfter, retry = {} } = options
+  checkKnown('', options, ['from', 'dropAfter', 'retry', 'keepDead'])
+  const { from = 'first', dropAfter, retry = {}, keepDead = 10_000 } = options
   checkKnown('retry', retry, ['attempts', 'base', 'max'])
   return {
-    from: from === 'first' || from === 'now' ? from : toId('from', from),
+    from: checkPoint(from),
+    keepDead: checkInteger('keepDead', keepDead, 1, 1e7),
     dropMs: dropAfter === undefined ? -1 : toMs(dropAfter, 'dropAfter'),
     attempts: checkInteger('retry.attempts', retry.attempts ?? 5, 1, 1_000),
     baseMs: toMs(retry.base ?? '1s', 'retry.base'),
@@ -135,10 +140,13 @@ export function resolveGroupOptions(options: GroupOptions = {}): ResolvedGroupOp
   }
 }
 
+/** A point as scripts take it. */
+export const checkPoint = (from: unknown): string => (from === 'first' || from === 'now' ? from : toId('from', from))
+
 export interface ResolvedProcessOptions {
   readonly concurrency: number
   readonly batch: number
-  readonly ordered: boolean
+  readonly order: 'none' | 'all' | 'key'
   readonly leaseMs: number
   readonly timeoutMs: number
   readonly onError: (error: unknown, entries: readonly LogEntry<unknown>[]) => void
@@ -151,15 +159,17 @@ export function resolveProcessOptions(options: ProcessBatchOptions = {}, batches
   const known = ['concurrency', 'ordered', 'lease', 'timeout', 'onError']
   checkKnown('', options, batches ? [...known, 'batch'] : known)
   const concurrency = checkInteger('concurrency', options.concurrency ?? 1, 1, 1_000)
-  const ordered = checkBoolean('ordered', options.ordered ?? concurrency === 1)
-  if (ordered && concurrency > 1) throw new ConfigError('ordered', 'false, since concurrency is above 1', ordered)
+  const { ordered = concurrency === 1 } = options
+  const order = ordered === 'key' ? 'key' : checkBoolean('ordered', ordered) ? 'all' : 'none'
+  if (order === 'all' && concurrency > 1)
+    throw new ConfigError('ordered', "false or 'key', since concurrency is above 1", ordered)
   const batch = batches ? checkInteger('batch', options.batch ?? 100, 1, MOST_HELD) : 1
   if (concurrency * batch > MOST_HELD)
     throw new ConfigError('batch', `at most ${Math.floor(MOST_HELD / concurrency)}, with that concurrency`, batch)
   return {
     concurrency,
     batch,
-    ordered,
+    order,
     leaseMs: toMs(options.lease ?? '15s', 'lease', { min: 100, max: LONGEST_TIMER_MS }),
     timeoutMs: toMs(options.timeout ?? '5m', 'timeout', { max: LONGEST_TIMER_MS }),
     onError: checkFunction('onError', options.onError) ?? (() => {}),

@@ -10,5 +10,7 @@ export interface GroupPlace {
   readonly keys: LogKeys
   readonly group: string
   readonly own: GroupKeys
+  /** Dead entries that are kept. */
+  readonly keepDead: number
   open(how: ResolvedGroupOptions): Promise<void>
 }

@@ -4,7 +4,7 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { Consumer } from './consumer.ts'
 import { type Delivery, inBatches, readGiven } from './deliveries.ts'
 import type { LogEntry } from './entry.ts'
-import { LogHandlerTimeoutError, LogLeaseLostError } from './errors.ts'
+import { LogGroupRemovedError, LogHandlerTimeoutError, LogLeaseLostError } from './errors.ts'
 import type { ResolvedGroupOptions, ResolvedProcessOptions } from './options.ts'
 import type { GroupPlace } from './place.ts'
 
@@ -13,6 +13,8 @@ const POLL_MS = 900
 /** So many entries are settled by one call. */
 const MOST_SETTLED = 200
 const LONGEST_PAUSE_MS = 1_000
+/** Something is due and was not given: it waits for another, or for many that are being put in line. */
+const HINDERED_MS = 20
 
 /** What a handler is told beside its entries. */
 export interface HandlerContext {
@@ -124,19 +126,35 @@ export class LogWorker implements AsyncDisposable {
     })
   }
 
+  /** Somebody has removed the group: there is nothing to hand back, and nobody to tell. */
+  #onRemoved(): void {
+    const { name, group } = this.#place
+    const removed = new LogGroupRemovedError(name, group)
+    this.#queue = []
+    this.#closing ??= Promise.resolve()
+    this.#consumer.abort(removed)
+    this.#options.onError(removed, [])
+    this.#onClosed()
+  }
+
   /** Answers how long there is nothing to do, unless somebody rings. */
   async #turn(): Promise<number> {
-    const { concurrency, batch, ordered, leaseMs } = this.#options
+    const { concurrency, batch, order, leaseMs } = this.#options
     if (!this.#opened) {
       await this.#place.open(this.#how)
       this.#opened = true
     }
     const consumer = this.#consumer
-    const isHeldUp = this.#paused || this.#alone || (ordered && !consumer.isIdle(MOST_SETTLED))
+    const isHeldUp = this.#paused || this.#alone || (order === 'all' && !consumer.isIdle(MOST_SETTLED))
     const free = isHeldUp ? 0 : concurrency - this.#busy - this.#queue.length
-    const reply = await consumer.turn(Math.max(0, free) * batch, MOST_SETTLED)
+    const want = Math.max(0, free) * batch
+    const reply = await consumer.turn(want, MOST_SETTLED)
     if (reply === 'lost') {
       consumer.lose('its lease had ended')
+      return 0
+    }
+    if (reply === 'removed') {
+      this.#onRemoved()
       return 0
     }
     if (reply === 'unknown') {
@@ -155,7 +173,10 @@ export class LogWorker implements AsyncDisposable {
     this.#queue.push(...inBatches(deliveries, batch))
     this.#start()
     if (consumer.hasMore || unreadable.length > 0) return 0
-    const dueMs = reply.nextMs < 0 ? Number.POSITIVE_INFINITY : Math.max(1, reply.nextMs - reply.nowMs)
+    // With no place for it what is due need not be asked for: whoever ends rings.
+    const isAwaited = reply.nextMs >= 0 && want > 0
+    const leastMs = deliveries.length === 0 ? HINDERED_MS : 1
+    const dueMs = isAwaited ? Math.max(leastMs, reply.nextMs - reply.nowMs) : Number.POSITIVE_INFINITY
     return Math.min(dueMs, POLL_MS * (0.9 + Math.random() * 0.1), leaseMs / 3)
   }
 
@@ -183,7 +204,7 @@ export class LogWorker implements AsyncDisposable {
     } catch (error) {
       this.#options.onError(error, entries)
       for (const delivery of batch) this.#fail(consumer, delivery, error)
-      if (!this.#options.ordered || this.#consumer !== consumer) return
+      if (this.#options.order !== 'all' || this.#consumer !== consumer) return
       // None of these before that one is done or dead.
       for (const { place } of this.#queue.flat()) consumer.settle(['back', place, '0', '', ''])
       this.#queue = []

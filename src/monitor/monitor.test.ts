@@ -2,6 +2,9 @@ import fc from 'fast-check'
 import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
 import { startProxy, startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Holdfast as Instance } from '../holdfast.ts'
+import { Series } from './series.ts'
+import { MonitorStore } from './store.ts'
 import { cover, endOfLife } from './tiers.ts'
 
 let server: TestServer
@@ -67,6 +70,37 @@ describe('a batch', () => {
     expect(await through.monitor.stats('orders')).toMatchObject({ count: 4, sum: 4, errors: 0 })
   })
 
+  it('that nobody heard of for an hour is given up: its minute may not know any more that it was added', async () => {
+    const proxy = await startProxy({ target: server })
+    open.push(proxy)
+    const namespace = testNamespace('monitor')
+    const [through, reader] = [await connect(proxy.url, { namespace, timeout: 200 }), await make({ namespace })]
+    open.push(through)
+    let laterMs = 0
+    class Later extends MonitorStore {
+      override get nowMs() {
+        return super.nowMs + laterMs
+      }
+    }
+    const series = new Series(new Later(Instance.redisOf(through)), 'orders')
+    // The server knows the script from here on: its first answer would be that it does not.
+    await vi.waitFor(async () => expect(await through.monitor.record({ others: {} })).toBe(true))
+    proxy.dropReplies()
+    series.record(1, 1, Date.now())
+    expect(await series.write()).toBe(false)
+    await vi.waitFor(async () =>
+      expect(await reader.monitor.stats('orders', { window: '1d' })).toMatchObject({ count: 1 }),
+    )
+    await proxy.heal()
+    laterMs = 4 * 3_600_000
+    for (const key of await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:m*`))
+      await server.command('DEL', key)
+    await vi.waitFor(async () => expect(await series.write()).toBe(true))
+    expect(series.lost).toBe(1)
+    const days = await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
+    expect(await Promise.all(days.map((day) => server.command('HGET', day, 'n')))).toEqual(['1'])
+  })
+
   it('stays with its process while Redis is frozen, and is written when it is back', async () => {
     const hf = await make({ timeout: '500ms' })
     await hf.monitor.record({ orders: { value: 1 } })
@@ -103,6 +137,25 @@ it('counts what one name too many brings apart', async () => {
   expect(await monitor.stats('m999')).toMatchObject({ count: 1 })
   expect(await monitor.stats('m1000')).toMatchObject({ count: 0 })
   expect(await monitor.stats('(other)')).toMatchObject({ count: 5 })
+  expect(await monitor.list()).toHaveLength(1_001)
+})
+
+it('sums what is beyond the largest whole number, and tells when Redis refuses what it is given', async () => {
+  const namespace = testNamespace('monitor')
+  const { monitor } = await make({ namespace })
+  const largest = { values: Array.from({ length: 1_200 }, () => 9e12) }
+  for (let i = 0; i < 2; i++)
+    expect(await monitor.record({ bytes: largest, times: { count: 1e12, value: 9e12 } })).toBe(true)
+  const { count, sum, avg } = await monitor.stats('bytes')
+  expect([count, sum / 2_400 / 9e12, avg / 9e12]).toEqual([2_400, expect.closeTo(1, 9), expect.closeTo(1, 9)])
+  expect(await monitor.stats('times')).toMatchObject({ count: 2e12, sum: 1.8e13, p50: 9 })
+  for (const cell of await server.command<string[]>('KEYS', `{${namespace}:monitor:bytes}:*`))
+    await server.command('SET', cell, 'of another kind')
+  await expect(monitor.record({ bytes: { value: 1 }, others: { value: 2 } })).rejects.toMatchObject({
+    reply: 'WRONGTYPE',
+  })
+  expect(monitor.lost).toBe(1)
+  expect(await monitor.stats('others')).toMatchObject({ count: 1, sum: 2 })
 })
 
 it("publishes the library's own operations, of a memory tier their number alone", async () => {
@@ -132,6 +185,11 @@ it('refuses what makes no sense, and then adds nothing', async () => {
     ['metrics.b.vlaue', { vlaue: 1 } as never],
   ] as const)
     await expect(monitor.record({ a: {}, b: sample })).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
+  for (const wrong of [undefined, [], new Map([['a', {}]])])
+    await expect(monitor.record(wrong as never)).rejects.toMatchObject({ option: 'metrics' })
+  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])
+    expect(() => monitor.observe('a', wrong as number)).toThrow('value: expected a number of 0 to 9e12')
+  expect(() => monitor.observe(5 as never, 1)).toThrow('name: expected a string')
   expect(await monitor.stats('a')).toMatchObject({ count: 0 })
   await expect(monitor.stats('a', { window: '91d' })).rejects.toMatchObject({ option: 'window' })
   await expect(connect({ monitor: { publsh: true } as never })).rejects.toMatchObject({ option: 'monitor.publsh' })

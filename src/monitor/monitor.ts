@@ -4,6 +4,7 @@ import { ConfigError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import { Loop } from '../loop/loop.ts'
 import type { Redis } from '../redis/redis.ts'
+import { type MetricStats, readMetric } from './inspect.ts'
 import {
   type MetricSample,
   type ResolvedMonitorOptions,
@@ -13,29 +14,12 @@ import {
 } from './options.ts'
 import { Series } from './series.ts'
 import { MonitorStore } from './store.ts'
-import { cover } from './tiers.ts'
 
 const OBSERVED = { record: new Observed('monitor.record'), stats: new Observed('monitor.stats') } as const
 
 /** Names that one process counts apart: what is beyond goes to one that says so. */
 const MOST_NAMES = 1_000
 const OTHERS = '(other)'
-
-export interface MetricStats {
-  readonly count: number
-  readonly errors: number
-  readonly sum: number
-  /** In ms for what `time` measured; 0 where count is 0, as all below. */
-  readonly min: number
-  readonly max: number
-  readonly avg: number
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-  /** Where the window begins: at the start of the minute, hour or day that is kept of that time. In ms of the server's clock. */
-  readonly fromMs: number
-  readonly toMs: number
-}
 
 /**
  * How often things happen, how long they take and how often they fail, in the whole fleet. It is `hf.monitor`.
@@ -83,10 +67,11 @@ export class Monitor {
    *
    * metrics  by name: see MetricSample
    * returns  true when Redis has them; false when it is away: they are kept, and written once it is back
-   * throws   ConfigError for a sample that makes no sense, and then none is added
+   * throws   ConfigError for a sample that makes no sense, and then none is added; SERVER_DENIED and what else Redis refuses for good: those
+   *          are lost
    */
   async record(metrics: Readonly<Record<string, MetricSample>>): Promise<boolean> {
-    if (typeof metrics !== 'object' || metrics === null || Array.isArray(metrics))
+    if (typeof metrics !== 'object' || metrics === null || Symbol.iterator in metrics)
       throw new ConfigError('metrics', 'an object of samples by name', metrics)
     const samples = Object.entries(metrics).map(
       ([name, sample]) => [checkName('metrics', name), resolveSample(name, sample)] as const,
@@ -118,24 +103,18 @@ export class Monitor {
 
   async #read(name: string, windowMs: number): Promise<MetricStats> {
     const series = this.#series.get(name)
-    if (series !== undefined) await this.#write([series])
-    const toMs = Math.floor(this.#store.nowMs)
-    const { fromMs, cells } = cover(windowMs, toMs)
-    const { values, errors } = await this.#store.read(name, cells)
-    return {
-      ...{ count: values.count, errors, sum: values.sum, min: values.min, max: values.max, avg: values.mean },
-      ...{ p50: values.percentile(0.5), p95: values.percentile(0.95), p99: values.percentile(0.99) },
-      ...{ fromMs, toMs },
-    }
+    // What could not be written is counted as lost; that is no reason to tell nothing.
+    if (series !== undefined) await this.#write([series]).catch(() => {})
+    return readMetric(this.#store, name, windowMs)
   }
 
   /** Names of all metrics that were written in the last 90 days, sorted. */
   async list(): Promise<readonly string[]> {
-    await this.flush()
+    await this.flush().catch(() => {})
     return this.#store.names()
   }
 
-  /** Writes all that this process has measured. False when Redis is away: it is kept. */
+  /** Writes all that this process has measured. False when Redis is away: it is kept. Throws when Redis refused some of it for good. */
   async flush(): Promise<boolean> {
     for (const tell of this.#sources)
       for (const [name, count] of tell()) if (count > 0) this.#of(name).record(0, count, this.#store.nowMs)
@@ -148,11 +127,16 @@ export class Monitor {
     return [...this.#series.values()].reduce((sum, { lost }) => sum + lost, 0)
   }
 
-  /** @internal One thing that took so long; `undefined`: it failed. Behind, as `time`. */
-  observe(name: string, ms: number | undefined): void {
-    const series = this.#of(name)
-    if (ms === undefined) series.fail(1, this.#store.nowMs)
-    else series.record(ms, 1, this.#store.nowMs)
+  /**
+   * Adds one value that was measured elsewhere, as `time` does: at once, in this process, and written behind.
+   *
+   * value   0 to 9 × 10^12; undefined: it failed
+   * throws  ConfigError
+   */
+  observe(name: string, value: number | undefined): void {
+    const series = this.#series.get(name) ?? this.#of(checkName('name', name))
+    if (value === undefined) series.fail(1, this.#store.nowMs)
+    else series.record(value, 1, this.#store.nowMs)
     if (this.#started) return
     this.#started = true
     this.#loop.start()
@@ -168,9 +152,10 @@ export class Monitor {
   async #write(touched: readonly Series[]): Promise<boolean> {
     const written = touched.map((series) => series.write())
     const registered = this.#store.register(touched.map(({ name }) => name)).catch(() => {})
-    const all = await Promise.all(written)
+    const all = await Promise.allSettled(written)
     await registered
-    return all.every(Boolean)
+    for (const one of all) if (one.status === 'rejected') throw one.reason
+    return all.every((one) => one.status === 'fulfilled' && one.value)
   }
 
   #of(name: string): Series {
@@ -186,6 +171,6 @@ export class Monitor {
   /** @internal Writes what is left, while Redis answers, and ends. */
   async close(): Promise<void> {
     await this.#loop.stop()
-    await this.flush()
+    await this.flush().catch(() => {})
   }
 }

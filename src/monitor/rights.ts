@@ -5,7 +5,7 @@ import type { MonitorKeys } from './keys.ts'
 export function monitorRights(keys: MonitorKeys): Rights {
   return {
     commands: [
-      ...['EVALSHA', 'EVAL', 'TIME', 'HGET', 'HMGET', 'HGETALL', 'HSET', 'HINCRBY', 'PEXPIREAT'],
+      ...['EVALSHA', 'EVAL', 'TIME', 'HGET', 'HMGET', 'HGETALL', 'HSET', 'HINCRBY', 'HINCRBYFLOAT', 'PEXPIREAT'],
       ...['ZADD', 'ZRANGEBYSCORE', 'ZREMRANGEBYSCORE', 'PEXPIRE'],
     ],
     keys: keys.patterns,

@@ -5,6 +5,8 @@ import { MINUTE_MS } from './tiers.ts'
 
 /** Batches that wait for Redis, one a minute at most: after an hour without it the oldest are given up. */
 const MOST_WAITING = 60
+/** Nothing older is sent: its minute's cell, which knows what was added already, would have ended before long. */
+const OLDEST_MS = 60 * MINUTE_MS
 
 /** One metric in this process: what is not yet written, and how it is. */
 export class Series {
@@ -62,7 +64,10 @@ export class Series {
     this.lost += given.count + given.errors
   }
 
-  /** Resolves when all that was recorded by now is written: true; false when Redis cannot be asked, and it stays. */
+  /**
+   * Resolves when all that was recorded by now is written: true; false when Redis cannot be asked, and it stays. Rejects when Redis refused
+   * some of it for good: that is lost.
+   */
   write(): Promise<boolean> {
     if (this.#under === undefined) {
       this.#under = this.#drain().finally(() => {
@@ -81,14 +86,20 @@ export class Series {
   async #drain(): Promise<boolean> {
     // While batches wait, what comes in the same minute is gathered in one.
     if (this.#waiting.length === 0) this.#seal()
+    const refusals: unknown[] = []
     for (;;) {
       const [batch] = this.#waiting
-      if (batch === undefined) return true
+      if (batch === undefined) {
+        if (refusals.length > 0) throw refusals[0]
+        return true
+      }
       try {
-        await this.#store.add(this.name, batch)
+        if (this.#store.nowMs - batch.minuteMs > OLDEST_MS + MINUTE_MS) this.lost += batch.count + batch.errors
+        else await this.#store.add(this.name, batch)
       } catch (error) {
         if (isOutage(error) || (error as { code?: unknown }).code === 'SERVER_FULL') return false
-        // Denied, closed, or a sum beyond what the server counts to: trying again would not help.
+        // Denied, closed, or a key of another kind in its place: trying again would not help.
+        refusals.push(error)
         this.lost += batch.count + batch.errors
       }
       this.#waiting.shift()

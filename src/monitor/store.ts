@@ -10,7 +10,9 @@ import { type Cell, cellOf, endOfLife, LONGEST_WINDOW_MS, TIERS } from './tiers.
 
 const ADDING: ScriptOptions = { operation: 'monitor.record', repeat: true }
 const REGISTERING: ScriptOptions = { operation: 'monitor.register', repeat: true }
-const HOUR_MS = 3_600_000
+/** How soon a name is on the list again, where Redis was restarted empty. */
+const NOTED_MS = 60_000
+const DAY_MS = 86_400_000
 /** Names in one call. */
 const MOST_NAMES = 500
 
@@ -62,14 +64,16 @@ export class MonitorStore {
     await addScript.run(this.#redis, { cells: this.#keys.cellsAt(name, minuteMs) }, args, ADDING)
   }
 
-  /** Notes names that have not been noted within the hour; behind, since a list may be late. */
+  /** Notes names that have not been noted within the minute; behind, since a list may be late. */
   async register(names: Iterable<string>): Promise<void> {
     const nowMs = this.nowMs
-    const anew = [...names].filter((name) => (this.#registered.get(name) ?? 0) < nowMs - HOUR_MS).slice(0, MOST_NAMES)
-    if (anew.length === 0) return
-    const args = { keepMs: LONGEST_WINDOW_MS + 2 * 24 * HOUR_MS, names: anew }
-    await registerScript.run(this.#redis, { names: this.#keys.names }, args, REGISTERING)
-    for (const name of anew) this.#registered.set(name, nowMs)
+    const anew = [...names].filter((name) => (this.#registered.get(name) ?? 0) < nowMs - NOTED_MS)
+    for (let at = 0; at < anew.length; at += MOST_NAMES) {
+      const lot = anew.slice(at, at + MOST_NAMES)
+      const args = { keepMs: LONGEST_WINDOW_MS + 2 * DAY_MS, names: lot }
+      await registerScript.run(this.#redis, { names: this.#keys.names }, args, REGISTERING)
+      for (const name of lot) this.#registered.set(name, nowMs)
+    }
   }
 
   /** All cells put together. One round trip. */

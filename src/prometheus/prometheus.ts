@@ -10,6 +10,8 @@ import { exposeServer } from './server.ts'
 export interface PrometheusOptions {
   /** The figures of the servers too, by one INFO for each. Default true. */
   readonly servers?: boolean
+  /** The figures of the instance in this process, and of the operations that it times. Default true. */
+  readonly instance?: boolean
 }
 
 /**
@@ -19,8 +21,9 @@ export interface PrometheusOptions {
  *        for INFO
  */
 export function prometheus(hf: Holdfast, options: PrometheusOptions = {}): PrometheusMetrics {
-  checkKnown('', options, ['servers'])
-  return new PrometheusMetrics(hf, checkBoolean('servers', options.servers ?? true))
+  checkKnown('', options, ['servers', 'instance'])
+  const { servers = true, instance = true } = options
+  return new PrometheusMetrics(hf, checkBoolean('servers', servers), checkBoolean('instance', instance))
 }
 
 export class PrometheusMetrics implements Disposable {
@@ -28,20 +31,23 @@ export class PrometheusMetrics implements Disposable {
   readonly contentType = CONTENT_TYPE
   readonly #hf: Holdfast
   readonly #servers: boolean
-  readonly #recorder = new Recorder()
+  readonly #recorder: Recorder | undefined
 
   /** @internal Made by `prometheus`. */
-  constructor(hf: Holdfast, servers: boolean) {
+  constructor(hf: Holdfast, servers: boolean, instance: boolean) {
     this.#hf = hf
     this.#servers = servers
+    this.#recorder = instance ? new Recorder() : undefined
   }
 
   /** All metrics as text. A server that gives no answer is `redis_up 0`; nothing is thrown for it. */
   async text(): Promise<string> {
     const exposition = new Exposition()
-    for (const { metric, labels, value } of samplesOf(Holdfast.figuresOf(this.#hf)))
-      own(exposition, metric).samples.push(['', labels, value])
-    this.#exposeOperations(exposition)
+    if (this.#recorder !== undefined) {
+      for (const { metric, labels, value } of samplesOf(Holdfast.figuresOf(this.#hf)))
+        own(exposition, metric).samples.push(['', labels, value])
+      this.#exposeOperations(exposition, this.#recorder)
+    }
     if (this.#servers) await this.#exposeServers(exposition)
     return String(exposition)
   }
@@ -51,10 +57,10 @@ export class PrometheusMetrics implements Disposable {
     return new Response(await this.text(), { headers: { 'content-type': CONTENT_TYPE, 'cache-control': 'no-store' } })
   }
 
-  #exposeOperations(exposition: Exposition): void {
+  #exposeOperations(exposition: Exposition, recorder: Recorder): void {
     const total = own(exposition, 'holdfast_operations_total')
     const duration = own(exposition, 'holdfast_operation_duration_seconds')
-    for (const [operation, { outcomes, times }] of this.#recorder.operations) {
+    for (const [operation, { outcomes, times }] of recorder.operations) {
       for (const [outcome, count] of outcomes) total.samples.push(['', { operation, outcome }, count])
       for (const bound of DURATION_BOUNDS)
         duration.samples.push(['_bucket', { operation, le: String(bound) }, times.countUpTo(bound * 1_000)])
@@ -73,7 +79,7 @@ export class PrometheusMetrics implements Disposable {
 
   /** Operations are timed no longer. */
   close(): void {
-    this.#recorder.stop()
+    this.#recorder?.stop()
   }
 
   [Symbol.dispose](): void {

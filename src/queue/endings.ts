@@ -24,6 +24,12 @@ export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknow
   return { op: 'retry', used, delayMs: delayBefore(own.backoff ?? queue.backoff, used, error) }
 }
 
+/** As `failedOf`, but nobody says that it failed: the next attempt need not wait. */
+export function forgottenOf(queue: ResolvedQueue, delivery: Delivery, error: unknown): Ending {
+  const ending = failedOf(queue, delivery, error)
+  return ending.op === 'retry' ? { ...ending, delayMs: 0 } : ending
+}
+
 /** Its payload will not be better next time. */
 export class PayloadFault extends Error {
   constructor(cause: unknown) {

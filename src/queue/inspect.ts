@@ -1,16 +1,14 @@
-import { decode } from '../base/codec.ts'
-import { onEveryServer } from '../redis/everywhere.ts'
-import { unescapeName } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
-import { scanKeys } from '../redis/scan.ts'
-import { readEnvelope } from '../stream/envelope.ts'
-import { HELD, type ShardKeys, StreamKeys } from '../stream/keys.ts'
+import { HELD, StreamKeys } from '../stream/keys.ts'
 import { Layout } from '../stream/layout.ts'
 import { countsScript } from '../stream/lua.generated.ts'
 import { talliesKey } from './keys.ts'
 import { drainScript } from './lua.generated.ts'
 
-const MOST_SHARDS = 64
+export { HIGHEST_PRIORITY } from './options.ts'
+export { type PeekedJob, type PeekOptions, peekJobs } from './peek.ts'
+export { findQueues, queueShape, reshapeQueue, type Shape, unknownQueue } from './shape.ts'
+
 const DRAINED_AT_ONCE = 200
 
 export interface QueueCounts {
@@ -87,90 +85,6 @@ export async function readTallies(redis: Redis, layouts: readonly Layout[]): Pro
       sums[words[i] as string] = (sums[words[i] as string] ?? 0) + Number(words[i + 1])
   }
   return sums
-}
-
-/** The queues of a namespace that were ever used, by their names. Looks at every key of every server, in lots. */
-export async function findQueues(redis: Redis): Promise<{ readonly name: string; readonly shards: number }[]> {
-  const found = new Map<string, number>()
-  // A name cannot spell what has a meaning in a pattern.
-  const pattern = `{${redis.keyspace.stem('queue')}*}`
-  await onEveryServer(redis, async (node) => {
-    for await (const keys of scanKeys(node, pattern, 'queue.list'))
-      for (const key of keys) {
-        const [, name, shard] = /:([^:]*):(\d+)\}$/.exec(key) ?? []
-        if (name !== undefined) found.set(name, Math.max(found.get(name) ?? 0, Number(shard) + 1))
-      }
-  })
-  return [...found]
-    .map(([name, shards]) => ({ name: unescapeName(name), shards }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-/** How many shards of a queue were ever used, the unused before them included; 0 where there is no such queue. */
-export async function countShards(redis: Redis, name: string): Promise<number> {
-  const keys = new StreamKeys(redis.keyspace, 'queue', name)
-  const options = { operation: 'queue.list', repeat: true }
-  const states = Array.from({ length: MOST_SHARDS }, (_, shard) => keys.shard(shard).state)
-  const exist = await Promise.all(states.map((state) => redis.call(state, 'EXISTS', [state], options)))
-  return exist.lastIndexOf(1) + 1
-}
-
-/** A job that waits or runs, as it lies in its queue. */
-export interface PeekedJob {
-  readonly id: string
-  readonly state: 'waiting' | 'active' | 'delayed'
-  readonly priority: number
-  /** Attempts that were made before. */
-  readonly attempts: number
-  /** When a delayed one may run. */
-  readonly dueAtMs: number | undefined
-  readonly data: unknown
-}
-
-/** The first `limit` jobs of each lane, and of those that are delayed, those that come first first. */
-export async function peekJobs(redis: Redis, name: string, shards: number, limit: number): Promise<PeekedJob[]> {
-  const keys = new StreamKeys(redis.keyspace, 'queue', name)
-  const jobs = await Promise.all(Array.from({ length: shards }, (_, i) => peekShard(redis, keys.shard(i), limit)))
-  const rank = { active: 0, waiting: 1, delayed: 2 }
-  return jobs
-    .flat()
-    .sort((a, b) => rank[a.state] - rank[b.state] || b.priority - a.priority || (a.dueAtMs ?? 0) - (b.dueAtMs ?? 0))
-    .slice(0, limit)
-}
-
-async function peekShard(redis: Redis, keys: ShardKeys, limit: number): Promise<PeekedJob[]> {
-  const options = { operation: 'queue.peek', repeat: true }
-  const { state, delayed, bodies } = keys
-  const layout = String((await redis.call(state, 'HGET', [state, 'layout'], options)) ?? '')
-  const jobs: PeekedJob[] = []
-  for (const priority of layout === '' ? [] : layout.split(',').map(Number)) {
-    const lane = keys.lane(priority)
-    const [entries, pending] = (await Promise.all([
-      redis.call(lane, 'XRANGE', [lane, '-', '+', 'COUNT', limit], { ...options, bytes: true }),
-      redis.call(lane, 'XPENDING', [lane, 'g', '-', '+', limit], options),
-    ])) as [[Buffer, [Buffer, Buffer]][], [string, string][]]
-    const held = new Set(pending.filter(([, owner]) => owner !== '~' && owner !== '!').map(([entry]) => entry))
-    for (const [entry, [, body]] of entries)
-      jobs.push(peekedOf(body, held.has(entry.toString()) ? 'active' : 'waiting', priority, undefined))
-  }
-  const due = (await redis.call(delayed, 'ZRANGE', [delayed, 0, limit - 1, 'WITHSCORES'], options)) as string[]
-  const ids = due.filter((_, i) => i % 2 === 0)
-  if (ids.length === 0) return jobs
-  const bytes = { ...options, bytes: true }
-  const found = (await redis.call(bodies, 'HMGET', [bodies, ...ids], bytes)) as (Buffer | null)[]
-  for (const [i, body] of found.entries())
-    if (body !== null) jobs.push(peekedOf(body, 'delayed', undefined, Number(due[2 * i + 1])))
-  return jobs
-}
-
-function peekedOf(
-  body: Buffer,
-  state: PeekedJob['state'],
-  lane: number | undefined,
-  dueAtMs: number | undefined,
-): PeekedJob {
-  const { id, priority, used, payload, types } = readEnvelope(body, 0, body.length)
-  return { id, state, priority: lane ?? priority, attempts: used, dueAtMs, data: decode(payload, types) }
 }
 
 /** Forgets all jobs that wait, for their turn or for their time; those that run end. Answers how many. */

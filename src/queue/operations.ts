@@ -47,7 +47,10 @@ export abstract class QueueOperations<T> {
     this.options = options
     this.payloads = new Payloads(name, options.schema)
     const keys = new StreamKeys(redis.keyspace, 'queue', name)
-    this.layouts = Array.from({ length: options.shards }, (_, shard) => new Layout(redis, keys.shard(shard)))
+    const first = new Layout(redis, keys.shard(0), { shape: options })
+    this.layouts = Array.from({ length: options.shards }, (_, shard) =>
+      shard === 0 ? first : new Layout(redis, keys.shard(shard), { shape: options, first }),
+    )
     this.postings = new Postings(this.payloads, options)
     this.planned = new Schedules(redis, this.layouts, this.postings, { name, maxLength: options.maxLength })
     this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, this.postings)

@@ -60,9 +60,9 @@ export interface AddOptions {
   readonly delay?: Duration
   /** When it may run: a Date, or ms of the wall clock. */
   readonly at?: Date | number
-  /** Higher goes first; a whole number of -100,000 to 100,000. Default 0. */
+  /** Higher goes first, in a group its group; a whole number of -100,000 to 100,000. Default 0. */
   readonly priority?: number
-  /** Jobs of one group run in the order in which they were added, also after failures; at most 120 bytes. Not beside `priority`. */
+  /** Jobs of one group run in the order in which they were added, also after failures; at most 120 bytes. */
   readonly group?: string
   /** As of the queue, for this job. */
   readonly attempts?: number
@@ -220,7 +220,6 @@ export function checkAdd(options: AddOptions | undefined): CheckedAdd {
     (typeof group !== 'string' || group === '' || Buffer.byteLength(group) > LONGEST_ID || group.includes('\0'))
   )
     throw new ConfigError('group', `a text of 1 to ${LONGEST_ID} bytes, none of them zero`, group)
-  if (group !== undefined && priority !== 0) throw new ConfigError('priority', 'nothing beside `group`', priority)
   if (delay !== undefined && at !== undefined) throw new ConfigError('at', 'nothing beside `delay`', at)
   const own: JobOptions = {
     ...(attempts === undefined ? {} : { attempts: checkAttempts(attempts) }),

@@ -2,15 +2,12 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { TimeoutError } from '../base/errors.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
-import { doneOf, failedOf, handedBackOf } from './endings.ts'
+import { doneOf, failedOf, forgottenOf, handedBackOf } from './endings.ts'
 import { JobCancelledError, JobLeaseLostError, JobTimeoutError } from './errors.ts'
 import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 import type { Reports } from './reports.ts'
-
-/** A job that was taken and not ended for so long counts as failed, where no `timeout` says another time. */
-const FORGOTTEN_MS = 30 * 60_000
 
 export interface PulledOwner {
   readonly finisher: Finisher
@@ -21,12 +18,18 @@ export interface PulledOwner {
   readonly onRefused: () => void
 }
 
-/** A job that was taken by hand: its lease is renewed by this process until it is ended, or its time is over. */
+/**
+ * A job that was taken by hand: it is the taker's for the job's `timeout`, or for the queue's lease where there is none, and for longer by
+ * `extend`. Whoever forgets it lives on and so does the process' lease: that alone would never bring it back.
+ */
 export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
   readonly #queue: string
   readonly #options: ResolvedQueue
   readonly #onRefused: () => void
   readonly #timeoutMs: number
+  /** How long it is its taker's, if that is not extended. */
+  readonly #ownMs: number
+  readonly #isTimed: boolean
   readonly #controller = new AbortController()
   readonly #finisher: Finisher
   #timer: NodeJS.Timeout | undefined
@@ -43,7 +46,10 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
     delivery.onLost = (why) => this.#stop(new JobLeaseLostError(queue, this.id, why))
     // Its end is still its taker's to tell.
     delivery.onCancel = () => this.#controller.abort(new JobCancelledError(queue, this.id))
-    this.#endIn((optionsOf(delivery).timeoutMs ?? options.timeoutMs) || FORGOTTEN_MS)
+    const timeoutMs = optionsOf(delivery).timeoutMs ?? options.timeoutMs
+    this.#isTimed = timeoutMs > 0
+    this.#ownMs = this.#isTimed ? timeoutMs : options.leaseMs
+    this.#endIn(this.#ownMs)
   }
 
   /** Fires when the lease is lost or the time for the job is over: from then on it may run elsewhere. */
@@ -56,7 +62,8 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
     this.#timer = setTimeout(() => {
       const error = new JobTimeoutError(this.#queue, this.id, ms)
       this.#stop(error)
-      this.delivery.lease.settle(this.delivery, failedOf(this.#options, this.delivery, error))
+      const endingOf = this.#isTimed ? failedOf : forgottenOf
+      this.delivery.lease.settle(this.delivery, endingOf(this.#options, this.delivery, error))
     }, ms).unref()
   }
 
@@ -82,7 +89,7 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
     } catch (error) {
       // Nothing was done: it is still to be ended.
       this.#isEnded = false
-      this.#endIn(FORGOTTEN_MS)
+      this.#endIn(this.#ownMs)
       throw error
     }
     this.#onRefused()

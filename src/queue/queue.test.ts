@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { z } from 'zod'
 import { connect, Holdfast } from '../holdfast.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
-import type { Handler, JobContext, Queue, QueueOptions } from './index.ts'
-import { inspectQueue } from './inspect.ts'
+import type { JobContext, Queue, QueueOptions } from './index.ts'
+import { queueShape, reshapeQueue } from './shape.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
 let server: TestServer
@@ -45,7 +45,6 @@ describe('options', () => {
     ['delay', { delay: -1 }],
     ['at', { delay: 1, at: 5 }],
     ['priority', { priority: 0.5 }],
-    ['priority', { priority: 1, group: 'g' }],
   ])('of a job are refused by name: %s', async (option, options) => {
     await expect(queueOf().add('x', options)).rejects.toMatchObject({ option })
   })
@@ -310,76 +309,86 @@ it('ends a job whose failure nobody could be told of', async () => {
   expect(await warned).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('deaf') })
 })
 
-it('says once a minute what nobody has asked to be told: dead letters, and why no job can be had', async () => {
-  const warnings: string[] = []
-  const hear = (warning: Error & { code?: string }) =>
-    warning.code === 'HOLDFAST_QUEUE' && warnings.push(warning.message)
-  process.on('warning', hear)
-  try {
-    const queue = queueOf<number>({ attempts: 1 })
-    const worker = queue.process((job) => Promise.reject(new Error(`no ${job.data}`)))
-    await queue.addMany([1, 2, 3])
-    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(3), SOON)
-    expect(warnings).toEqual([expect.stringContaining("'jobs': job ")])
-    expect(warnings[0]).toContain("by reason of 'attempts': no 1")
-    await server.command('ACL', 'SETUSER', 'default', '-xreadgroup')
-    await queue.add(4)
-    await vi.waitFor(() => expect(warnings[1]).toContain('held up'), SOON)
-    expect(warnings[1]).toContain('xreadgroup')
-    await server.command('ACL', 'SETUSER', 'default', '+@all')
-    await vi.waitFor(() => expect(worker.stats.failed).toBe(4), SOON)
-    // Who has asked is told, and warned of nothing.
-    const told: unknown[] = []
-    const other = hf.queue<number>('other', { attempts: 1 })
-    other.process(() => Promise.reject(new Error('no')), { onError: (error) => told.push(error) })
-    await other.add(1)
-    await vi.waitFor(() => expect(told).toHaveLength(1), SOON)
-    expect(warnings).toHaveLength(2)
-  } finally {
-    await server.command('ACL', 'SETUSER', 'default', '+@all')
-    process.off('warning', hear)
+describe('the shape of a queue', () => {
+  const other = async (options: QueueOptions<string>) => {
+    const far = await connect(server.url, { namespace })
+    return { far, queue: far.queue<string>('jobs', options) }
   }
-})
 
-it('counts what was done and what failed, in all and in the last minute, and what it takes of memory', async () => {
-  const queue = queueOf<string>({ attempts: 2, backoff: { base: 0 } })
-  await queue.addMany(['x'.repeat(5_000), 'fails', 'defers', 'follows'])
-  const handler: Handler<string> = (job, { defer, follow }) => {
-    if (job.data === 'fails') throw new Error('no')
-    if (job.data === 'follows') follow('again')
-    if (job.data === 'defers') defer('1h')
-  }
-  await queue.pause()
-  const worker = queue.process(handler, { onError: () => {} })
-  expect(await queue.counts()).toMatchObject({ total: { done: 0, failed: 0 }, lastMinute: { done: 0, failed: 0 } })
-  expect((await queue.counts()).bytes).toBeGreaterThan(5_000)
-  await queue.resume()
-  const all = { total: { done: 3, failed: 2 }, lastMinute: { done: 3, failed: 2 }, dead: 1, delayed: 1 }
-  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject(all), SOON)
-  await worker.close()
-  // As if it had been some minutes ago.
-  const state = `{${namespace}:queue:jobs:0}`
-  await server.command('HINCRBY', state, 'minute', -4)
-  expect(await queue.counts()).toMatchObject({ ...all, lastMinute: { done: 0, failed: 0 } })
-  await queue.add('one more')
-  await (await queue.take())?.complete()
-  expect(await queue.counts()).toMatchObject({ total: { done: 4, failed: 2 }, lastMinute: { done: 1, failed: 0 } })
-  // In the minute before this one: the share of it that the last 60 s cover.
-  await server.command('HINCRBY', state, 'minute', -1)
-  await server.command('HINCRBY', state, 'done', 1_000_000)
-  const passed = async () => Number((await server.command<string[]>('TIME'))[0]) % 60
-  const [from, { lastMinute }, to] = [await passed(), await queue.counts(), await passed()]
-  if (to >= from) {
-    expect(lastMinute.done).toBeLessThanOrEqual(Math.ceil(1_000_001 * (1 - from / 60)))
-    expect(lastMinute.done).toBeGreaterThanOrEqual(Math.floor(1_000_001 * (1 - (to + 1) / 60)))
-  }
-})
+  it.each([
+    ['shards', { shards: 2 }, 1],
+    ['mode', { mode: 'priority', shards: 3 }, 3],
+    ['groupConcurrency', { groupConcurrency: 2, shards: 3 }, 3],
+  ] as const)('refuses a process that was told another %s', async (option, options, shards) => {
+    await queueOf({ shards }).add('first', { id: 'one' })
+    const { far, queue } = await other(options)
+    const refusal = { code: 'CONFIG_INVALID', option }
+    try {
+      for (const id of ['one', 'two', 'three', 'four'])
+        await expect(queue.add('x', { id })).rejects.toMatchObject(refusal)
+      await expect(queue.take()).rejects.toMatchObject(refusal)
+      await expect(queue.counts()).rejects.toMatchObject(refusal)
+      await expect(queue.repeat('nightly', { every: '1h' }, 'x')).rejects.toMatchObject(refusal)
+      const errors: unknown[] = []
+      queue.process(() => expect.unreachable(), { onError: (error) => errors.push(error) })
+      await vi.waitFor(() => expect(errors).toContainEqual(expect.objectContaining(refusal)), SOON)
+    } finally {
+      await far.close()
+    }
+    expect(await queueOf({ shards }).counts()).toMatchObject({ waiting: 1, dead: 0 })
+  })
 
-it('keeps no more dead letters than it is told', async () => {
-  const queue = queueOf<number>({ attempts: 1, keepDead: 3 })
-  await queue.addMany([1, 2, 3, 4, 5])
-  queue.process((job) => Promise.reject(new Error(`${job.data}`)))
-  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, dead: 3 }), SOON)
-  expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([5, 4, 3])
-  expect(await inspectQueue(Holdfast.redisOf(hf), 'jobs')).toMatchObject({ dead: 3, waiting: 0 })
+  it('is known before any of it is used but the first shard', async () => {
+    const wide = queueOf({ shards: 8 })
+    await wide.add('x', { id: 'b' })
+    const { far, queue } = await other({ shards: 3 })
+    for (const id of 'abcdefgh') await expect(queue.add('x', { id })).rejects.toMatchObject({ option: 'shards' })
+    await far.close()
+    expect(await queueShape(Holdfast.redisOf(hf), 'jobs')).toEqual({ mode: 'stream', shards: 8, groupConcurrency: 1 })
+    expect(await queueShape(Holdfast.redisOf(hf), 'none')).toBeUndefined()
+  })
+
+  it('changes while there are no jobs, and stops who has the old one until it has the new one', async () => {
+    const redis = Holdfast.redisOf(hf)
+    const queue = queueOf({ shards: 2 })
+    await queue.add('later', { delay: '1h', id: 'later' })
+    await expect(reshapeQueue(redis, 'jobs', { groupConcurrency: 4 })).rejects.toMatchObject({ code: 'CHANGE_REFUSED' })
+    await queue.remove('later')
+    await reshapeQueue(redis, 'jobs', { groupConcurrency: 4 })
+    await expect(queue.add('x')).rejects.toMatchObject({ option: 'groupConcurrency', received: '1' })
+    await expect(queue.take()).rejects.toMatchObject({ option: 'groupConcurrency' })
+    const { far, queue: next } = await other({ shards: 2, groupConcurrency: 4 })
+    expect(await next.add('x', { id: 'x' })).toMatchObject({ added: true })
+    expect((await next.take())?.data).toBe('x')
+    // Refused by the shard that has the job, after another was closed: that one is as it was.
+    await expect(reshapeQueue(redis, 'jobs', { groupConcurrency: 1 })).rejects.toMatchObject({ code: 'CHANGE_REFUSED' })
+    expect(await next.addMany(['y', 'z', 'u', 'v'])).toHaveLength(4)
+    await far.close()
+  })
+
+  it('keeps the number of shards while anything is found by it', async () => {
+    const redis = Holdfast.redisOf(hf)
+    const queue = queueOf({ attempts: 1 })
+    await queue.add('x')
+    await (await queue.take())?.fail(new Error('no'))
+    await expect(reshapeQueue(redis, 'jobs', { shards: 3 })).rejects.toThrow('1 dead letters')
+    expect(await reshapeQueue(redis, 'jobs', { mode: 'priority' })).toMatchObject({ mode: 'priority' })
+    const { far, queue: next } = await other({ mode: 'priority' })
+    expect((await next.redrive()).ids).toHaveLength(1)
+    expect((await next.take())?.data).toBe('x')
+    await far.close()
+  })
+
+  it('is brought to its end by the same again where its change died half-way, and by nothing else', async () => {
+    const redis = Holdfast.redisOf(hf)
+    const queue = queueOf({ shards: 2 })
+    await queue.addMany(['a', 'b', 'c', 'd'])
+    for (let job = await queue.take(); job !== undefined; job = await queue.take()) await job.complete()
+    const state = `{${namespace}:queue:jobs:0}`
+    expect(await server.command('HGET', state, 'layout')).toBe('0,stream:2:1')
+    await server.command('HSET', state, 'layout', '0,changing:0:0')
+    await expect(queue.counts()).rejects.toThrow('it is being changed')
+    await reshapeQueue(redis, 'jobs', { mode: 'stream', shards: 2, groupConcurrency: 1 })
+    expect(await queue.addMany(['x', 'y'])).toHaveLength(2)
+  })
 })

@@ -75,6 +75,9 @@ export class Schedules {
     const layout = this.#layoutOf(id)
     const slots = parseSchedule(record.schedule)
     const text = JSON.stringify(record)
+    // Its jobs need it, and in a queue of another shape the schedule would be looked for elsewhere.
+    const { lane } = this.#postings.write(id, true, record)
+    if (!layout.has(lane)) await layout.open(lane, 'queue.repeat')
     for (;;) {
       const { nowMs, rows } = await this.#list(layout, { ids: [id] })
       const [known] = rows

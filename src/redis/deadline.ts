@@ -65,11 +65,12 @@ class DueList {
   }
 }
 
-/** All deadlines of one node, whatever their lengths. */
+/** All deadlines of one node, whatever their lengths: in whole ms, so that what is left of others' time makes no list for each call. */
 export class Deadlines {
   readonly #lists = new Map<number, DueList>()
 
-  add(due: Due, lengthMs: number, nowMs: number): void {
+  add(due: Due, exactMs: number, nowMs: number): void {
+    const lengthMs = Math.ceil(exactMs)
     let list = this.#lists.get(lengthMs)
     if (list === undefined) {
       list = new DueList(lengthMs)
@@ -79,8 +80,8 @@ export class Deadlines {
     list.add(due, nowMs)
   }
 
-  remove(due: Due, lengthMs: number): void {
-    this.#lists.get(lengthMs)?.remove(due)
+  remove(due: Due, exactMs: number): void {
+    this.#lists.get(Math.ceil(exactMs))?.remove(due)
   }
 
   /** Callers may choose any length; those that are not in use any more need no list. */

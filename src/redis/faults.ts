@@ -50,6 +50,11 @@ export function replyError(operation: string, fault: ReplyFault, needs?: string)
   }
 }
 
+/** What follows for the caller, where that is not that nothing was sent. */
+const UNSENT: Readonly<Record<string, string>> = {
+  connect: 'is a server running there? `npx holdfast up` starts one for development',
+}
+
 /** The typed error for a wire that is away or broke. */
 export function linkError(
   operation: string,
@@ -61,6 +66,6 @@ export function linkError(
     return new ConnectionError('AUTH_FAILED', operation, `${where} refused the user name or password`, { cause: fault })
   const why = sent
     ? `the connection to ${where} broke with the command under way, so its effect may exist`
-    : `no connection to ${where}${fault === undefined ? '' : ` (${fault.message})`}; it was not sent`
+    : `no connection to ${where}${fault === undefined ? '' : ` (${fault.message})`}; ${UNSENT[operation] ?? 'it was not sent'}`
   return new ConnectionError('CONNECTION_LOST', operation, why, { sent, cause: fault })
 }

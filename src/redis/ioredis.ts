@@ -8,7 +8,14 @@ const BYTES = { replyEncoding: null } as const
 const TEXT = { replyEncoding: 'utf8' } as const
 
 export const openIoredisWire: OpenWire = (settings, signal) =>
-  new Promise((resolve, reject) => {
+  openWire(settings, signal, (client) => new IoredisWire(client))
+
+/** The client as it is by itself, with a write for each command: what a benchmark compares with. */
+export const openPlainWire: OpenWire = (settings, signal) =>
+  openWire(settings, signal, (client) => new PlainWire(client))
+
+function openWire(settings: WireSettings, signal: AbortSignal, make: (client: Redis) => Wire): Promise<Wire> {
+  return new Promise((resolve, reject) => {
     const client = new Redis(clientOptions(settings))
     let firstError: Error | undefined
     let settled = false
@@ -38,11 +45,12 @@ export const openIoredisWire: OpenWire = (settings, signal) =>
         settled = true
         clearTimeout(timer)
         signal.removeEventListener('abort', giveUp)
-        resolve(new IoredisWire(client))
+        resolve(make(client))
       }, fail)
     })
     client.connect().catch(() => {})
   })
+}
 
 /**
  * The handshake, by our own hand: the client's prints warnings to the console, takes a refused SELECT for done and
@@ -143,6 +151,21 @@ class IoredisWire implements Wire {
 
   destroy(): void {
     discard(this.#client)
+  }
+}
+
+class PlainWire extends IoredisWire {
+  readonly #plain: Redis
+
+  constructor(client: Redis) {
+    super(client)
+    this.#plain = client
+  }
+
+  override send(name: string, args: readonly Arg[], bytes: boolean): Promise<Reply> {
+    const command = new Command(name, args as Arg[], bytes ? BYTES : TEXT)
+    this.#plain.sendCommand(command)
+    return command.promise as Promise<Reply>
   }
 }
 

@@ -1,4 +1,4 @@
-import { ConnectionError, TimeoutError } from '../base/errors.ts'
+import { ConfigError, ConnectionError, TimeoutError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Arg, Reply } from '../redis/wire.ts'
 import type { ConsumerLease, Delivery } from './consumer-lease.ts'
@@ -155,9 +155,9 @@ export class ConsumerCalls {
 export const waitOf = ({ dueMs, isPaused }: Turned): number =>
   dueMs === undefined || isPaused ? POLL_MS : Math.min(POLL_MS, dueMs + 1)
 
-/** What failed was certainly not carried out. */
+/** What failed was certainly not carried out; of a stream of another shape than ours a script does nothing. */
 export const isUnsent = (error: unknown): boolean =>
-  (error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent
+  error instanceof ConfigError || ((error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent)
 
 function readDeliveries(
   lease: ConsumerLease,

@@ -6,13 +6,13 @@ export const HELD = 1_000_000
 /**
  * The keys of one shard of a stream, all of one hash tag. For the first shard of the queue `email` in the namespace `shop`:
  *
- *     {shop:queue:email:0}              hash    layout (its lanes, and since when each is one), paused, the last fence,
- *                                               how many jobs were done, and how many attempts failed
+ *     {shop:queue:email:0}              hash    layout (its lanes, then the shape of the whole), since when each lane is one, paused, the last
+ *                                               fence, how many jobs were done, and how many attempts failed
  *     {shop:queue:email:0}:lane:0       stream  jobs that wait or run, one stream a priority, one group `g`
  *     {shop:queue:email:0}:lane:held    stream  jobs that were given out of the following five; none of them waits there
  *     {shop:queue:email:0}:ranked       zset    ids of jobs that wait by their exact priority
  *     {shop:queue:email:0}:grouped      zset    those that wait for their group's turn: group, a zero byte, place in line, id
- *     {shop:queue:email:0}:round        zset    groups that have a turn, by when they had the last one
+ *     {shop:queue:email:0}:round        zset    groups that have a turn, by when they had the last one and the priority of their first job
  *     {shop:queue:email:0}:running      hash    by group, how many of its jobs are given out
  *     {shop:queue:email:0}:parked       zset    groups whose first job waits for its next attempt, by when that is
  *     {shop:queue:email:0}:leases       zset    consumers, by the end of their leases

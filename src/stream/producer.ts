@@ -4,6 +4,7 @@ import { randomId } from '../base/id.ts'
 import type { Durability } from '../redis/durable/durable.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { ScriptOptions } from '../redis/script.ts'
 import { bellPrefix } from './keys.ts'
 import { type Layout, MOST_LANES } from './layout.ts'
 import { addScript } from './lua.generated.ts'
@@ -63,6 +64,7 @@ const SLOTS = 2
 const KEEP_MS = 60_000
 /** A batch that waited behind others has at least this time left. */
 const LEAST_TIME_MS = 20
+const STEP_MS = 16
 
 interface Slot {
   readonly receipt: Key
@@ -83,6 +85,7 @@ export class Producer {
   readonly #length: number
   readonly #groupMost: number
   readonly #durability: Durability | undefined
+  readonly #options = new Map<number, ScriptOptions>()
   #orders: Order[] = []
   #isScheduled = false
 
@@ -193,8 +196,7 @@ export class Producer {
         ...{ layout, channel: this.#channel, batch, keepMs: KEEP_MS, length: this.#length, whole: isWhole },
         ...{ group: this.#groupMost, plain, jobs },
       }
-      const timeoutMs = Math.max(LEAST_TIME_MS, this.#redis.timeoutMs - (monotonicMs() - oldestMs))
-      const options = { operation: this.#operation, repeat: true, timeoutMs }
+      const options = this.#optionsAfter(monotonicMs() - oldestMs)
       const { reply, durable } =
         this.#durability === undefined
           ? { reply: await addScript.run(this.#redis, { ...keys, lanes }, args, options), durable: false }
@@ -203,6 +205,18 @@ export class Producer {
       else if (reply[0] === 'full') return { outcomes: postings.map(() => 'full'), durable: false }
       else return { outcomes: outcomesOf(postings, reply[1], String(reply[2])), durable }
     }
+  }
+
+  /** What is left of the timeout, in few steps: the ground completes options once, and keeps a list for each length of deadlines. */
+  #optionsAfter(waitedMs: number): ScriptOptions {
+    const spentMs = waitedMs < STEP_MS / 16 ? 0 : Math.ceil(waitedMs / STEP_MS) * STEP_MS
+    const timeoutMs = Math.max(LEAST_TIME_MS, this.#redis.timeoutMs - spentMs)
+    let options = this.#options.get(timeoutMs)
+    if (options === undefined) {
+      options = { operation: this.#operation, repeat: true, timeoutMs }
+      this.#options.set(timeoutMs, options)
+    }
+    return options
   }
 
   async #openLanes(postings: readonly Posting[]): Promise<void> {

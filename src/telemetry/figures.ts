@@ -49,6 +49,7 @@ interface CacheFigures {
   readonly loads: number
   readonly loadFailures: number
   readonly loadTimeouts: number
+  readonly loadsRefused: number
   readonly joined: number
   readonly waited: number
   readonly voided: number
@@ -111,6 +112,7 @@ function addCache(add: Add, cache: string, stats: CacheFigures): void {
   add('holdfast_cache_loads_total', stats.loads, { cache })
   add('holdfast_cache_load_failures_total', stats.loadFailures, { cache })
   add('holdfast_cache_load_timeouts_total', stats.loadTimeouts, { cache })
+  add('holdfast_cache_loads_refused_total', stats.loadsRefused, { cache })
   add('holdfast_cache_joined_total', stats.joined, { cache })
   add('holdfast_cache_waited_total', stats.waited, { cache })
   add('holdfast_cache_voided_total', stats.voided, { cache })

@@ -19,6 +19,7 @@ export const METRICS = {
   holdfast_cache_loads_total: counter('cache', 'Loads that were begun'),
   holdfast_cache_load_failures_total: counter('cache', 'Loads that failed'),
   holdfast_cache_load_timeouts_total: counter('cache', 'Loads that took longer than loader.hardTimeout'),
+  holdfast_cache_loads_refused_total: counter('cache', 'Loads that were not begun, since loader.breaker was open'),
   holdfast_cache_joined_total: counter(
     'cache',
     'Reads answered by a load that another caller of this process had begun',

@@ -68,7 +68,7 @@ export const OPERATIONS: Readonly<Record<string, OperationFacts>> = {
   'seats.verify': of('event', 'ok problems', 'An event is verified'),
   'seats.pause': of('event', 'set same no-event', 'An event is paused or opened'),
   'seats.remove': of('event', 'removed no-event', 'An event is removed'),
-  'breaker.run': of('breaker', 'succeeded failed refused', 'A call behind a breaker'),
+  'breaker.run': of('breaker', 'succeeded failed refused left', 'A call behind a breaker'),
   'monitor.record': of('', 'written kept', 'Metrics are added'),
   'monitor.stats': of('metric', '', 'A metric is read'),
 }

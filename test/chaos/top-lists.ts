@@ -1,8 +1,9 @@
-// npm run soak -- --hits N: so many hits, most of items that come once or a few times. What Redis keeps of them may not grow, and no count may be
-// off by more than it says.
+// npm run soak -- --hits N: so many hits, most of items that come once or a few times, and as many values of one metric. What Redis keeps of them may
+// not grow, and no count or percentile may be off by more than it says.
 import { parseArgs } from 'node:util'
 import { connect } from '../../src/index.ts'
 import { startServer } from '../../src/testing/index.ts'
+import { latenciesOf } from '../fault/figures.ts'
 
 const LOT = 10_000
 const KEPT = 500
@@ -11,6 +12,10 @@ const KNOWN = 1_000
 /** Looks before this share see lists and buckets fill up. */
 const WARM_SHARE = 0.2
 const MOST_GROWTH = 1.2
+/** Bytes of one cell of a metric: 1,568 buckets and what stands beside them. */
+const MOST_OF_CELL = 81_920
+/** How far a percentile may be from that of the sorted samples. */
+const MOST_OFF = 0.016
 
 const { values } = parseArgs({ options: { hits: { type: 'string', default: '10000000' } } })
 const count = Math.ceil(Number(values.hits) / LOT) * LOT
@@ -20,6 +25,7 @@ const server = await startServer()
 const hf = await connect(server.url, { timeout: '30s' })
 const site = hf.analytics('it', { items: KEPT, buffer: 1_000_000, flush: { every: '1h', count: 1_000_000 } })
 const truth = new Map<string, number>()
+const times = new Float64Array(count)
 // One minute, so that one list of each tier has to bear it all.
 const at = Date.now()
 let warmMemory = 0
@@ -32,7 +38,10 @@ for (let done = 0; done < count; done += LOT) {
     if (i % 3 !== 0 && n <= KNOWN) truth.set(item, (truth.get(item) ?? 0) + 1)
     void site.hit('page', item, { at })
   }
-  await site.flush()
+  const values = latenciesOf(done / LOT, LOT)
+  times.set(values, done)
+  const [isRecorded] = await Promise.all([hf.monitor.record({ soak: { values } }), site.flush()])
+  if (!isRecorded) throw new Error('Redis was away')
   const info = await server.command<string>('INFO', 'memory')
   memory = Number(/used_memory:(\d+)/.exec(info)?.[1]) / 2 ** 20
   if (done <= WARM_SHARE * count) warmMemory = Math.max(warmMemory, memory)
@@ -53,7 +62,23 @@ for (const { item, count: told } of top.slice(0, 5))
 process.stdout.write(
   `off by at most ${error}, of ${Math.floor(count / KEPT)} allowed; memory ${(memory / warmMemory).toFixed(2)} of the most in the first fifth\n`,
 )
+const stats = await hf.monitor.stats('soak', { window: '1d' })
+times.sort()
+const exact = (share: number) => times[Math.ceil(share * count) - 1] as number
+const offs = (
+  [
+    ['p50', 0.5],
+    ['p95', 0.95],
+    ['p99', 0.99],
+  ] as const
+).map(([name, share]) => Math.abs(stats[name] / exact(share) - 1))
+const cells = await server.command<string[]>('KEYS', '{hf:monitor:soak}:*')
+const sizes = await Promise.all(cells.map((cell) => server.command<number>('MEMORY', 'USAGE', cell, 'SAMPLES', 0)))
+process.stdout.write(
+  `metric: ${stats.count} values, percentiles off by ${offs.map((off) => `${(off * 100).toFixed(2)} %`).join(', ')}; ${cells.length} cells, the largest of ${Math.max(...sizes)} bytes\n`,
+)
+const isMeasured = stats.count === count && Math.max(...offs) <= MOST_OFF && Math.max(...sizes) <= MOST_OF_CELL
 await hf.close()
 await server.stop()
 const isSound = wrong.length === 0 && missing.length === 0 && all === count && error <= count / KEPT
-process.exitCode = isSound && memory <= warmMemory * MOST_GROWTH ? 0 : 1
+process.exitCode = isSound && isMeasured && memory <= warmMemory * MOST_GROWTH ? 0 : 1

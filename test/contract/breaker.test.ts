@@ -1,5 +1,7 @@
 import type { Breaker, BreakerOptions, Holdfast } from 'holdfast'
 import { beforeEach, expect, it } from 'vitest'
+import { inspectBreaker } from '../../src/breaker/inspect.ts'
+import { Holdfast as Instance } from '../../src/holdfast.ts'
 import { Place } from './place.ts'
 
 const place = new Place({ breakers: true })
@@ -12,6 +14,7 @@ beforeEach(async () => {
 // The machine may have much to do: Redis is waited for, where in earnest the process would decide alone.
 const of = (name: string, options: BreakerOptions = {}): readonly Breaker[] =>
   fleet.map((hf) => hf.breaker(name, { failures: 3, cooldown: '1h', shared: { timeout: '10s' }, ...options }))
+const seen = (name: string) => inspectBreaker(Instance.redisOf(fleet[2] as Holdfast), name)
 const boom = () => Promise.reject(new Error('boom'))
 const failOn = (breaker: Breaker | undefined) => expect(breaker?.run(boom)).rejects.toThrow('boom')
 
@@ -25,7 +28,9 @@ it('opens for the fleet by the failures of all its processes, and closes for all
   await failOn(a)
   await failOn(b)
   expect(await c.state()).toBe('closed')
+  expect(await seen('payments')).toMatchObject({ state: 'closed', row: 2, openForMs: 0 })
   await failOn(c)
+  expect((await seen('payments')).openForMs).toBeGreaterThan(3_500_000)
   expect(await Promise.all([a, b, c].map((one) => one.state()))).toEqual(['open', 'open', 'open'])
   for (const one of [a, b, c]) {
     const refused = one.run(() => expect.unreachable())

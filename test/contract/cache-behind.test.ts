@@ -135,7 +135,12 @@ it('tries again, parks what is at fault alone, and has it persisted after all wh
   await soon(async () => expect(await it.writeLag()).toMatchObject({ dirty: 0, dead: 1 }))
   expect(errors).toContainEqual(new Error('value too long'))
   expect([...store.keys()].sort()).toEqual(ids.filter((id) => id !== 'id 4').sort())
-  expect(await it.deadWrites()).toMatchObject([{ id: 'id 4', value: 1, error: 'value too long' }])
+  const [dead, ...others] = await it.deadWrites()
+  expect(dead).toMatchObject({ id: 'id 4', value: 1, error: 'value too long', attempts: 2 })
+  expect(Number(dead?.diedAtMs)).toBeGreaterThan(Number((dead?.version ?? 0n) / 1000n) - 1)
+  expect(others).toEqual([])
+  expect(await it.deadWrites({ filter: ({ error }) => error === 'other' })).toEqual([])
+  expect(await it.purgeWrites({ filter: ({ value }) => value === 7 })).toBe(0)
   // Given up: readers see what the system of record has.
   expect(await it.get('id 4')).toBeUndefined()
   hinder = () => {}
@@ -144,6 +149,27 @@ it('tries again, parks what is at fault alone, and has it persisted after all wh
   await it.flush()
   expect(store.get('id 4')?.value).toBe(1)
   expect(await it.deadWrites()).toEqual([])
+})
+
+it('gives up what fails alone in time, also where nothing else is written, and lets it be mended before', async () => {
+  const it = cacheOf(hf, {}, { retry: { base: 1, max: 5 }, giveUpAfter: 250, maxDirtyAge: 1 })
+  hinder = (entries) => {
+    if (entries.some(({ value }) => value === -1)) throw new Error('value too low')
+  }
+  await it.set('a', 5)
+  await it.set('a', -1)
+  // Of the two, what is persisted is the later one: it fails, and the older one does not come after all.
+  await soon(async () => expect(await it.writeLag()).toEqual({ dirty: 0, oldestMs: 0, dead: 1 }))
+  expect(await it.deadWrites()).toMatchObject([{ id: 'a', value: -1 }])
+  const seen = batches.flat().map(({ value }) => value)
+  expect(seen.lastIndexOf(5)).toBeLessThan(seen.indexOf(-1))
+  expect(await it.purgeWrites()).toBe(1)
+  // One that failed may be replaced, however far the system of record is behind.
+  await it.set('b', -1)
+  await soon(() => it.set('b', 7))
+  await it.flush()
+  expect(store.get('b')?.value).toBe(7)
+  expect(await it.writeLag()).toMatchObject({ dirty: 0 })
 })
 
 it('bounds how far the system of record may be behind: writers wait for it, and are refused while it is away', async () => {

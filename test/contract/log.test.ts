@@ -1,5 +1,5 @@
 // What a log promises, on every topology. One that kills processes: test/fault/log.test.ts.
-import type { Holdfast, LogEntry, LogWorker } from 'holdfast'
+import type { HandlerContext, Holdfast, LogEntry, LogWorker } from 'holdfast'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { hashTag } from '../../src/redis/slots.ts'
 import { Place } from './place.ts'
@@ -187,6 +187,76 @@ it('drops what a group has not done only where it says so, and counts that', asy
   await soon(() => expect(seen).toEqual([5]))
   await dropping.remove()
   expect((await log.groups()).map(({ name }) => name)).toEqual(['keeping'])
+})
+
+it('works on the entries of one key one after another, in all processes and over retries, while others run', async () => {
+  const log = hf.log<number>('orders')
+  const far = (await place.connect()).log<number>('orders')
+  const done = new Map<string, number[]>()
+  const running = new Set<string>()
+  const together: string[] = []
+  let others = () => {}
+  const first = new Promise<void>((resolve) => {
+    others = resolve
+  })
+  const handle = async ({ key, data }: LogEntry<number>, { attempt }: HandlerContext) => {
+    if (key !== '' && running.has(key)) together.push(key)
+    running.add(key)
+    // The first of `a` ends after the last of `b`: that does not wait for it.
+    if (key === 'a' && data === 0 && attempt === 1) await first
+    else await new Promise((resolve) => setImmediate(resolve))
+    running.delete(key)
+    if (data % 3 === 0 && attempt === 1) throw new Error('once more')
+    done.set(key, [...(done.get(key) ?? []), data])
+    if (key === 'b' && data === 9) others()
+  }
+  const keys = ['a', 'b', 'a\0b', '']
+  const group = log.group('keyed', { retry: { base: 1, max: 5 } })
+  for (let i = 0; i < 10; i++) await log.appendMany([i, i, i, i], { key: (_, n) => keys[n] as string })
+  for (const one of [group, far.group('keyed', { retry: { base: 1, max: 5 } })])
+    keep(one.process(handle, { concurrency: 4, ordered: 'key' }))
+  await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0, held: 0, retrying: 0, dead: 0 }))
+  expect(together).toEqual([])
+  for (const key of keys.slice(0, 3)) expect(done.get(key)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+})
+
+it('goes on from any point, and ends its workers when it is removed', async () => {
+  const log = hf.log<number>('orders')
+  await log.appendMany([1, 2, 3, 4])
+  const group = log.group('again')
+  await expect(group.seek('first')).rejects.toMatchObject({ option: 'group' })
+  const seen: number[] = []
+  const errors: unknown[] = []
+  let told: unknown
+  const handle = ({ data }: LogEntry<number>, { signal }: HandlerContext) => {
+    seen.push(data)
+    if (data !== 9) return undefined
+    return new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => {
+        told = signal.reason
+        resolve()
+      })
+    })
+  }
+  const far = (await place.connect()).log<number>('orders').group('again')
+  const workers = [group, far].map((one) => keep(one.process(handle, { onError: (error) => errors.push(error) })))
+  await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0 }))
+  expect(await group.seek((await log.read())[2]?.id as string)).toBe(2)
+  await soon(() => expect(seen).toEqual([1, 2, 3, 4, 3, 4]))
+  expect(await group.seek(new Date(0))).toBe(4)
+  await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0, position: 4 }))
+  expect(seen.slice(6)).toEqual([1, 2, 3, 4])
+  await log.append(9)
+  await soon(() => expect(seen).toContain(9))
+  await group.remove()
+  await soon(() => expect(told).toMatchObject({ code: 'LOG_GROUP_REMOVED', group: 'again' }))
+  await soon(() => expect(errors.filter((error) => error === told)).toHaveLength(1))
+  await soon(() => expect(errors).toEqual(workers.map(() => expect.objectContaining({ code: 'LOG_GROUP_REMOVED' }))))
+  await Promise.all(workers.map((worker) => worker.close()))
+  // None has made it anew.
+  expect(await log.groups()).toEqual([])
+  await group.open()
+  expect(await group.inspect()).toMatchObject({ lag: 5 })
 })
 
 it('takes any name of a log and a group, and keeps them apart', async () => {

@@ -26,6 +26,7 @@ import { SessionKeys } from '../../src/session/keys.ts'
 import { sessionRights } from '../../src/session/rights.ts'
 import type { CommandArg, Reply } from '../../src/testing/resp.ts'
 import { valueRights } from '../../src/value/rights.ts'
+import { verifyRights } from '../../src/verify/rights.ts'
 import { placeOf } from './setup.ts'
 import { type Running, SHARDS } from './topologies.ts'
 import type { Variant } from './variants.ts'
@@ -61,6 +62,8 @@ export interface PlaceUse {
   readonly analytics?: readonly string[]
   /** The names of its sets of places. Default none. */
   readonly geo?: readonly string[]
+  /** Default false. */
+  readonly verify?: boolean
 }
 
 const PASSWORD = 'p@ss/wörd'
@@ -162,6 +165,7 @@ export class Place {
       monitor = false,
       analytics = [],
       geo = [],
+      verify = false,
     } = this.#use
     const space = new Keyspace(namespace)
     return joinRights(
@@ -184,6 +188,7 @@ export class Place {
       ...(logs ? [logRights(space)] : []),
       ...(breakers ? [breakerRights(space)] : []),
       ...(monitor ? [monitorRights(new MonitorKeys(space))] : []),
+      ...(verify ? [verifyRights(space)] : []),
       ...geo.map((name) => geoRights(new GeoKeys(space, name, 1))),
       ...analytics.map((name) => analyticsRights(new AnalyticsKeys(space, name, 1))),
     )

@@ -37,8 +37,9 @@ describe('the mode priority', () => {
   it('moves and removes what waits, also what waits for its time, and nothing that runs', async () => {
     const queue = hf.queue<string>('jobs', { mode: 'priority' })
     await queue.addMany(['a', 'b', 'c', 'd'], (data) => ({ id: data, priority: 5 }))
-    await queue.add('later', { id: 'later', delay: 50 })
+    // First: a look that comes later than the delay would bring that job in.
     const running = await queue.take()
+    await queue.add('later', { id: 'later', delay: 50 })
     expect(await queue.reprioritize('c', 9)).toBe(true)
     expect(await queue.reprioritize('b', 0)).toBe(true)
     expect(await queue.reprioritize('later', -4)).toBe(true)
@@ -117,6 +118,17 @@ describe('a group', () => {
     await jobs[2]?.complete()
     expect(await place.keys(`*${place.namespace}*:running`)).toEqual([])
     expect(await queue.remove('nobody')).toBe(false)
+  })
+
+  it('goes before others by the priority of its first job, which changes nothing in its own order', async () => {
+    const queue = hf.queue<string>('jobs')
+    const priorities: Record<string, number> = { low: -1, usual: 0, high: 7, 'high, later': 0, 'usual, later': 9 }
+    for (const [data, priority] of Object.entries(priorities))
+      await queue.add(data, { id: data, delay: 0, priority, group: data.replace(', later', '') })
+    const drained = await drain(queue)
+    expect(drained[0]).toBe('high')
+    expect(drained.indexOf('usual, later')).toBe(drained.indexOf('usual') + 1)
+    expect(drained.at(-1)).toBe('low')
   })
 
   it('may run several at a time where that is wanted', async () => {

@@ -196,6 +196,28 @@ describe('an attempt', () => {
     expect(await queue.deadLetters()).toMatchObject([{ data: 'hopeless', reason: 'given-up' }])
   })
 
+  it('that was taken and forgotten comes back after the lease, though its taker lives; extended, it does not', async () => {
+    const queue = hf.queue<string>('jobs', { lease: '500ms', attempts: 2 })
+    await queue.addMany(['forgotten', 'kept'])
+    const [forgotten, kept] = [await queue.take(), await queue.take()]
+    await kept?.extend('1m')
+    const other = (await place.connect()).queue<string>('jobs', { lease: '500ms', attempts: 2 })
+    const again = await vi.waitFor(async () => (await other.take()) ?? expect.unreachable(), {
+      timeout: 10_000,
+      interval: 5,
+    })
+    expect(again).toMatchObject({ id: forgotten?.id, attempt: 2 })
+    expect(forgotten?.signal.reason).toMatchObject({ code: 'JOB_TIMEOUT' })
+    await expect(forgotten?.complete()).rejects.toMatchObject({ code: 'JOB_LEASE_LOST' })
+    // And the last attempt is the last.
+    await vi.waitFor(
+      async () => expect(await other.deadLetters()).toMatchObject([{ data: 'forgotten', attempts: 2 }]),
+      { timeout: 10_000, interval: 5 },
+    )
+    await kept?.complete()
+    expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0, dead: 1 })
+  })
+
   it('whose lease was lost ends nothing, hears of it, and the job runs elsewhere with a higher fence', async () => {
     const queue = queueOf()
     const other = queueOf({}, await place.connect())

@@ -1,5 +1,5 @@
 import { type Cache, type CacheOptions, connect, type Holdfast } from 'holdfast'
-import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
+import { startProxy, startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 
 const TIMEOUT_MS = 300
@@ -119,6 +119,30 @@ describe('while Redis is frozen, with whenDown: throw,', () => {
     expect(Math.max(...further.map(({ tookMs }) => tookMs))).toBeLessThan(SLACK_MS)
     expect(load).not.toHaveBeenCalled()
     await server.resume()
+  })
+})
+
+describe('while Redis answers, but too late,', () => {
+  it('gets soon wait for it no more, and ask it again once it is in time', async () => {
+    const server = await start()
+    const proxy = await startProxy({ target: server })
+    const hf = await connect(proxy.url, { namespace: testNamespace('outage'), timeout: TIMEOUT_MS })
+    try {
+      const cache = hf.cache<string>('it', { ttl: '1m' })
+      await cache.set('k', 'kept')
+      proxy.delay(2 * TIMEOUT_MS)
+      const get = async () => (await timed([cache.get('k', () => 'loaded')]))[0]
+      expect(await get()).toMatchObject({ value: 'loaded' })
+      // A tenth of the deadline that each of them would wait for otherwise.
+      await vi.waitFor(async () => expect((await get())?.tookMs).toBeLessThan(TIMEOUT_MS / 10), 5_000)
+      const further = await Promise.all(ids.map(get))
+      expect(new Set(further.map((one) => one?.value))).toEqual(new Set(['loaded']))
+      proxy.delay(0)
+      await vi.waitFor(async () => expect(await cache.get('k', () => 'loaded')).toBe('kept'), 5_000)
+    } finally {
+      await hf.close()
+      await proxy.close()
+    }
   })
 })
 

@@ -7,6 +7,7 @@ import { type ConnectOptions, resolveSettings } from '../../src/redis/settings.t
 import { slotOf } from '../../src/redis/slots.ts'
 import { HandToHand } from '../chaos/lock-moves.ts'
 import { connect, startCluster, type TestCluster, type TestServer } from './cluster.fixture.ts'
+import { Counting } from './figures.ts'
 
 let cluster: TestCluster
 const open: { close(): Promise<void> }[] = []
@@ -151,6 +152,37 @@ describe('while a slot moves', () => {
     await held.extend('40s')
     expect([held.valid(), await held.release()]).toEqual([true, 'released'])
     expect(instances[0]!.stats.redirects).toBeGreaterThan(0)
+  })
+
+  test('what is counted, measured and moved is there once, whichever side has its keys', async () => {
+    const hf = await connect(cluster)
+    open.push(hf)
+    const counting = new Counting(hf, 'moving')
+    const more = async (rounds: number) => {
+      const before = counting.rounds
+      await vi.waitFor(() => expect(counting.rounds).toBeGreaterThanOrEqual(before + rounds), 10_000)
+    }
+    await more(20)
+    const tags = ['{hf:analytics:moving:0/1}', '{hf:monitor:moving}', '{hf:geo:moving:1/4}']
+    const target = await cluster.primaryOf('{hf:monitor:moving}')
+    for (const tag of tags) {
+      if ((await cluster.primaryOf(tag)) === target) continue
+      const { from, migrate, finish } = await openSlot(tag, target)
+      // Some keys are on the one side by now and some on the other: what takes both waits until they are together.
+      const keys = await from.command<string[]>('CLUSTER', 'GETKEYSINSLOT', slotOf(tag), 100)
+      await migrate(...keys.slice(0, 1))
+      await vi.waitFor(() => expect(hf.stats.repeats + hf.stats.redirects).toBeGreaterThan(0), 10_000)
+      for (;;) {
+        const left = await from.command<string[]>('CLUSTER', 'GETKEYSINSLOT', slotOf(tag), 100)
+        if (left.length === 0) break
+        await migrate(...left)
+      }
+      await finish()
+      await more(20)
+    }
+    const { found, expected } = await counting.stop()
+    expect(counting.problems).toEqual([])
+    expect(found).toEqual(expected)
   })
 
   test('memory keeps nothing that was read from the side which it does not listen to', async () => {

@@ -3,7 +3,7 @@ import { connect, type Queue } from 'holdfast'
 import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { Holdfast } from '../../src/holdfast.ts'
-import { drainQueue } from '../../src/queue/inspect.ts'
+import { drainQueue, reshapeQueue } from '../../src/queue/inspect.ts'
 import * as queueScripts from '../../src/queue/lua.generated.ts'
 import type { ScriptSource } from '../../src/redis/script.ts'
 import * as streamScripts from '../../src/stream/lua.generated.ts'
@@ -68,6 +68,11 @@ it('refuses what adds, with nothing half done', async () => {
   await server.command('ZADD', `{${namespace}:queue:jobs:0}:slots`, Date.now() - 3_600_000, 'slot')
   // Another schedule first gives the slot that has come its job.
   await refused('queue/advance', () => queue.repeat('slot', { every: '2h' }, 'x'))
+  const empty = hf.queue<string>('empty')
+  await empty.add('x')
+  await (await empty.take())?.complete()
+  const shape = { mode: 'stream', shards: 2, groupConcurrency: 1 } as const
+  await refused('queue/reshape', () => reshapeQueue(Holdfast.redisOf(hf), 'empty', shape))
   const reports: unknown[] = []
   await queue.add('reports')
   await fill(true)

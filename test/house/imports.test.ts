@@ -17,6 +17,8 @@ const FLOORS: readonly (readonly string[])[] = [
   CAPABILITIES,
   ['holdfast.ts'],
   ['http', 'keyv', 'ops', 'otel', 'prometheus'],
+  ['trial'],
+  ['verify', 'benchmark'],
   ['cli', 'console'],
   ['index.ts'],
 ]

@@ -299,20 +299,54 @@ function startPaying(form) {
   })
 }
 
+/** While payments are paused, looks whether they are open again; then says so, and the next payment is tried. */
+async function startPaused(line) {
+  while (!line.hidden) {
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const answer = await fetch('/payments.json').catch(() => undefined)
+    const { state } = answer?.ok ? await answer.json() : { state: 'open' }
+    if (state === 'open') continue
+    line.textContent = 'Payments are open again. Please try once more.'
+    return
+  }
+}
+
 /* ---- Status and orders -------------------------------------------------------------------------- */
 
-function startStatus() {
-  setInterval(async () => {
-    if (document.hidden) return
-    const answer = await fetch('/status.json').catch(() => undefined)
-    if (!answer?.ok) return
-    const { groups } = await answer.json()
-    for (const group of groups)
-      for (const { label, value } of group.figures) {
-        const cell = find(`[data-figure="${CSS.escape(`${group.name}/${label}`)}"]`)
-        if (cell && cell.textContent !== value) cell.textContent = value
-      }
-  }, 2000)
+function startStatus(root) {
+  const line = find('[data-live]')
+  const words = find('[data-live-words]')
+  const stream = new EventSource('/status/live')
+  const show = (state, text) => {
+    line.dataset.liveState = state
+    if (words.textContent !== text) words.textContent = text
+  }
+  stream.addEventListener('parts', ({ data }) => {
+    const { mood, fresh, parts } = JSON.parse(data)
+    for (const [name, html] of Object.entries(parts)) {
+      const part = find(`[data-part="${CSS.escape(name)}"]`, root)
+      if (part) part.innerHTML = html
+    }
+    for (const button of root.querySelectorAll('[data-mood]'))
+      button.setAttribute('aria-pressed', String(button.value === mood))
+    show(fresh ? 'on' : 'off', fresh ? 'Live' : 'Redis does not answer: figures are old')
+  })
+  stream.addEventListener('error', () => show('off', 'Connection lost, trying again'))
+  // A browser that leaves keeps no connection.
+  addEventListener('pagehide', () => stream.close())
+}
+
+/** Asks for the page again, a few times and ever more seldom, until the receipt is out; the page stays where it is. */
+async function startReceipt(line) {
+  for (let waitMs = 500; line.dataset.receipt === 'due' && waitMs < 60_000; waitMs *= 1.7) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => undefined)
+    if (!answer?.ok) continue
+    const now = find('[data-receipt]', new DOMParser().parseFromString(await answer.text(), 'text/html'))
+    if (!now) return
+    line.dataset.receipt = now.dataset.receipt
+    find('[role=status]', line).textContent = find('[role=status]', now).textContent
+  }
 }
 
 const map = find('[data-seat-map]')
@@ -321,5 +355,11 @@ const countdown = find('[data-countdown]')
 if (countdown) startCountdown(countdown)
 const paying = find('[data-pay]')
 if (paying) startPaying(paying)
-if (find('[data-status]')) startStatus()
+const pausedLine = find('[data-paused]')
+if (pausedLine) startPaused(pausedLine)
+const status = find('[data-status]')
+if (status) startStatus(status)
 if (find('[data-order-state=pending]')) setTimeout(() => location.reload(), 2000)
+const receipt = find('[data-receipt=due]')
+if (receipt) startReceipt(receipt)
+if (find('[data-report-pending]')) setTimeout(() => location.reload(), 700)

@@ -20,6 +20,8 @@ export interface Audience {
   viewed(path: string, customer: string | undefined): void
   held(eventId: string, customer: string): void
   paid(customer: string, amount: bigint): void
+  /** A limit said no: 'api', 'login'. */
+  refused(limit: string): void
   /** As of a second ago at most; while Redis is away, what was known last. */
   report(): Promise<AudienceReport>
 }
@@ -31,8 +33,16 @@ const NOBODY: AudienceReport = { views: [], viewsLastHour: 0, visitors: 0, paidS
 /** Addresses that are the same for everybody. What comes after any other one is somebody's own, and is not kept. */
 const OPEN = /^\/(?:near|status|orders|(?:venues|events)(?:\/[^/]+)?)?$/
 
+/** The event of a sale, told once by whoever wrote it down, with its `seats`. What customers are answered may be told twice. */
+export const SOLD = 'seats_sold'
+
+/** What is counted of visitors, for whoever reads more of it. */
+export function audienceOf(hf: Pick<Holdfast, 'analytics'>): Analytics {
+  return hf.analytics('audience')
+}
+
 export function createAudience(hf: Holdfast, catalogue: Catalogue): Audience {
-  const site = hf.analytics('audience')
+  const site = audienceOf(hf)
   let known = NOBODY
   let atMs = Number.NEGATIVE_INFINITY
   let asking: Promise<AudienceReport> | undefined
@@ -50,6 +60,9 @@ export function createAudience(hf: Holdfast, catalogue: Catalogue): Audience {
     },
     paid(customer, amount) {
       site.track('order_paid', { amount: Number(amount) }, { visitor: customer })
+    },
+    refused(limit) {
+      site.hit('refused', limit)
     },
     report() {
       if (performance.now() - atMs < FRESH_MS) return Promise.resolve(known)

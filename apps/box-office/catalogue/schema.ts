@@ -62,12 +62,14 @@ const TABLES = [
     settled_at timestamptz,
     account text,
     fence bigint not null default 0,
+    receipt_to text,
     unique (event_id, hold_id),
     check (cardinality(seats) = cardinality(prices))
   )`,
-  // Orders that were kept from before there were accounts, and locks around payments.
+  // Orders that were kept from before there were accounts, locks around payments, and receipts.
   `alter table orders add column if not exists account text`,
   `alter table orders add column if not exists fence bigint not null default 0`,
+  `alter table orders add column if not exists receipt_to text`,
   `create index if not exists orders_by_customer on orders (customer, created_at desc)`,
   `create index if not exists orders_by_account on orders (account, created_at desc)`,
   `create index if not exists orders_pending on orders (created_at) where state = 'pending'`,
@@ -95,6 +97,23 @@ const TABLES = [
     constraint sales_one_per_seat unique (event_id, seat_id)
   )`,
   `create index if not exists sales_by_order on sales (order_number)`,
+  `create table if not exists receipts (
+    order_number text primary key references orders,
+    address text,
+    state text not null default 'due' check (state in ('due', 'sent', 'refused', 'failed')),
+    via text check (via in ('mail', 'file')),
+    reason text,
+    fence bigint not null default 0,
+    created_at timestamptz not null default now(),
+    queued_at timestamptz,
+    sent_at timestamptz
+  )`,
+  `create index if not exists receipts_due on receipts (queued_at nulls first, created_at) where state = 'due'`,
+  `create table if not exists reports (
+    id text primary key,
+    body text not null,
+    made_at timestamptz not null default now()
+  )`,
   // The bank of the test payments lives in the same file but is not ours: nothing joins it.
   `create table if not exists test_bank (
     key text primary key,

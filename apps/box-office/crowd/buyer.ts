@@ -143,6 +143,7 @@ function cardOf(number: string): Card {
 function ending(answer: PayAnswer): Ending {
   if (answer.status === 'paid') return 'bought'
   if (answer.status === 'expired' || answer.status === 'gone') return 'late'
+  if (answer.status === 'paused') return 'refused'
   return answer.status === 'settling' ? 'unknown' : 'declined'
 }
 

@@ -25,6 +25,8 @@ export type Count =
   | 'abandoned'
   | 'buyers'
   | 'limited'
+  | 'paymentsPaused'
+  | 'receipts'
   | 'faults'
 
 export type Timed = 'hold' | 'confirm' | 'pay'
@@ -34,10 +36,20 @@ export interface FiguresDump {
   readonly times: Partial<Record<Timed, HistogramDump>>
 }
 
+/** Who is told of times beside: the figures of the fleet. */
+export interface Timekeeper {
+  time<T>(name: Timed, work: () => Promise<T>): Promise<T>
+}
+
 export class Figures {
+  readonly #fleet: Timekeeper | undefined
   readonly #counts = new Map<Count, number>()
   readonly #times = new Map<Timed, Histogram>()
   readonly since = Date.now()
+
+  constructor(fleet?: Timekeeper) {
+    this.#fleet = fleet
+  }
 
   count(name: Count, by = 1): void {
     this.#counts.set(name, this.of(name) + by)
@@ -51,7 +63,7 @@ export class Figures {
   async time<T>(name: Timed, work: () => Promise<T>): Promise<T> {
     const start = performance.now()
     try {
-      return await work()
+      return await (this.#fleet === undefined ? work() : this.#fleet.time(name, work))
     } finally {
       this.timed(name).record(performance.now() - start)
     }

@@ -1,10 +1,13 @@
 /** The live figures as the status page shows them: groups of words and values, so that page and JSON are one thing. */
 
+import type { Holdfast } from 'holdfast'
 import type { AudienceReport } from '../audience/audience.ts'
 import type { Hub } from '../live/hub.ts'
-import type { Figures, Timed } from './figures.ts'
+import type { Board } from './board.ts'
+import type { Figures } from './figures.ts'
 
 export interface Status {
+  readonly board: Board
   readonly groups: readonly StatusGroup[]
   readonly audience: AudienceReport
 }
@@ -15,41 +18,31 @@ export interface StatusGroup {
 }
 
 export interface StatusSources {
+  readonly board: Board
   readonly figures: Figures
   readonly hub: Hub
   readonly audience: AudienceReport
   readonly crowd: () => number
   readonly server: string
+  readonly redis: Pick<Holdfast, 'server' | 'stats'>
   readonly database: string
 }
 
-export function statusOf({ figures, hub, audience, crowd, server, database }: StatusSources): Status {
+export function statusOf({ board, figures, hub, audience, crowd, server, redis, database }: StatusSources): Status {
   const n = (...names: Parameters<Figures['of']>[0][]) =>
     names.reduce((sum, name) => sum + figures.of(name), 0).toLocaleString('en')
   const ratio = figures.cacheHitRatio
   return {
-    audience,
+    ...{ board, audience },
     groups: [
       group('Sales', [
         ['Orders paid', n('paid')],
         ['Seats sold', n('seatsSold')],
+        ['Receipts written', n('receipts')],
         ['Cards declined', n('declined')],
+        ['Payments paused', n('paymentsPaused')],
         ['Too late to pay', n('expired', 'gone')],
         ['Sold twice, refused', n('conflict')],
-      ]),
-      group('Holds', [
-        ['Held', n('held')],
-        ['Seat was taken', n('taken')],
-        ['Over the limit', n('limit')],
-        ['Given back', n('released')],
-        ['Requests repeated', n('repeatedHolds', 'repeatedPayments')],
-      ]),
-      group('Time', [
-        ['Hold p50', ms(figures, 'hold', 0.5)],
-        ['Hold p99', ms(figures, 'hold', 0.99)],
-        ['Confirm p50', ms(figures, 'confirm', 0.5)],
-        ['Confirm p99', ms(figures, 'confirm', 0.99)],
-        ['Whole payment p50', ms(figures, 'pay', 0.5)],
       ]),
       group('House', [
         ['Viewers of seat maps', hub.viewers().toLocaleString('en')],
@@ -59,6 +52,21 @@ export function statusOf({ figures, hub, audience, crowd, server, database }: St
         ['Settled after a fault', n('recovered')],
         ['Faults', n('faults')],
       ]),
+      group('Running', [
+        ['For', since(figures.since)],
+        ['Seats in', server],
+        ['Server', productOf(redis)],
+        ['Sent again', redis.stats.repeats.toLocaleString('en')],
+        ['Failovers', redis.stats.failovers.toLocaleString('en')],
+        ['Orders in', database],
+      ]),
+      group('Holds', [
+        ['Held', n('held')],
+        ['Seat was taken', n('taken')],
+        ['Over the limit', n('limit')],
+        ['Given back', n('released')],
+        ['Requests repeated', n('repeatedHolds', 'repeatedPayments')],
+      ]),
       group('Audience', [
         ['Page views, last hour', audience.viewsLastHour.toLocaleString('en')],
         ['Visitors, last day', audience.visitors.toLocaleString('en')],
@@ -66,11 +74,6 @@ export function statusOf({ figures, hub, audience, crowd, server, database }: St
           'Of those who held, paid',
           audience.paidShare === undefined ? '–' : `${(audience.paidShare * 100).toFixed(1)} %`,
         ],
-      ]),
-      group('Running', [
-        ['For', since(figures.since)],
-        ['Seats in', server],
-        ['Orders in', database],
       ]),
     ],
   }
@@ -80,9 +83,11 @@ function group(name: string, rows: readonly (readonly [string, string])[]): Stat
   return { name, figures: rows.map(([label, value]) => ({ label, value })) }
 }
 
-function ms(figures: Figures, name: Timed, share: number): string {
-  const histogram = figures.timed(name)
-  return histogram.count === 0 ? '–' : `${histogram.percentile(share).toFixed(2)} ms`
+/** 'Redis 7.0.15, cluster' */
+function productOf({ server }: Pick<Holdfast, 'server'>): string {
+  if (server === undefined) return '–'
+  const { product, version = '', mode } = server
+  return `${product === 'redis' ? 'Redis' : 'Valkey'} ${version}${mode === undefined ? '' : `, ${mode}`}`
 }
 
 function since(at: number): string {

@@ -1,5 +1,6 @@
 import { startServer, type TestServer } from 'holdfast/testing'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { createBoard } from '../figures/board.ts'
 import { cards, holdRequest, someSeats } from '../house.fixture.ts'
 import { type House, openHouse } from '../house.ts'
 import type { Step } from '../orders/desk.ts'
@@ -54,6 +55,9 @@ it('lays a night out again from what was sold when Redis has forgotten it, and s
   const [sold, forgotten, next] = [someSeats(night, 2), someSeats(night, 2, 2), someSeats(night, 2, 4)]
   expect((await house.desk.pay(await hold(sold), cards.good)).status).toBe('paid')
   const lost = await hold(forgotten)
+  const { receipts } = house
+  await receipts.run(0)
+  expect((await receipts.queue.counts()).waiting).toBe(1)
   const view = await hub.view(night.eventId)
   await server.kill()
   await server.restart()
@@ -69,6 +73,12 @@ it('lays a night out again from what was sold when Redis has forgotten it, and s
   expect((await house.desk.pay(lost, cards.good)).status).toBe('gone')
   const states = new Map((await night.seats.map()).seats.map((seat) => [seat.id, seat.state]))
   expect([...sold, ...next].map((seat) => states.get(seat))).toEqual(['sold', 'sold', 'sold', 'sold'])
+  // Its receipt went with the queue, and is due all the same.
+  expect((await receipts.queue.counts()).waiting).toBe(0)
+  receipts.start()
+  await receipts.run(0)
+  await expect.poll(() => receipts.book.counts(), { timeout: 15_000 }).toMatchObject({ due: 0, sent: 2 })
+  await receipts.stop()
 })
 
 it('asks the desk before the map knows, and the desk lays the night out again too', async () => {
@@ -81,13 +91,15 @@ it('asks the desk before the map knows, and the desk lays the night out again to
   expect(await house.desk.hold(holdRequest(night, sold))).toMatchObject({ status: 'taken' })
 })
 
-it('tells viewers within seconds that a map may be old, and when it is the present again', async () => {
+it('tells viewers within seconds that a map or the figures may be old, and when it is the present again', async () => {
   const view = await hub.view(night.eventId)
-  expect(view?.map.fresh()).toBe(true)
+  const board = createBoard(house)
+  expect([view?.map.fresh(), (await board()).fresh]).toEqual([true, true])
   await server.pause()
-  await expect.poll(() => view?.map.fresh(), { timeout: 10_000 }).toBe(false)
+  const isFresh = async () => [view?.map.fresh(), (await board()).fresh]
+  await expect.poll(isFresh, { timeout: 15_000 }).toEqual([false, false])
   await server.resume()
-  await expect.poll(() => view?.map.fresh(), { timeout: 10_000 }).toBe(true)
+  await expect.poll(isFresh, { timeout: 15_000 }).toEqual([true, true])
   view?.leave()
 })
 

@@ -105,3 +105,24 @@ describe('a viewer', () => {
     for (const { leave } of viewers) leave()
   })
 })
+
+it('shows the figures of the status page: all first, then what has changed', async () => {
+  const leaving = new AbortController()
+  const answer = await fetch(`${shop.url}/status/live`, { signal: leaving.signal })
+  expect(answer.headers.get('content-type')).toContain('text/event-stream')
+  const frames = (answer.body as ReadableStream<Uint8Array>)
+    .pipeThrough(new TextDecoderStream())
+    [Symbol.asyncIterator]()
+  const seen: Record<string, string>[] = []
+  for (let text = ''; seen.length < 2; ) {
+    text += (await frames.next()).value ?? ''
+    const found = [...text.matchAll(/^data: (.*)\n\n/gm)].map(([, data]) => JSON.parse(data as string))
+    seen.splice(0, seen.length, ...found.map(({ parts }) => parts))
+  }
+  leaving.abort()
+  const [first, next] = seen as [Record<string, string>, Record<string, string>]
+  expect(Object.keys(first)).toEqual(expect.arrayContaining(['sales', 'times', 'queues', 'payments', 'group-running']))
+  // How long it runs has changed, and who may pay has not.
+  expect(next['group-running']).not.toBe(first['group-running'])
+  expect(next.payments).toBeUndefined()
+})

@@ -12,8 +12,9 @@
  *   4  Redis  confirm the hold. The one decision about the seats: one atomic step, by the server's clock. Where another
  *             server may take over, it is asked for again until every replica has it, for so long as a customer waits:
  *             after that SQL alone has what a failover may forget, and refuses the seat to whoever comes next
- *        'confirmed'          5a SQL   order 'paid' and its sales, together; unique (event, seat) would refuse a seat
- *                                      that another order has: then nothing is written and the money is let go
+ *        'confirmed'          5a SQL   order 'paid', its sales and a receipt that is due, together; unique (event, seat)
+ *                                      would refuse a seat that another order has: then nothing is written and the money
+ *                                      is let go
  *                             6a bank  capture, and SQL payment 'captured'
  *        'expired' | 'gone'   5b SQL   order refused
  *                             6b bank  void, and SQL payment 'voided'
@@ -34,6 +35,7 @@ import { type HeldLock, type Holdfast, LockTimeoutError } from 'holdfast'
 import { isUniqueViolation } from '../database/database.ts'
 import type { Figures } from '../figures/figures.ts'
 import type { Card } from '../payment/card.ts'
+import { awayForMs } from '../payment/careful-bank.ts'
 import type { Decline, PaymentProvider } from '../payment/provider.ts'
 import type { Night, Nights } from '../seating/nights.ts'
 import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
@@ -53,6 +55,8 @@ export interface HoldRequest {
 export interface PayOptions {
   /** Whose the order will be; left out, it is the browser's that held the seats. */
   readonly account?: string
+  /** The address that the receipt goes to; left out, it is kept here. */
+  readonly receiptTo?: string
   /** The caller's own word for this request: the same again is answered the same, whichever process it comes to. */
   readonly submit?: string
 }
@@ -65,11 +69,16 @@ export type HoldAnswer =
 
 export type PayAnswer =
   | { readonly status: 'paid'; readonly order: Order }
-  | { readonly status: 'declined'; readonly reason: Decline | 'abandoned'; readonly order: Order }
+  | { readonly status: 'declined'; readonly reason: NotPaid; readonly order: Order }
+  /** The bank takes nothing just now, and nothing was taken; the seats stay held for as long as they were. */
+  | { readonly status: 'paused'; readonly retryAfterMs: number; readonly order: Order }
   | { readonly status: 'expired' | 'gone' | 'conflict'; readonly order: Order }
   /** Not known yet: it settles by itself, and the order says how. */
   | { readonly status: 'settling'; readonly order: Order }
   | { readonly status: 'no-event' }
+
+/** Why an attempt to pay ended without money: the bank's word, one that never came to it, or a bank that took none. */
+export type NotPaid = Decline | 'abandoned' | 'paused'
 
 /** What has just been done, for tests that stop the world there. */
 export type Step = 'ordered' | 'authorised' | 'recorded' | 'confirmed' | 'sold' | 'captured'
@@ -80,6 +89,8 @@ export interface DeskOptions {
   readonly ledger: Ledger
   readonly bank: PaymentProvider
   readonly figures: Figures
+  /** Told of each sale that is on record: a receipt is owed for it. */
+  readonly onSold?: (order: Order) => void
   /** Told when an event has sold its last seat. */
   readonly onSoldOut?: (eventId: string) => Promise<void>
   readonly onFault?: (error: unknown, what: string) => void
@@ -154,10 +165,10 @@ export function createDesk(options: DeskOptions) {
   /** Two requests for one hold are one payment: the second gets the answer of the first. */
   function pay(claim: Claim, card: Card, by: PayOptions = {}): Promise<PayAnswer> {
     return figures.time('pay', async () => {
-      if (by.submit === undefined) return payAlone(claim, card, by.account)
+      if (by.submit === undefined) return payAlone(claim, card, by)
       let mine: PayAnswer | undefined
       const run = async () => {
-        mine = await payAlone(claim, card, by.account)
+        mine = await payAlone(claim, card, by)
         return mine
       }
       const answer = await hf
@@ -169,11 +180,11 @@ export function createDesk(options: DeskOptions) {
         })
       if (mine !== undefined) return mine
       figures.count('repeatedPayments')
-      return answer.status === 'settling' ? payAlone(claim, card, by.account) : answer
+      return answer.status === 'settling' || answer.status === 'paused' ? payAlone(claim, card, by) : answer
     })
   }
 
-  async function payAlone(claim: Claim, card: Card, account: string | undefined): Promise<PayAnswer> {
+  async function payAlone(claim: Claim, card: Card, by: PayOptions): Promise<PayAnswer> {
     const night = await nights.open(claim.eventId)
     if (night === undefined) return { status: 'no-event' }
     const lock = lockOf(claim)
@@ -187,7 +198,7 @@ export function createDesk(options: DeskOptions) {
       return { status: 'settling', order }
     }
     try {
-      return await payOnce(night, claim, card, account, held)
+      return await payOnce(night, claim, card, by, held)
     } finally {
       await letGoOf(held)
     }
@@ -205,19 +216,20 @@ export function createDesk(options: DeskOptions) {
     night: Night,
     claim: Claim,
     card: Card,
-    account: string | undefined,
+    { account, receiptTo }: PayOptions,
     { fence, signal }: HeldLock,
   ): Promise<PayAnswer> {
     const prices = claim.seats.map((seat) => nights.priceOf(night, seat))
     const number = orderNumber()
     const payment = { id: paymentId(number), card }
-    const opened = await ledger.open({ number, claim, prices, currency: night.currency, account, fence }, payment)
+    const by = { account, receiptTo }
+    const opened = await ledger.open({ number, claim, prices, currency: night.currency, ...by, fence }, payment)
     const { order } = opened
     if (opened.ours) return guarded(order, () => charge(night, order, payment, signal))
     figures.count('repeatedPayments')
     if (order.customer !== claim.customer) return { status: 'gone', order }
     if (order.fence !== fence || order.state !== 'declined') return guarded(order, () => carryOn(order, fence))
-    if (!(await ledger.retry(order, payment, account))) return guarded(order, () => carryOn(order, fence))
+    if (!(await ledger.retry(order, payment, by))) return guarded(order, () => carryOn(order, fence))
     const present = { ...((await ledger.order(order.number)) ?? order), fence }
     return guarded(present, () => charge(night, present, payment, signal))
   }
@@ -243,8 +255,15 @@ export function createDesk(options: DeskOptions) {
     await step('ordered', order)
     signal.throwIfAborted()
     const { amount, currency } = order
-    const verdict = await bank.authorise({ key: payment.id, amount, currency, card: payment.card })
+    const verdict = await bank
+      .authorise({ key: payment.id, amount, currency, card: payment.card })
+      .catch((error: unknown) => away(error, (retryAfterMs) => ({ status: 'paused' as const, retryAfterMs })))
     await step('authorised', order)
+    if (verdict.status === 'paused') {
+      await ledger.recordNoMoney(payment.id, 'voided', 'paused', order.fence)
+      figures.count('paymentsPaused')
+      return { ...verdict, order: { ...order, state: 'declined' } }
+    }
     if (verdict.status === 'declined') {
       await ledger.recordNoMoney(payment.id, 'declined', verdict.reason, order.fence)
       figures.count('declined')
@@ -281,6 +300,7 @@ export function createDesk(options: DeskOptions) {
       if (written) {
         figures.count('paid')
         figures.count('seatsSold', order.seats.length)
+        options.onSold?.(order)
       }
       // Written before, or by somebody else; what is not written is not to be paid for.
       else if ((await ledger.order(order.number))?.state !== 'paid') return outcome(order)
@@ -291,8 +311,12 @@ export function createDesk(options: DeskOptions) {
       options.onFault?.(error, `a seat of order ${order.number} was sold before`)
       return letGo(order, payment, 'conflict')
     }
-    await bank.capture(payment)
-    await ledger.recordCaptured(payment)
+    // Sold is sold: what a bank that is away cannot take now is taken when it is back (`settler.ts`).
+    const captured = await bank.capture(payment).then(
+      () => true,
+      (error: unknown) => away(error, () => false),
+    )
+    if (captured) await ledger.recordCaptured(payment)
     await step('captured', order)
     return outcome((await ledger.order(order.number)) ?? order)
   }
@@ -358,10 +382,17 @@ export function createDesk(options: DeskOptions) {
     if (order.state === 'pending') return { status: 'settling', order }
     if (order.state !== 'declined') return { status: order.state, order }
     const reason = (await ledger.payment(order))?.reason
-    return { status: 'declined', reason: (reason ?? 'abandoned') as Decline | 'abandoned', order }
+    return { status: 'declined', reason: (reason ?? 'abandoned') as NotPaid, order }
   }
 
   return { hold, release, pay, settle }
+}
+
+/** What a bank that did nothing comes to; any other error is thrown on. */
+function away<T>(error: unknown, so: (retryAfterMs: number) => T): T {
+  const retryAfterMs = awayForMs(error)
+  if (retryAfterMs === undefined) throw error
+  return so(retryAfterMs)
 }
 
 function sameSeats(a: readonly string[], b: readonly string[]): boolean {

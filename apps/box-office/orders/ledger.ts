@@ -18,6 +18,8 @@ export interface NewOrder {
   readonly currency: string
   /** Of whom, if he is logged in. */
   readonly account: string | undefined
+  /** Where the receipt is wanted. */
+  readonly receiptTo: string | undefined
   readonly fence: bigint
 }
 
@@ -34,15 +36,18 @@ export function createLedger(db: Database) {
    * caller's, somebody else works on it.
    */
   async function open(order: NewOrder, payment: NewPayment): Promise<{ order: Order; ours: boolean }> {
-    const { number, claim, prices, currency, account, fence } = order
+    const { number, claim, prices, currency, account, receiptTo, fence } = order
     const { eventId, holdId, customer, seats } = claim
     const amount = prices.reduce((sum, price) => sum + price, 0n)
     const [, , rows] = await db.transaction([
       {
-        text: `insert into orders (number, event_id, hold_id, customer, seats, prices, amount, currency, account, fence)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        text: `insert into orders (number, event_id, hold_id, customer, seats, prices, amount, currency, account, fence, receipt_to)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                on conflict (event_id, hold_id) do update set fence = excluded.fence where orders.fence < excluded.fence`,
-        values: [number, eventId, holdId, customer, seats, prices, amount, currency, account ?? null, fence],
+        values: [
+          ...[number, eventId, holdId, customer, seats, prices, amount, currency, account ?? null, fence],
+          receiptTo ?? null,
+        ],
       },
       {
         text: `insert into payments (id, order_number, attempt, amount, currency, card_brand, card_last4)
@@ -66,16 +71,24 @@ export function createLedger(db: Database) {
   }
 
   /** Another card for a declined order, of whoever pays now. False when somebody else moved it meanwhile. */
-  async function retry(order: Order, payment: NewPayment, account: string | undefined): Promise<boolean> {
+  async function retry(
+    order: Order,
+    payment: NewPayment,
+    by: Pick<NewOrder, 'account' | 'receiptTo'>,
+  ): Promise<boolean> {
     const rows = await db.query(
       `with again as (
-         update orders set state = 'pending', attempt = attempt + 1, account = coalesce($6, account)
+         update orders set state = 'pending', attempt = attempt + 1, account = coalesce($6, account),
+           receipt_to = coalesce($8, receipt_to)
          where number = $1 and state = 'declined' and attempt = $2 and fence = $7
          returning number, attempt, amount, currency
        )
        insert into payments (id, order_number, attempt, amount, currency, card_brand, card_last4)
        select $3, number, attempt, amount, currency, $4, $5 from again returning id`,
-      [order.number, order.attempt, payment.id, payment.card.brand, payment.card.last4, account ?? null, order.fence],
+      [
+        ...[order.number, order.attempt, payment.id, payment.card.brand, payment.card.last4],
+        ...[by.account ?? null, order.fence, by.receiptTo ?? null],
+      ],
     )
     return rows.length > 0
   }
@@ -105,7 +118,8 @@ export function createLedger(db: Database) {
   }
 
   /**
-   * The seats are his: order paid and sales written, together. A second call writes nothing, nor does one whose fence is not the order's.
+   * The seats are his: order paid, its sales written and a receipt owed, together. A second call writes nothing, nor does one whose fence is not
+   * the order's.
    * Throws a unique violation when a seat was sold to another order; then nothing of it is written.
    */
   async function sell(order: Order): Promise<{ written: boolean; soldOut: boolean }> {
@@ -114,7 +128,9 @@ export function createLedger(db: Database) {
         text: `with moved as (
                  update orders set state = 'paid', settled_at = now()
                  where number = $1 and state = 'pending' and fence = $2
-                 returning number, event_id, seats, prices
+                 returning number, event_id, seats, prices, receipt_to
+               ), owed as (
+                 insert into receipts (order_number, address) select number, receipt_to from moved
                )
                insert into sales (event_id, seat_id, order_number, price)
                select m.event_id, s.seat_id, m.number, s.price
@@ -234,7 +250,7 @@ export function createLedger(db: Database) {
   }
 }
 
-function toOrder(row: Row): Order {
+export function toOrder(row: Row): Order {
   return {
     number: row.number as string,
     eventId: row.event_id as string,

@@ -4,6 +4,7 @@
  */
 
 import type { Figures } from '../figures/figures.ts'
+import { awayForMs } from '../payment/careful-bank.ts'
 import type { PaymentProvider } from '../payment/provider.ts'
 import type { Desk } from './desk.ts'
 import type { Ledger } from './ledger.ts'
@@ -31,9 +32,19 @@ export function createSettler({ desk, ledger, bank, figures, onFault }: SettlerO
   let timer: NodeJS.Timeout | undefined
   let round: Promise<void> | undefined
 
+  /** While the bank is away nothing can be settled, and nobody needs to be told so every few seconds. */
   async function run(olderThanMs: number): Promise<void> {
+    await settleAll(olderThanMs).catch((error: unknown) => {
+      if (awayForMs(error) === undefined) throw error
+    })
+  }
+
+  async function settleAll(olderThanMs: number): Promise<void> {
     for (const order of await ledger.pending(olderThanMs)) {
-      const answer = await desk.settle(order).catch((error: unknown) => onFault?.(error, `settling ${order.number}`))
+      const answer = await desk.settle(order).catch((error: unknown) => {
+        if (awayForMs(error) !== undefined) throw error
+        onFault?.(error, `settling ${order.number}`)
+      })
       if (answer !== undefined && answer.status !== 'settling') figures.count('recovered')
     }
     for (const { payment, earned } of await ledger.unfinishedPayments()) {

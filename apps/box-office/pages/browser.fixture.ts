@@ -32,8 +32,8 @@ export function complaintsOf(page: Page): string[] {
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
-    // The browser reports an answer of 401 or 409, say, and a network that is away, as errors; to us they are answers.
-    if (message.type() !== 'error' || /status of (401|402|409|410)|net::ERR_CONNECTION/.test(message.text())) return
+    // The browser reports an answer of 401 or 503, say, and a network that is away, as errors; to us they are answers.
+    if (message.type() !== 'error' || /status of (401|402|409|410|503)|net::ERR_CONNECTION/.test(message.text())) return
     complaints.push(message.text())
   })
   return complaints

@@ -18,11 +18,15 @@ export interface CheckoutProps {
   /** Whose the order will be; undefined is this browser's. */
   readonly account: string | undefined
   readonly loginUrl: string
-  readonly problem?: { readonly message: string; readonly field?: keyof CardInput }
+  /** Where the receipt goes, as it was typed before. */
+  readonly email?: string
+  /** The bank is not asked just now. */
+  readonly paused: boolean
+  readonly problem?: { readonly message: string; readonly field?: keyof CardInput | 'email' }
 }
 
 export const Checkout = (props: CheckoutProps) => {
-  const { event, claim, prices, payUrl, releaseUrl, submit, account, loginUrl, problem } = props
+  const { event, claim, prices, payUrl, releaseUrl, submit, account, email, loginUrl, paused, problem } = props
   const total = prices.reduce((sum, price) => sum + price, 0n)
   return (
     <Layout title="Pay">
@@ -38,6 +42,9 @@ export const Checkout = (props: CheckoutProps) => {
             data-back={`/events/${event.id}`}
           >
             Held for you until <strong data-left>{clock(new Date(claim.expiresAtMs), 'UTC')} UTC</strong>
+          </p>
+          <p class="banner" role="status" data-paused {...(paused ? {} : { hidden: true })}>
+            {`Payments are paused for a moment. Your seats are held until ${clock(new Date(claim.expiresAtMs), 'UTC')} UTC.`}
           </p>
           {problem === undefined ? (
             ''
@@ -65,6 +72,18 @@ export const Checkout = (props: CheckoutProps) => {
               <Field name="expiry" label="Expiry" problem={problem} placeholder="MM/YY" complete="cc-exp" />
               <Field name="cvc" label="Security code" problem={problem} placeholder="123" complete="cc-csc" />
             </div>
+            <label class="field">
+              <span>{account === undefined ? 'E-mail for the receipt, if you like' : 'E-mail for the receipt'}</span>
+              <input
+                name="email"
+                type="email"
+                autocomplete="email"
+                maxlength={254}
+                value={email ?? account ?? ''}
+                placeholder="ann@example.com"
+                {...(problem?.field === 'email' ? { 'aria-invalid': 'true', autofocus: true } : {})}
+              />
+            </label>
             <button class="button primary wide" type="submit">
               Pay {formatMoney(total, event.currency)}
             </button>

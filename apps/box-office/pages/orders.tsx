@@ -1,6 +1,7 @@
 import { formatMoney } from '../catalogue/prices.ts'
 import type { EventDetail } from '../catalogue/queries.ts'
 import type { Order, OrderState, Payment } from '../orders/order.ts'
+import type { ReceiptRow } from '../receipts/book.ts'
 import { clock, longDate, plural, seatName, shortDate } from './format.ts'
 import { Layout } from './layout.tsx'
 import { Poster } from './poster.tsx'
@@ -18,9 +19,11 @@ export interface OrderPageProps {
   readonly order: Order
   readonly event: EventDetail | undefined
   readonly payment: Payment | undefined
+  /** Of a paid order; undefined for any other. */
+  readonly receipt: ReceiptRow | undefined
 }
 
-export const OrderPage = ({ order, event, payment }: OrderPageProps) => (
+export const OrderPage = ({ order, event, payment, receipt }: OrderPageProps) => (
   <Layout title={`Order ${order.number}`} here="orders">
     <section class="confirmation" data-order-state={order.state}>
       <p class={`state ${order.state}`}>{stateWord(order.state)}</p>
@@ -61,6 +64,7 @@ export const OrderPage = ({ order, event, payment }: OrderPageProps) => (
           {order.state === 'paid' ? <Stripes of={order.number} /> : ''}
         </div>
       </article>
+      {receipt === undefined ? '' : <ReceiptLine receipt={receipt} />}
       <p class="actions">
         <a class="button" href={`/events/${order.eventId}`}>
           Back to the event
@@ -72,6 +76,29 @@ export const OrderPage = ({ order, event, payment }: OrderPageProps) => (
     </section>
   </Layout>
 )
+
+/** What has become of the receipt; where it could not be sent, it is here all the same. */
+const ReceiptLine = ({ receipt }: { receipt: ReceiptRow }) => (
+  <p class="receipt" data-receipt={receipt.state}>
+    <span role="status">{receiptWords(receipt)}</span>
+    <span>
+      <a href={`/orders/${receipt.orderNumber}/receipt.html`} download>
+        Download
+      </a>
+      {' · '}
+      <a href={`/orders/${receipt.orderNumber}/receipt.txt`} download>
+        As text
+      </a>
+    </span>
+  </p>
+)
+
+function receiptWords({ state, via, address }: ReceiptRow): string {
+  if (state === 'due')
+    return address === null ? 'The receipt is being written.' : `A receipt is on its way to ${address}.`
+  if (state === 'sent') return via === 'mail' ? `Receipt sent to ${address}.` : 'The receipt is ready.'
+  return `The receipt could not be sent to ${address ?? 'you'}; here it is.`
+}
 
 export interface OrdersPageProps {
   readonly orders: readonly { readonly order: Order; readonly event: EventDetail | undefined }[]

@@ -85,6 +85,13 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     const number = await page.locator('[data-order-number]').textContent()
     expect(number).toMatch(/^BX-[0-9A-Z]{4}-[0-9A-Z]{4}$/)
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('The seats are yours')
+    // The page looks again by itself.
+    await page.getByText('The receipt is ready.').waitFor()
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'As text' }).click(),
+    ])
+    expect(file.suggestedFilename()).toBe(`receipt-${number}.txt`)
     await page.getByRole('link', { name: 'My orders', exact: true }).click()
     await page.getByText(number as string).waitFor()
   })
@@ -159,14 +166,33 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     await network.close()
   })
 
-  it('keep the seats after a declined card, and take another one', async () => {
+  it('keep the seats while the bank fails and after a declined card, and take another one', async () => {
+    const { payments } = shop.house
+    const status = await newPage()
+    await status.goto(`${shop.url}/status`)
     const page = await newPage()
     await page.goto(await freshEvent())
     await isLive(page)
     const [id] = (await freeSeats(page, 1)) as [string]
     await seat(page, id).click()
     await page.getByRole('button', { name: 'Hold seats' }).click()
+    await status.getByRole('button', { name: 'Failing' }).click()
+    await expect.poll(() => shop.house.testBank.mood).toBe('failing')
+    // Opened by hand for longer than the test takes: what opens it by itself is told elsewhere.
+    await payments.trip('10m')
+    await payWith(page, 'Succeeds')
+    expect(await page.getByRole('alert').textContent()).toContain('your seats are still held')
+    expect(await page.locator('[data-paused]').textContent()).toMatch(
+      /^Payments are paused .* held until \d\d:\d\d UTC/,
+    )
+    await status.locator('[data-breaker=open]').waitFor()
+    expect(await ask(status, 'lowContrast()')).toEqual([])
+    await status.getByRole('button', { name: 'Bank well' }).click()
+    await status.locator('[data-mood][value=well][aria-pressed=true]').waitFor()
+    await payments.trip(1)
+    await page.getByText('Payments are open again.').waitFor()
     await payWith(page, 'Declined')
+    expect(await payments.state()).toBe('closed')
     expect(await page.getByRole('alert').textContent()).toContain('declined this card')
     await payWith(page, 'No funds')
     expect(await page.getByRole('alert').textContent()).toContain('not enough money')
@@ -281,7 +307,7 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     ['dark', 'rgb(21, 19, 17)'],
   ] as const)('are %s when the person prefers it, and readable', async (colorScheme, paper) => {
     const page = await newPage({ colorScheme })
-    for (const path of ['/', new URL(await freshEvent()).pathname, '/status']) {
+    for (const path of ['/', new URL(await freshEvent()).pathname, '/status', '/report']) {
       await page.goto(shop.url + path)
       expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(paper)
       expect(await ask(page, 'lowContrast()')).toEqual([])
@@ -305,7 +331,7 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
     await payWith(page, 'Succeeds')
     await page.waitForURL(/\/orders\/BX-/)
     expect(await sidewaysScroll(page)).toBe(0)
-    for (const path of ['/orders', '/status', '/venues/elbphilharmonie']) {
+    for (const path of ['/orders', '/status', '/report', '/venues/elbphilharmonie']) {
       await page.goto(shop.url + path)
       expect([path, await sidewaysScroll(page)]).toEqual([path, 0])
     }
@@ -322,8 +348,13 @@ describe.skipIf(CHROMIUM === undefined)(pageTests('the pages'), () => {
   it('show figures that move', async () => {
     const page = await newPage()
     await page.goto(`${shop.url}/status`)
+    await isLive(page)
     const running = page.locator('[data-figure="Running/For"]')
     const before = await running.textContent()
     await expect.poll(() => running.textContent(), { timeout: 10_000 }).not.toBe(before)
+    await page.getByRole('link', { name: 'All of it, or one now' }).click()
+    await page.getByRole('button', { name: 'Make one now' }).click()
+    await page.getByRole('heading', { name: /^\d+ seats? sold$/ }).waitFor()
+    await page.getByRole('columnheader', { name: 'Revenue' }).first().waitFor()
   })
 })

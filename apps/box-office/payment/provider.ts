@@ -26,3 +26,15 @@ export interface PaymentProvider {
   /** What became of a charge whose answer we never saw. */
   lookup(key: string): Promise<'unknown' | 'authorised' | 'declined' | 'captured' | 'voided'>
 }
+
+/** The bank says that it can do nothing just now, or was not asked: nothing was done. What it does not say may have been done. */
+export class BankAwayError extends Error {
+  override readonly name = 'BankAwayError'
+  /** When to come again, where that is known. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(why: string, retryAfterMs?: number, options?: ErrorOptions) {
+    super(`the bank does nothing now: ${why}`, options)
+    this.retryAfterMs = retryAfterMs
+  }
+}

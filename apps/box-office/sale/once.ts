@@ -4,7 +4,7 @@
  *
  *   1  a hall of about as many seats as asked opens
  *   2  everybody comes at once; who is refused comes back when forgotten seats are free again
- *   3  the last holds run out, and what is unsettled is settled
+ *   3  the last holds run out, what is unsettled is settled, the last receipts go out, and a report is made
  *   4  the books are compared
  *
  * With `storm`, servers are killed, stopped and replaced from 1 to the end of 2.
@@ -23,9 +23,10 @@ import { drawPlan } from '../seating/plan.ts'
 import type { RedisAddress } from '../servers/address.ts'
 import type { Layout } from '../servers/ground.ts'
 import { type Storm, startStorm } from '../storm/storm.ts'
+import { afterSale, checkAfterSale } from './after-sale.ts'
 import { type Share, sell } from './selling.ts'
 import { type Counts, type Summary, summaryOf } from './summary.ts'
-import { type BuyerProcess, SALE_TIMEOUT, startBuyers } from './worker.ts'
+import { type BuyerProcess, SALE_PAYMENTS, SALE_TIMEOUT, startBuyers } from './worker.ts'
 
 export interface OnceRun {
   readonly buyers: number
@@ -72,6 +73,7 @@ export async function runOnce(run: OnceRun): Promise<Summary> {
     postgres: run.databaseUrl === undefined ? undefined : { url: run.databaseUrl, kept: false },
     onFault: run.onFault,
     timeout: SALE_TIMEOUT,
+    payments: SALE_PAYMENTS,
   })
   const running: Running = { processes: [], storm: undefined }
   try {
@@ -104,6 +106,8 @@ async function runIn(house: House, running: Running, run: OnceRun, started: numb
     )
   }
   await Promise.all(processes.map(({ ready }) => ready))
+  house.receipts.start()
+  await house.reports.start()
   say(`${plan.seats} seats, ${run.buyers} buyers`)
   const opened = performance.now()
   running.storm = stormOver(house, run, eventId)
@@ -112,6 +116,7 @@ async function runIn(house: House, running: Running, run: OnceRun, started: numb
   await running.storm?.stop()
   await lastHoldsEnd(house, eventId)
   await lastPaymentsSettle(house)
+  const after = await afterSale(house)
   const closed = performance.now()
 
   const figures = new Figures()
@@ -133,7 +138,8 @@ async function runIn(house: House, running: Running, run: OnceRun, started: numb
     traffic: allTraffic(traffic),
     storm: running.storm?.struck ?? null,
     changes: audit.changes,
-    invariants: [...checks, ...audit.invariants],
+    receipts: after.receipts,
+    invariants: [...checks, ...(await checkAfterSale(house, after)), ...audit.invariants],
     saleMs: closed - opened,
     wholeMs: performance.now() - started,
   })

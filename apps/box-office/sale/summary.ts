@@ -34,6 +34,8 @@ export interface Summary {
   readonly orders: number
   readonly seatsSold: number
   readonly refusals: Readonly<Record<string, number>>
+  /** Written and delivered. */
+  readonly receipts: number
   /** Sales that their replicas did not acknowledge in time; SQL has them. */
   readonly undurable: number
   readonly expiredHolds: number
@@ -61,6 +63,7 @@ export interface SummarySources {
   readonly traffic: Traffic
   readonly storm: readonly Struck[] | null
   readonly changes: Readonly<Record<string, number>>
+  readonly receipts: number
   readonly invariants: readonly Invariant[]
   readonly saleMs: number
   readonly wholeMs: number
@@ -86,6 +89,7 @@ export function summaryOf(sources: SummarySources): Summary {
       invalid: n('invalid'),
       paused: n('paused'),
     },
+    receipts: sources.receipts,
     undurable: n('undurable'),
     expiredHolds: changes.expired ?? 0,
     releasedHolds: changes.released ?? 0,
@@ -128,6 +132,7 @@ export function printSummary(summary: Summary): void {
     `${summary.holds}, of which ${summary.expiredHolds} ran out and ${summary.releasedHolds} were given back`,
   )
   line('orders paid', `${summary.orders} for ${summary.seatsSold} seats`)
+  line('receipts', `${summary.receipts} written, and one report`)
   if (summary.undurable > 0) line('without a replica', `${summary.undurable} sales, which only SQL is sure to keep`)
   line('requests repeated', summary.repeatedRequests)
   line('refusals', words(summary.refusals))

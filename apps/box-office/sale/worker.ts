@@ -17,6 +17,9 @@ export const WORKER_ARGUMENT = '--buyers-of-parent'
 /** A sale measures how long Redis takes; on a machine that is busy otherwise, slow is not a fault. */
 export const SALE_TIMEOUT = '10s'
 
+/** Nor is a bank that shares the machine. */
+export const SALE_PAYMENTS = { answerWithinMs: 60_000 } as const
+
 type Order =
   | { readonly kind: 'open'; readonly address: RedisAddress; readonly namespace: string }
   | ShareOrder
@@ -125,6 +128,7 @@ export async function runWorker(): Promise<void> {
     hf,
     address,
     db,
+    payments: SALE_PAYMENTS,
     onFault: (error, what) => console.error(`buyers: ${what}: ${error instanceof Error ? error.message : error}`),
   })
   process.on('message', async (order: Order | { kind: 'sql-reply' }) => {

@@ -25,6 +25,7 @@ export function accountRoutes(shop: Shop): Hono {
 
   const limits = limitLogins(shop.hf, async (c, { message }) => {
     shop.figures.count('limited')
+    shop.audience.refused('login')
     const { next, typed } = await readForm(c)
     return notIn(c, { next, email: typed, problem: { message } }, 429)
   })

@@ -2,6 +2,8 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Status } from '../figures/status.ts'
 import { holdRequest, someSeats } from '../house.fixture.ts'
+import { carefulBank } from '../payment/careful-bank.ts'
+import { moodyBank } from '../payment/moody-bank.ts'
 import { type OpenShop, openShop } from '../shop.ts'
 import { apiLimiter } from './limits.ts'
 import { askFrom, form, GOOD, json, type Visit, visitOf } from './visit.fixture.ts'
@@ -11,10 +13,19 @@ let eventId: string
 const faults: unknown[] = []
 
 beforeAll(async () => {
-  shop = await openShop({ port: 0, crowd: 0, redis: undefined, dataDir: undefined, onFault: (e) => faults.push(e) })
+  shop = await openShop({
+    ...{ port: 0, crowd: 0, redis: undefined, dataDir: undefined, onFault: (e) => faults.push(e) },
+    // As long as a test takes: it is ended by hand.
+    payments: { cooldownMs: 120_000 },
+  })
   eventId = (await shop.house.catalogue.upcoming())[0]?.id as string
 })
 afterAll(() => shop.stop())
+
+interface Paid {
+  readonly number: string
+  readonly url: string
+}
 
 const browser = (): Visit => visitOf(shop.url)
 
@@ -47,7 +58,15 @@ describe('every answer', () => {
   it('has no inline script, style or handler that the policy would refuse', async () => {
     const night = await shop.house.nights.open(eventId)
     expect(night).toBeDefined()
-    for (const path of ['/', `/events/${eventId}`, '/orders', '/status', '/venues/la-scala', '/near?city=Vienna']) {
+    for (const path of [
+      '/',
+      `/events/${eventId}`,
+      '/orders',
+      '/status',
+      '/report',
+      '/venues/la-scala',
+      '/near?city=Vienna',
+    ]) {
       const html = await (await fetch(`${shop.url}${path}`)).text()
       expect(html).toMatch(/^<!doctype html>/)
       expect(html).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/)
@@ -114,6 +133,29 @@ describe('a customer', () => {
     const forged = cookie.split(';')[0]?.replace(/=(\w)/, (_, first) => `=${first === 'a' ? 'b' : 'a'}`) as string
     const again = await fetch(`${shop.url}/events/${eventId}`, { headers: { cookie: forged } })
     expect(again.headers.get('set-cookie')).not.toBeNull()
+  })
+
+  it('is sent no further than his own address, and downloads the receipt of what he paid', async () => {
+    const [visit, stranger] = [browser(), browser()]
+    const url = await heldUrl(visit, 2)
+    const wrong = await visit(`${url}/pay`, form({ ...GOOD, email: 'no address' }))
+    expect(await wrong.json()).toMatchObject({ error: { code: 'BAD_REQUEST', field: 'email' } })
+    const order = (await (await visit(`${url}/pay`, form({ ...GOOD, email: 'Ann@Box.example' }))).json()) as Paid
+    const state = async () => ((await (await visit(order.url)).json()) as { receipt: string }).receipt
+    await expect.poll(state, { timeout: 20_000 }).toBe('sent')
+    expect(await shop.house.receipts.book.of(order.number)).toMatchObject({ address: 'ann@box.example', via: 'file' })
+    const page = await (await visit(order.url, { headers: { accept: 'text/html' } })).text()
+    expect(page).toContain('The receipt is ready.')
+    for (const [kind, type] of [
+      ['html', 'text/html'],
+      ['txt', 'text/plain'],
+    ]) {
+      const file = await visit(`${order.url}/receipt.${kind}`)
+      expect(file.headers.get('content-type')).toContain(type)
+      expect(file.headers.get('content-disposition')).toContain(`receipt-${order.number}.${kind}`)
+      expect(await file.text()).toContain('Total, 2 seats')
+    }
+    expect((await stranger(`${order.url}/receipt.txt`)).status).toBe(404)
   })
 
   it('holds, pays and finds the order among his own', async () => {
@@ -186,6 +228,51 @@ describe('a customer', () => {
       const rows = await shop.house.db.query(`select t::text as row from ${table} t`)
       for (const { row } of rows) expect(row).not.toContain(number)
     }
+  })
+})
+
+describe('while the bank fails', () => {
+  const mood = (mood: string) => browser()('/status/bank', form({ mood }))
+
+  it('payments are paused and seats stay held, until one that is tried goes through', async () => {
+    const { payments } = shop.house
+    const customers = Array.from({ length: 6 }, browser)
+    const held: { visit: Visit; url: string }[] = []
+    for (const visit of customers) held.push({ visit, url: await heldUrl(visit) })
+    expect((await mood('gone')).status).toBe(400)
+    expect((await mood('failing')).status).toBe(200)
+    for (const { visit, url } of held) {
+      const answer = await visit(`${url}/pay`, form(GOOD))
+      expect([answer.status, Number(answer.headers.get('retry-after')) > 0]).toEqual([503, true])
+      const { error } = (await answer.json()) as { error: { code: string; heldUntilMs: number } }
+      expect([error.code, error.heldUntilMs > Date.now()]).toEqual(['PAYMENTS_PAUSED', true])
+    }
+    // The sixth did not reach the bank.
+    expect([payments.stats.state, payments.stats.failed, payments.stats.refused]).toEqual(['open', 5, 1])
+    const [{ visit, url }] = held as [(typeof held)[number]]
+    const page = await (await visit(url, { headers: { accept: 'text/html' } })).text()
+    expect(page).toMatch(/data-paused[^>]*>Payments are paused for a moment. Your seats are held until \d\d:\d\d UTC/)
+    expect(page).not.toMatch(/data-paused[^>]* hidden/)
+
+    await mood('well')
+    // The cooldown is over: the next payment is the trial.
+    await payments.trip(1)
+    await expect.poll(() => payments.state()).toBe('half-open')
+    for (const { visit, url } of held) expect((await visit(`${url}/pay`, form(GOOD))).status).toBe(200)
+    expect(await payments.state()).toBe('closed')
+    expect(await (await visit('/payments.json')).json()).toEqual({ state: 'closed' })
+  })
+
+  it('and says nothing, it is not waited for, and then not asked', async () => {
+    const { hf, testBank } = shop.house
+    const bank = moodyBank(testBank, 60_000)
+    bank.mood = 'slow'
+    const careful = carefulBank(bank, hf.breaker('slow payments', { failures: 2, cooldown: '1m' }), 20)
+    for (let i = 0; i < 2; i += 1) await expect(careful.lookup('pay_x')).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(careful.lookup('pay_x')).rejects.toMatchObject({
+      name: 'BankAwayError',
+      retryAfterMs: expect.any(Number),
+    })
   })
 })
 
@@ -419,6 +506,29 @@ describe('an address', () => {
     expect(new Set(first.map(({ status }) => status))).toEqual(new Set([401]))
     expect((await guess(31)).status).toBe(429)
   })
+})
+
+it('reports by a schedule and when it is asked to: what was sold, who looked, and who was refused', async () => {
+  const { reports } = shop.house
+  const names = (await reports.schedules()).map(({ id }) => id).sort()
+  expect(names).toEqual(['nightly report', 'report so far'])
+  const visit = browser()
+  const url = await heldUrl(visit, 2)
+  expect((await visit(`${url}/pay`, form(GOOD))).status).toBe(200)
+  await shop.house.hf.analytics('audience').flush()
+  const { id } = (await (await visit('/report', { method: 'POST' })).json()) as { id: string }
+  await expect.poll(() => reports.read(id), { timeout: 20_000 }).toBeDefined()
+  const made = await reports.read(id)
+  const [row] = await shop.house.db.query<{ seats: number; revenue: bigint }>(
+    'select count(*)::int as seats, sum(price)::bigint as revenue from sales where event_id = $1',
+    [eventId],
+  )
+  expect(made?.report.nights).toContainEqual(expect.objectContaining({ id: eventId, ...row }))
+  expect(made?.report.pages).toContainEqual({ path: '/status', views: expect.any(Number) })
+  expect(made?.report.refused.map(({ limit }) => limit).sort()).toEqual(['api', 'login'])
+  // Under one name it is one letter, and what was read is what was written.
+  const texts = await shop.house.post.files.read()
+  expect([...texts.values()].some((text) => text.includes('Refused by limits'))).toBe(true)
 })
 
 it('met no fault in all of this', () => {

@@ -13,6 +13,7 @@ import { liveRoutes } from './live.tsx'
 import { nearRoutes } from './near.tsx'
 import { Refusal } from './refusal.ts'
 import { refused } from './refused.tsx'
+import { reportRoutes } from './report.tsx'
 import { type Shop, wantsJson } from './route.ts'
 import { countViews } from './views.ts'
 import { visits } from './visitor.ts'
@@ -29,6 +30,7 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   app.use(
     limitApi(shop.hf, (c, refusal) => {
       shop.figures.count('limited')
+      shop.audience.refused('api')
       return refused(c, refusal)
     }),
   )
@@ -38,6 +40,7 @@ export function createApp(shop: Shop, onFault: (error: unknown, what: string) =>
   app.route('/', buyRoutes(shop))
   app.route('/', liveRoutes(shop))
   app.route('/', nearRoutes(shop))
+  app.route('/', reportRoutes(shop))
 
   app.notFound((c) => {
     return refused(c, new Refusal('NOT_FOUND', 'This page does not exist.'))

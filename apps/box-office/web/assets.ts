@@ -5,7 +5,19 @@ import { Hono } from 'hono'
 import { fileOf } from '../place.ts'
 
 /** In this order: later sheets lean on earlier ones. */
-const SHEETS = ['theme', 'frame', 'words', 'browse', 'seats', 'buy', 'account', 'audience', 'narrow', 'motion']
+const SHEETS = [
+  'theme',
+  'frame',
+  'words',
+  'browse',
+  'seats',
+  'buy',
+  'account',
+  'audience',
+  'status',
+  'narrow',
+  'motion',
+]
 
 const FILES: Record<string, { readonly type: string; readonly parts: readonly string[] }> = {
   'style.css': { type: 'text/css; charset=utf-8', parts: SHEETS.map((name) => `assets/style/${name}.css`) },

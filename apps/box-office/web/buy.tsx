@@ -2,11 +2,13 @@
 
 import { randomUUID } from 'node:crypto'
 import { type Context, Hono } from 'hono'
+import { readEmail } from '../accounts/account.ts'
 import type { HoldAnswer, PayAnswer } from '../orders/desk.ts'
-import type { Claim } from '../orders/order.ts'
+import type { Claim, Order } from '../orders/order.ts'
 import { Checkout, type CheckoutProps } from '../pages/checkout.tsx'
 import { OrderPage, OrdersPage } from '../pages/orders.tsx'
 import { Card, readCard } from '../payment/card.ts'
+import { receiptPage, receiptText } from '../receipts/receipt.tsx'
 import { SEATS_PER_CUSTOMER } from '../seating/nights.ts'
 import { Refusal } from './refusal.ts'
 import { claimUrl, eventOr404, page, readClaim, type Shop, wantsJson } from './route.ts'
@@ -14,11 +16,19 @@ import { customerOf, type Visitor, visitorOf } from './visitor.ts'
 
 const SEAT = /^[A-Z]{1,2}-\d{1,3}-\d{1,3}$/
 const KEY = /^[\w-]{8,64}$/
+/** Longer than an address may be, so that one that is cut is not taken for another. */
+const LONGEST_EMAIL = 300
+
+const RECEIPTS = [
+  ['html', 'text/html', receiptPage],
+  ['txt', 'text/plain', receiptText],
+] as const
 
 const DECLINED = {
   declined: 'The bank declined this card. Nothing was taken; try another one.',
   'insufficient-funds': 'There is not enough money on this card. Nothing was taken; try another one.',
   'not-a-test-card': 'This shop takes test cards only. Nothing was taken; use one of the cards above.',
+  paused: 'Payments were paused. Nothing was taken; please try again.',
   abandoned: 'The payment was not finished. Nothing was taken; please try again.',
 } as const
 
@@ -55,12 +65,21 @@ export function buyRoutes(shop: Shop): Hono {
     }
     const { account } = visitor
     const submit = text(form.submit)
+    const typed = text(form.email, LONGEST_EMAIL).trim()
+    const address = typed === '' ? account?.email : readEmail(typed)
+    if (typeof address === 'object') {
+      if (wantsJson(c)) throw new Refusal('BAD_REQUEST', address.message, { field: 'email' })
+      return checkout(c, claim, visitor, { message: address.message, field: 'email' }, 400, typed)
+    }
     const answer = await shop.desk.pay(claim, card, {
       ...(account === undefined ? {} : { account: account.id }),
+      ...(address === undefined ? {} : { receiptTo: address }),
       ...(KEY.test(submit) ? { submit } : {}),
     })
-    return paid(c, claim, visitor, answer)
+    return paid(c, claim, visitor, answer, typed)
   })
+
+  app.get('/payments.json', async (c) => c.json({ state: await shop.payments.state() }))
 
   app.post('/checkout/:claim/release', async (c) => {
     const claim = readClaim(shop, c.req.param('claim'), await visitorOf(c, shop.sealer))
@@ -80,20 +99,42 @@ export function buyRoutes(shop: Shop): Hono {
   })
 
   app.get('/orders/:number', async (c) => {
-    const order = await shop.ledger.order(c.req.param('number'))
+    const order = await ownOrder(c)
+    const receipt = await shop.receipts.book.of(order.number)
+    if (wantsJson(c))
+      return c.json({ number: order.number, state: order.state, seats: order.seats, receipt: receipt?.state ?? null })
+    const [event, payment] = await Promise.all([shop.catalogue.event(order.eventId), shop.ledger.payment(order)])
+    return page(c, <OrderPage order={order} event={event} payment={payment} receipt={receipt} />)
+  })
+
+  for (const [kind, type, write] of RECEIPTS)
+    app.get(`/orders/:number/receipt.${kind}`, async (c) => {
+      const order = await ownOrder(c)
+      const [event, payment] = await Promise.all([shop.catalogue.event(order.eventId), shop.ledger.payment(order)])
+      if (order.state !== 'paid' || event === undefined || payment === undefined)
+        throw new Refusal('NOT_FOUND', 'There is a receipt for what is paid.')
+      const text = write({ order, event, paidWith: `${payment.cardBrand} …${payment.cardLast4}` })
+      // As a file: its style is in itself, which no page of ours may have.
+      return c.body(text, 200, {
+        'Content-Type': `${type}; charset=utf-8`,
+        'Content-Disposition': `attachment; filename="receipt-${order.number}.${kind}"`,
+      })
+    })
+
+  async function ownOrder(c: Context): Promise<Order> {
+    const order = await shop.ledger.order(c.req.param('number') ?? '')
     if (order === undefined || !(await visitorOf(c, shop.sealer)).owns(order))
       throw new Refusal('NOT_FOUND', 'There is no such order of yours.')
-    if (wantsJson(c)) return c.json({ number: order.number, state: order.state, seats: order.seats })
-    const [event, payment] = await Promise.all([shop.catalogue.event(order.eventId), shop.ledger.payment(order)])
-    return page(c, <OrderPage order={order} event={event} payment={payment} />)
-  })
+    return order
+  }
 
   async function checkout(
     c: Context,
     claim: Claim,
     { account }: Visitor,
     problem?: CheckoutProps['problem'],
-    status: 200 | 400 | 402 = 200,
+    status: 200 | 400 | 402 | 503 = 200,
+    typed = '',
   ) {
     const event = await eventOr404(shop, claim.eventId)
     const night = await shop.nights.open(claim.eventId)
@@ -105,16 +146,26 @@ export function buyRoutes(shop: Shop): Hono {
       submit: randomUUID(),
       account: account?.email,
       loginUrl: `/login?next=${encodeURIComponent(url)}`,
+      ...(typed === '' ? {} : { email: typed }),
+      paused: (await shop.payments.state()) === 'open',
     }
     return page(c, <Checkout {...props} {...(problem === undefined ? {} : { problem })} />, status)
   }
 
-  async function paid(c: Context, claim: Claim, visitor: Visitor, answer: PayAnswer): Promise<Response> {
+  async function paid(c: Context, claim: Claim, visitor: Visitor, answer: PayAnswer, typed: string): Promise<Response> {
     if (answer.status === 'no-event') throw new Refusal('NOT_FOUND', 'There is no such event.')
     if (answer.status === 'declined') {
       const message = DECLINED[answer.reason]
       if (wantsJson(c)) throw new Refusal('PAYMENT_DECLINED', message, { reason: answer.reason })
-      return checkout(c, claim, visitor, { message, field: 'number' }, 402)
+      return checkout(c, claim, visitor, { message, field: 'number' }, 402, typed)
+    }
+    if (answer.status === 'paused') {
+      const { retryAfterMs } = answer
+      c.header('Retry-After', String(Math.ceil(retryAfterMs / 1_000)))
+      const message =
+        'The bank does not answer just now. Nothing was taken, and your seats are still held: please try again.'
+      if (wantsJson(c)) throw new Refusal('PAYMENTS_PAUSED', message, { retryAfterMs, heldUntilMs: claim.expiresAtMs })
+      return checkout(c, claim, visitor, { message }, 503, typed)
     }
     shop.holdings.drop(claim)
     const url = `/orders/${answer.order.number}`
@@ -173,6 +224,6 @@ function expired(claim: Claim): Refusal {
   })
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, 40) : ''
+function text(value: unknown, longest = 40): string {
+  return typeof value === 'string' ? value.slice(0, longest) : ''
 }

@@ -14,6 +14,7 @@ export type RefusalCode =
   | 'TOO_MANY_REQUESTS'
   | 'NOT_LOGGED_IN'
   | 'TOO_MANY_VIEWERS'
+  | 'PAYMENTS_PAUSED'
   | 'SALE_PAUSED'
   | 'SALE_CLOSED'
 
@@ -32,6 +33,7 @@ const STATUS = {
   TOO_MANY_REQUESTS: 429,
   NOT_LOGGED_IN: 401,
   TOO_MANY_VIEWERS: 503,
+  PAYMENTS_PAUSED: 503,
   SALE_PAUSED: 503,
 } as const satisfies Record<RefusalCode, number>
 

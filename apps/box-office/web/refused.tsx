@@ -9,6 +9,7 @@ const TITLES: Partial<Record<Refusal['code'], string>> = {
   SEATS_TAKEN: 'Somebody was quicker',
   TOO_MANY_SEATS: 'Too many seats',
   SALE_PAUSED: 'Just a moment',
+  PAYMENTS_PAUSED: 'Payments are paused',
   SALE_CLOSED: 'Too late',
   FORBIDDEN_ORIGIN: 'Not from here',
   TOO_MANY_REQUESTS: 'Not so fast',

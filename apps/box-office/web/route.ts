@@ -1,6 +1,6 @@
 /** What the routes need, and the small acts that several of them share. */
 
-import type { Holdfast } from 'holdfast'
+import type { Breaker, Holdfast } from 'holdfast'
 import type { Sessions } from 'holdfast/session'
 import type { Context } from 'hono'
 import type { Account } from '../accounts/account.ts'
@@ -14,6 +14,9 @@ import type { Near } from '../near/near.ts'
 import type { Desk } from '../orders/desk.ts'
 import type { Ledger } from '../orders/ledger.ts'
 import type { Claim } from '../orders/order.ts'
+import type { MoodyBank } from '../payment/moody-bank.ts'
+import type { Receipts } from '../receipts/receipts.ts'
+import type { Reports } from '../reports/reports.ts'
 import type { Nights } from '../seating/nights.ts'
 import type { Holdings } from './holdings.ts'
 import { Refusal } from './refusal.ts'
@@ -26,6 +29,11 @@ export interface Shop {
   readonly nights: Nights
   readonly desk: Desk
   readonly ledger: Ledger
+  /** Between us and the bank. */
+  readonly payments: Breaker
+  readonly testBank: MoodyBank
+  readonly receipts: Receipts
+  readonly reports: Reports
   readonly hub: Hub
   readonly figures: Figures
   readonly sealer: Sealer
@@ -46,7 +54,7 @@ export function wantsJson(c: Context): boolean {
 }
 
 /** `node` as a whole page. */
-export function page(c: Context, node: unknown, status: 200 | 400 | 401 | 402 | 429 = 200): Response {
+export function page(c: Context, node: unknown, status: 200 | 400 | 401 | 402 | 429 | 503 = 200): Response {
   return c.html(`<!doctype html>${String(node)}`, status)
 }
 

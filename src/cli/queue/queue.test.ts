@@ -31,10 +31,8 @@ describe('holdfast queue', () => {
       id: 'first',
       added: true,
     })
-    expect((await run('add', 'e mail', '{"to":"me"}', '--id', 'first', '--shards', '3')).out).toContain(
-      'exists already',
-    )
-    await answer('add', 'e mail', '[1]', '--delay', '1h', '--priority', '5', '--shards', '3')
+    expect((await run('add', 'e mail', '{"to":"me"}', '--id', 'first')).out).toContain('exists already')
+    await answer('add', 'e mail', '[1]', '--delay', '1h', '--priority', '5')
     for (let i = 0; i < 20; i++) await queue.add(i)
     await queue.repeat('nightly', { cron: '0 3 * * *' }, 1)
     const [listed] = await answer('ls')
@@ -43,7 +41,8 @@ describe('holdfast queue', () => {
     const peeked = await answer('peek', 'e mail', '--limit', '50')
     expect(peeked).toHaveLength(22)
     expect(peeked).toContainEqual({ id: 'first', state: 'waiting', priority: 0, attempts: 0, data: { to: 'me' } })
-    for (const verb of ['stats', 'peek']) expect(await run(verb, 'e mail')).toMatchObject({ code: 0, err: '' })
+    expect(await run('stats', 'e mail')).toMatchObject({ code: 0, err: '' })
+    expect(await run('peek', 'e mail')).toMatchObject({ code: 0, err: '--page 2 shows more.\n' })
     expect((await run('ls')).out).toMatch(/^QUEUE +WAITING/)
   })
 
@@ -78,8 +77,73 @@ describe('holdfast queue', () => {
     expect((await queue.add(1, { id: 'first' })).added).toBe(true)
   })
 
+  it('chooses dead letters by reason, age and text', async () => {
+    await answer('drain', 'e mail', '--yes')
+    for (const data of ['ape', 'bee']) {
+      await queue.add(data)
+      await (await queue.take())?.fail(new Error(`no ${data}`))
+    }
+    expect(await answer('dead', 'e mail', '--match', 'no bee')).toMatchObject([{ data: 'bee' }])
+    expect(await answer('dead', 'e mail', '--match', '"ape"', '--since', '1h', '--reason', 'attempts')).toHaveLength(1)
+    expect(await answer('dead', 'e mail', '--reason', 'crash')).toEqual([])
+    expect(await run('dead', 'e mail', '--reason', 'bad')).toMatchObject({ code: 2, out: '' })
+    const said = await run('redrive', 'e mail', '--match', 'ape', '--preview')
+    expect(said.out).toContain('Would give 1 dead letter another life')
+    expect((await answer('redrive', 'e mail', '--match', 'ape')).ids).toHaveLength(1)
+    expect(await answer('purge', 'e mail', '--match', 'ape', '--yes')).toEqual({ purged: 0 })
+    expect(await answer('purge', 'e mail', '--match', 'bee', '--yes')).toEqual({ purged: 1 })
+    expect(await answer('drain', 'e mail', '--yes')).toEqual({ drained: 1 })
+  })
+
+  it('opens a queue as it is kept, and shows ranks, groups and delays by pages', async () => {
+    const ranked = hf.queue('ranked', { mode: 'priority', groupConcurrency: 2 })
+    await ranked.addMany(['low', 'high'], (data) => ({ priority: data === 'low' ? -7 : 7 }))
+    await ranked.addMany(['b1', 'a1', 'b2'], (data) => ({ group: `team ${String(data).slice(0, 1)}` }))
+    await ranked.add('later', { delay: '1h', priority: 3 })
+    expect(await answer('add', 'ranked', '"lower"', '--priority=-50000', '--id', 'low:1')).toMatchObject({
+      added: true,
+    })
+    expect(await answer('stats', 'ranked')).toMatchObject({
+      mode: 'priority',
+      shards: 1,
+      groupConcurrency: 2,
+      waiting: 6,
+    })
+    const running = await ranked.take()
+    const order = ['low', 'lower', 'a1', 'b1', 'b2', 'later']
+    expect((await answer('peek', 'ranked')).map(({ data }: { data: string }) => data)).toEqual(['high', ...order])
+    const page = await answer('peek', 'ranked', '--limit', '3', '--page', '2')
+    expect(page).toMatchObject([
+      { data: 'a1', state: 'waiting', group: 'team a' },
+      { data: 'b1', group: 'team b' },
+      { data: 'b2', group: 'team b' },
+    ])
+    expect(await answer('peek', 'ranked', '--limit', '3', '--page', '4')).toEqual([])
+    expect(await run('add', 'ranked', '1', '--mode', 'stream')).toMatchObject({ code: 2, out: '' })
+    expect(await run('reshape', 'ranked', '--mode', 'stream')).toMatchObject({ code: 4, out: '' })
+    expect(await answer('drain', 'ranked', '--yes')).toEqual({ drained: 6 })
+    expect(await ranked.counts()).toMatchObject({ waiting: 0, active: 1, delayed: 0 })
+    // Nothing of its groups is left behind: they take their turns again.
+    await running?.complete()
+    await ranked.add('b3', { group: 'team b' })
+    expect((await ranked.take())?.data).toBe('b3')
+  })
+
+  it('makes a queue of the shape that it is told, and gives an empty one another', async () => {
+    await answer('add', 'made', '1', '--shards', '2', '--group', 'g', '--group-concurrency', '3')
+    expect(await answer('stats', 'made')).toMatchObject({ mode: 'stream', shards: 2, groupConcurrency: 3 })
+    await answer('drain', 'made', '--yes')
+    const shape = { mode: 'priority', shards: 4, groupConcurrency: 3 }
+    expect(await answer('reshape', 'made', '--shards', '4', '--mode', 'priority')).toEqual(shape)
+    expect((await answer('ls')).find(({ name }: { name: string }) => name === 'made')).toMatchObject(shape)
+  })
+
   it('ends by its codes when it is asked for what is not there, or has no form', async () => {
-    expect(await run('stats', 'nobody')).toMatchObject({ code: 2, out: '' })
+    const unknown = await run('stats', 'nobody')
+    expect(unknown).toMatchObject({ code: 2, out: '' })
+    expect(unknown.err).toContain("'e mail'")
+    for (const words of [['drain', '--yes'], ['pause'], ['dead'], ['reshape', '--shards', '2']])
+      expect(await run(words[0] as string, 'nobody', ...words.slice(1))).toMatchObject({ code: 2, out: '' })
     expect(await run('add', 'e mail', 'no json')).toMatchObject({ code: 2, out: '' })
     const away = await holdfast(['queue', 'ls', '--url', 'redis://127.0.0.1:1', '--timeout', '300ms'])
     expect(away).toMatchObject({ code: 3, out: '' })

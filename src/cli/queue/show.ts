@@ -1,12 +1,19 @@
+import { ConfigError } from '../../base/errors.ts'
 import type { DeadLetter, QueueCounts, ScheduleInfo } from '../../queue/index.ts'
-import { findQueues, type PeekedJob, peekJobs } from '../../queue/inspect.ts'
+import { findQueues, inspectQueue, type PeekedJob, peekJobs, type Shape } from '../../queue/inspect.ts'
 import type { Context } from '../context.ts'
 import { count, plural, seconds, short } from '../terminal/figures.ts'
 import type { Paint } from '../terminal/paint.ts'
 import { type Column, table } from '../terminal/table.ts'
-import { type NamespaceFlags, type QueueFlags, withQueue, withServer } from './with-queue.ts'
+import { asJson, chosen, type LetterFlags } from './letters.ts'
+import { type NamespaceFlags, withQueue, withServer } from './with-queue.ts'
 
-export interface LimitFlags extends QueueFlags {
+export interface PeekFlags extends NamespaceFlags {
+  readonly limit: number
+  readonly page: number
+}
+
+export interface DeadFlags extends NamespaceFlags, LetterFlags {
   readonly limit: number
 }
 
@@ -15,12 +22,12 @@ const WIDTH = 60
 
 export async function ls(this: Context, flags: NamespaceFlags): Promise<void> {
   const terminal = this.terminal(flags)
-  const queues = await withServer(this, flags, async (hf, redis) =>
+  const queues = await withServer(this, flags, async (_, redis) =>
     Promise.all(
-      (await findQueues(redis)).map(async ({ name, shards }) => ({
+      (await findQueues(redis)).map(async ({ name, shape }) => ({
         name,
-        shards,
-        ...plainCounts(await hf.queue(name, { shards }).counts()),
+        ...shape,
+        ...plainCounts(await inspectQueue(redis, name, shape.shards)),
       })),
     ),
   )
@@ -40,11 +47,11 @@ export async function ls(this: Context, flags: NamespaceFlags): Promise<void> {
   terminal.data(table(columns, rows, terminal.paint))
 }
 
-export async function stats(this: Context, flags: QueueFlags, name: string): Promise<void> {
+export async function stats(this: Context, flags: NamespaceFlags, name: string): Promise<void> {
   const terminal = this.terminal(flags)
-  const found = await withQueue(this, flags, name, async ({ queue, shards }) => ({
+  const found = await withQueue(this, flags, name, async ({ queue, shape }) => ({
     name,
-    shards,
+    ...shape,
     ...plainCounts(await queue.counts()),
     schedules: await queue.schedules(),
     tallies: await queue.tallies(),
@@ -58,9 +65,8 @@ function plainCounts({ waitingBy, ...counts }: QueueCounts) {
   return { ...counts, waitingBy: Object.fromEntries(waitingBy) }
 }
 
-interface Stats extends Omit<QueueCounts, 'waitingBy'> {
+interface Stats extends Shape, Omit<QueueCounts, 'waitingBy'> {
   readonly name: string
-  readonly shards: number
   readonly waitingBy: Readonly<Record<string, number>>
   readonly schedules: readonly ScheduleInfo[]
   readonly tallies: Readonly<Record<string, number>>
@@ -68,7 +74,8 @@ interface Stats extends Omit<QueueCounts, 'waitingBy'> {
 
 function showStats(found: Stats, paint: Paint): string {
   const { waiting, active, delayed, dead, consumers, oldestMs, nextDueMs, paused } = found
-  const head = `${paint('bold', found.name)}: ${plural(found.shards, 'shard')}, ${plural(consumers, 'consumer')}${paused ? `, ${paint('yellow', 'paused')}` : ''}`
+  const kind = `${found.mode}, ${plural(found.shards, 'shard')}, ${found.groupConcurrency} of a group`
+  const head = `${paint('bold', found.name)}: ${kind}, ${plural(consumers, 'consumer')}${paused ? `, ${paint('yellow', 'paused')}` : ''}`
   const rows = [
     ['waiting', count(waiting), oldestMs === undefined ? '' : `the oldest for ${seconds(oldestMs)}`],
     ['active', count(active), ''],
@@ -88,32 +95,43 @@ function showStats(found: Stats, paint: Paint): string {
 }
 
 const moment = (ms: number | undefined): string => (ms === undefined ? '' : new Date(ms).toISOString())
-const inLine = (data: unknown): string => short(JSON.stringify(data, writeBigInt) ?? 'undefined', WIDTH)
-const writeBigInt = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)
+const inLine = (data: unknown): string => short(asJson(data), WIDTH)
+/** Most that one look passes over: all of it is read. */
+const DEEPEST = 10_000
 
-export async function peek(this: Context, flags: LimitFlags, name: string): Promise<void> {
+export async function peek(this: Context, flags: PeekFlags, name: string): Promise<void> {
   const terminal = this.terminal(flags)
-  const jobs = await withQueue(this, flags, name, ({ redis, shards }) => peekJobs(redis, name, shards, flags.limit))
-  if (flags.json) return terminal.json(JSON.parse(JSON.stringify(jobs, writeBigInt)))
-  if (jobs.length === 0) return terminal.note('No job waits or runs.')
+  const { limit, page } = flags
+  const offset = (page - 1) * limit
+  if (offset > DEEPEST) throw new ConfigError('--page', `one within the first ${count(DEEPEST)} jobs`, page)
+  const jobs = await withQueue(this, flags, name, ({ redis, shape }) =>
+    peekJobs(redis, name, shape.shards, { limit, offset }),
+  )
+  if (flags.json) return terminal.json(JSON.parse(asJson(jobs)))
+  if (jobs.length === 0) return terminal.note(page > 1 ? 'No more jobs.' : 'No job waits or runs.')
   const columns = [
     { title: 'JOB' },
     { title: 'STATE' },
     right('PRIORITY'),
+    { title: 'GROUP' },
     right('TRIED'),
     { title: 'DUE' },
     { title: 'DATA' },
   ]
-  const rowOf = ({ id, state, priority, attempts, dueAtMs, data }: PeekedJob) => [
-    ...[id, state, String(priority), String(attempts), moment(dueAtMs), inLine(data)],
+  const rowOf = ({ id, state, priority, group, attempts, dueAtMs, data }: PeekedJob) => [
+    ...[id, state, String(priority), group ?? '', String(attempts), moment(dueAtMs), inLine(data)],
   ]
   terminal.data(table(columns, jobs.map(rowOf), terminal.paint))
+  if (jobs.length === limit) terminal.note(`--page ${page + 1} shows more.`)
 }
 
-export async function dead(this: Context, flags: LimitFlags, name: string): Promise<void> {
+export async function dead(this: Context, flags: DeadFlags, name: string): Promise<void> {
   const terminal = this.terminal(flags)
-  const letters = await withQueue(this, flags, name, ({ queue }) => queue.deadLetters({ limit: flags.limit }))
-  if (flags.json) return terminal.json(JSON.parse(JSON.stringify(letters, writeBigInt)))
+  const { limit } = flags
+  const { ids, filter } = chosen(flags)
+  const meant = (letter: DeadLetter) => (ids?.includes(letter.id) ?? true) && (filter?.(letter) ?? true)
+  const letters = await withQueue(this, flags, name, ({ queue }) => queue.deadLetters({ limit, filter: meant }))
+  if (flags.json) return terminal.json(JSON.parse(asJson(letters)))
   if (letters.length === 0) return terminal.note('No dead letters.')
   const columns = [
     { title: 'JOB' },

@@ -1,7 +1,6 @@
-import { ConfigError } from '../../base/errors.ts'
 import { connect, Holdfast } from '../../holdfast.ts'
 import type { Queue } from '../../queue/index.ts'
-import { countShards } from '../../queue/inspect.ts'
+import { queueShape, type Shape, unknownQueue } from '../../queue/inspect.ts'
 import type { Redis } from '../../redis/redis.ts'
 import type { Context } from '../context.ts'
 import { connectOptions, type ServerFlags } from '../flags.ts'
@@ -10,15 +9,11 @@ export interface NamespaceFlags extends ServerFlags {
   readonly namespace?: string | undefined
 }
 
-export interface QueueFlags extends NamespaceFlags {
-  readonly shards?: number | undefined
-}
-
 export interface OpenQueue {
   readonly queue: Queue
   readonly redis: Redis
   readonly name: string
-  readonly shards: number
+  readonly shape: Shape
 }
 
 export async function withServer<T>(
@@ -37,19 +32,21 @@ export async function withServer<T>(
   }
 }
 
-/** `isNew`: it need not be there yet. */
+/**
+ * Opens a queue as it is kept in Redis.
+ *
+ * fresh   what it is like where it is not there yet; without it, an unknown name is refused, and those that are there are named
+ */
 export function withQueue<T>(
   context: Context,
-  flags: QueueFlags,
+  flags: NamespaceFlags,
   name: string,
   work: (open: OpenQueue) => Promise<T>,
-  isNew = false,
+  fresh?: Shape,
 ): Promise<T> {
   return withServer(context, flags, async (hf, redis) => {
-    const used = await countShards(redis, name)
-    if (used === 0 && !isNew)
-      throw new ConfigError('queue', `a queue of the namespace '${redis.keyspace.namespace}' that was used`, name)
-    const shards = Math.max(used, flags.shards ?? 1)
-    return work({ queue: hf.queue(name, { shards }), redis, name, shards })
+    const shape = (await queueShape(redis, name)) ?? fresh
+    if (shape === undefined) throw await unknownQueue(redis, name)
+    return work({ queue: hf.queue(name, { ...shape }), redis, name, shape })
   })
 }

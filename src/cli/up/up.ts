@@ -1,9 +1,9 @@
 import { setInterval } from 'node:timers'
 import { ConfigError, HoldfastError } from '../../base/errors.ts'
-import { startCluster, startSentinel, startServer, type TestServer } from '../../testing/index.ts'
 import type { Context } from '../context.ts'
 import type { OutputFlags } from '../flags.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { type Part, type Running, startPrivate } from './servers.ts'
 
 export interface UpFlags extends OutputFlags {
   readonly cluster: boolean
@@ -15,20 +15,6 @@ export interface UpFlags extends OutputFlags {
   readonly announce: boolean
 }
 
-/** What runs, and how to reach it. */
-interface Running {
-  readonly kind: 'server' | 'cluster' | 'sentinel' | 'shards'
-  readonly url: string
-  readonly addressMap?: Readonly<Record<string, string>>
-  readonly parts: readonly Part[]
-  stop(): Promise<void>
-}
-
-interface Part {
-  readonly role: string
-  readonly server: TestServer
-}
-
 const LOOK_MS = 250
 /** Width of the labels. */
 const LABEL = 12
@@ -37,7 +23,7 @@ export async function up(this: Context, flags: UpFlags): Promise<void> {
   const terminal = this.terminal(flags)
   const signal = this.interruption.handle()
   checkFlags(flags)
-  const running = await start(flags)
+  const running = await startPrivate(flags)
   try {
     if (signal.aborted) return
     if (flags.json) terminal.json(described(running))
@@ -56,54 +42,6 @@ function checkFlags({ cluster, sentinel, shards, replicas, spares, announce }: U
     throw new ConfigError('--replicas', '--cluster or --sentinel beside it', 'neither')
   if ((spares !== undefined || announce) && !cluster)
     throw new ConfigError(announce ? '--announce' : '--spares', '--cluster beside it', 'none')
-}
-
-async function start({ cluster, sentinel, shards, port, replicas, spares, announce }: UpFlags): Promise<Running> {
-  const common = { ...(port === undefined ? {} : { port }), ...(replicas === undefined ? {} : { replicas }) }
-  if (cluster) {
-    const group = await startCluster({ ...common, spares: spares ?? 0, announceHostnames: announce })
-    const primaries = await group.primaries()
-    return {
-      kind: 'cluster',
-      url: group.url,
-      ...(announce ? { addressMap: group.addressMap } : {}),
-      parts: [
-        ...group.nodes.map((server) => ({ role: primaries.includes(server) ? 'primary' : 'replica', server })),
-        ...group.spares.map((server) => ({ role: 'spare', server })),
-      ],
-      stop: () => group.stop(),
-    }
-  }
-  if (sentinel) {
-    const group = await startSentinel(common)
-    return {
-      kind: 'sentinel',
-      url: group.url,
-      parts: [
-        ...group.servers.map((server, i) => ({ role: i === 0 ? 'primary' : 'replica', server })),
-        ...group.sentinels.map((server) => ({ role: 'sentinel', server })),
-      ],
-      stop: () => group.stop(),
-    }
-  }
-  const servers = await startEach(shards ?? 1, port)
-  const stop = async () => void (await Promise.all(servers.map((server) => server.stop())))
-  if (shards === undefined)
-    return { kind: 'server', url: servers[0]?.url ?? '', parts: [{ role: 'server', server: servers[0]! }], stop }
-  const names = servers.map(({ host, port }, i) => `shard${i + 1}=${host}:${port}`)
-  const parts = servers.map((server, i) => ({ role: `shard${i + 1}`, server }))
-  return { kind: 'shards', url: `redis+shards://${names.join(',')}`, parts, stop }
-}
-
-async function startEach(count: number, port: number | undefined): Promise<readonly TestServer[]> {
-  const started = await Promise.allSettled(
-    Array.from({ length: count }, (_, i) => startServer(port === undefined ? {} : { port: port + i })),
-  )
-  const failed = started.find((outcome) => outcome.status === 'rejected')
-  const servers = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-  if (failed === undefined) return servers
-  await Promise.all(servers.map((server) => server.stop()))
-  throw failed.reason
 }
 
 function described({ kind, url, addressMap, parts }: Running) {

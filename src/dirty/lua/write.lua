@@ -21,7 +21,7 @@
 -- WHY   value, version and mark in one step: what was acknowledged is found by whoever comes next, whatever dies. A version is made of time,
 --       so it rises also when the server has lost the last ones, and the latest write of an id stands for all before it. None of the keys
 --       has a ttl: a write that is not persisted must not end by itself.
--- COST  O(log dirty), at most 17 commands
+-- COST  O(log dirty), at most 18 commands
 local call = redis.call
 local clock = call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -31,7 +31,9 @@ local isKnown = call('ZSCORE', KEYS[1], id)
 local oldest = call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 local age = oldest[2] and math.max(0, now - oldest[2]) or 0
 local count = call('ZCARD', KEYS[1])
-if age > tonumber(ARGV[7]) or (not isKnown and count >= tonumber(ARGV[6])) then return {'full', count, age} end
+-- One that has failed may always be replaced: by that it may come right, and it makes nothing more.
+local hasFailed = isKnown and call('HGET', KEYS[4], id)
+if (age > tonumber(ARGV[7]) and not hasFailed) or (not isKnown and count >= tonumber(ARGV[6])) then return {'full', count, age} end
 local version = string.format('%016.0f', math.max(micros, tonumber(call('HGET', KEYS[5], 'version') or '0') + 1))
 call('HSET', KEYS[5], 'version', version)
 call('HSET', KEYS[3], id, version .. ARGV[2] .. ARGV[3])

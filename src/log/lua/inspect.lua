@@ -5,12 +5,13 @@
 --       consumers  sorted set by the end of their leases
 --       retry      sorted set of ids by when they are due again
 --       dead       stream
+--       line       sorted set of what waits for one before it of its key
 -- ARGV  group  text
--- REPLY {'seen', nowMs:int, added:int, read:int, dropped:int, pending:int, retrying:int, dead:int, consumers:int, oldest:text} | {'unknown'}
+-- REPLY {'seen', nowMs:int, added:int, read:int, dropped:int, pending:int, retrying:int, dead:int, consumers:int, line:int, oldest:text} | {'unknown'}
 --       oldest: the id of the first entry that it has not acknowledged, or ''
 -- WHY   several commands would show several moments. How far it is behind is counted by the numbers of entries: the server's own count is
 --       lost by any removal in the middle.
--- COST  O(groups), 8 commands
+-- COST  O(groups), 9 commands
 local call = redis.call
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -32,5 +33,5 @@ if oldest == '' and read < added then
 end
 return {
   'seen', now, added, read, tonumber(facts[4] or '0'), pending[1], call('ZCARD', KEYS[4]), call('XLEN', KEYS[5]),
-  call('ZCOUNT', KEYS[3], now, '+inf'), oldest,
+  call('ZCOUNT', KEYS[3], now, '+inf'), call('ZCARD', KEYS[6]), oldest,
 }

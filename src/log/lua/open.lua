@@ -2,6 +2,7 @@
 -- log/open: make a group that reads from some point on, unless it is there.
 -- KEYS  entries  stream, made if it is not there
 --       state    hash; by group 'read:', the number of the last entry that it was given; 'drop:', its dropAfter; 'dropped:'
+--       gone     sorted set of groups that were removed, by when
 -- ARGV  group   text
 --       from    text  'first', 'now', or the id of the first entry that it gets, be it there or not
 --       dropMs  int   how old what it has not acknowledged must be to be dropped all the same; -1: never
@@ -11,20 +12,8 @@
 local call = redis.call
 local state, group, from = KEYS[2], ARGV[1], ARGV[2]
 local added = call('HGET', state, 'added') or '0'
-local start, read = '0-0', call('HGET', state, 'trimmed') or '0'
-if from == 'now' then
-  start, read = '$', added
-elseif from ~= 'first' then
-  local ms, seq = string.match(from, '^(%d+)-(%d+)$')
-  -- The id right before it: ids are compared as they are, and it need not exist.
-  if seq ~= '0' then
-    start = ms .. '-' .. string.format('%.0f', seq - 1)
-  elseif ms ~= '0' then
-    start = string.format('%.0f', ms - 1) .. '-18446744073709551615'
-  end
-  local first = call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
-  read = first and string.format('%.0f', first[2][2] - 1) or added
-end
+-- PUT point
+local start, read = find_point(KEYS[1], from, added, call('HGET', state, 'trimmed') or '0')
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], group, start, 'MKSTREAM')
 local stood = type(made) == 'table' and made.err
 if stood and not string.find(stood, 'BUSYGROUP', 1, true) then return redis.error_reply(stood) end
@@ -34,5 +23,6 @@ else
   call('HSET', state, 'drop:' .. group, ARGV[3])
 end
 if stood then return {'stood'} end
+call('ZREM', KEYS[3], group)
 call('HSET', state, 'read:' .. group, read)
 return {'opened'}

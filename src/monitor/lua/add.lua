@@ -5,7 +5,7 @@
 --       seq     int   of its batches of this metric, rising
 --       count   int
 --       errors  int
---       sum     text  in thousandths
+--       sum     text  in thousandths, whole; of any size: bytes of a day and times since 1970 are beyond what HINCRBY counts to
 --       least   text  '' where count is 0
 --       most    text
 --       more…   text  when each cell ends, in ms of the server's clock; then number and count of each bucket in turn
@@ -21,7 +21,7 @@ for k = 1, #KEYS do
   if ARGV[4] ~= '0' then redis.call('HINCRBY', key, 'e', ARGV[4]) end
   if ARGV[3] ~= '0' then
     redis.call('HINCRBY', key, 'n', ARGV[3])
-    redis.call('HINCRBY', key, 's', ARGV[5])
+    redis.call('HINCRBYFLOAT', key, 's', ARGV[5])
     local bounds = redis.call('HMGET', key, 'lo', 'hi')
     if not bounds[1] or tonumber(ARGV[6]) < tonumber(bounds[1]) then redis.call('HSET', key, 'lo', ARGV[6]) end
     if not bounds[2] or tonumber(ARGV[7]) > tonumber(bounds[2]) then redis.call('HSET', key, 'hi', ARGV[7]) end

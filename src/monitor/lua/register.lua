@@ -4,7 +4,7 @@
 -- ARGV  keepMs  int   how long a name stays after its last batch
 --       names…  text
 -- REPLY {'registered'}
--- WHY   A process says so once an hour for each of its names, so that the list costs next to nothing.
+-- WHY   A process says so once a minute for each of its names, so that the list costs next to nothing.
 -- COST  O(names + forgotten)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -148,6 +148,9 @@ export class OwnConnection {
     const takesAway = TAKES_ANSWERS_AWAY.has(verb) && (verb !== 'HELLO' || args.length > 0)
     if (takesAway || (verb === 'CLIENT' && String(args[0]).toUpperCase() === 'REPLY'))
       return new ConfigError('command', 'one after which each command still has an answer of its own', command)
+    const wrong = args.findIndex((arg) => !isArg(arg))
+    // It would be sent as [object Object], or as a list of words that nobody counted.
+    if (wrong >= 0) return new ConfigError(`args[${wrong}]`, 'a string, a number or a Buffer', args[wrong])
     return undefined
   }
 
@@ -170,6 +173,8 @@ export class OwnConnection {
     return isClean
   }
 }
+
+const isArg = (arg: unknown): boolean => typeof arg === 'string' || typeof arg === 'number' || Buffer.isBuffer(arg)
 
 /** For how long a command asks to be blocked, in ms; infinite for ever, 0 for one that does not block. */
 function blockedMs(verb: string, args: readonly Arg[]): number {

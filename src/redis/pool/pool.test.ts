@@ -386,4 +386,8 @@ it('refuses wrong options by name', async () => {
   await expect(hf.pool.use(idOf, { key: 1 } as never)).rejects.toMatchObject({ option: 'key' })
   await expect(hf.pool.use(idOf, { timeout: -1 })).rejects.toMatchObject({ option: 'timeout' })
   await expect(hf.pool.use(idOf, { db: 1 } as never)).rejects.toMatchObject({ option: 'db' })
+  for (const arg of [{ a: 1 }, ['a'], undefined, true])
+    await expect(hf.pool.use((own) => own.call('SET', 'object', arg as never))).rejects.toMatchObject({
+      option: 'args[1]',
+    })
 })

@@ -1,7 +1,9 @@
 -- Where jobs wait for their turn: in the lane of their priority, or by exact rank, or in the line of their group. Those of ranks and
 -- groups are put into the lane `held` at the moment that they are given out: from then on they are like any other. Reads: call, sub, byte,
--- format, KEYS, LANES, layout.
+-- format, KEYS, LANES, layout, and parts/envelope.
 local HELD, MORE = '1000000', 5
+-- How many turns of other groups a group goes ahead of for each step of priority of its first job: far, and not for ever.
+local TURNS = 1000
 local lanes, ranked, grouped, round, running, parked = #KEYS - LANES, nil, nil, nil, nil, nil
 if sub(layout, 1, #HELD) == HELD then
   lanes = lanes - MORE
@@ -16,7 +18,7 @@ local function find_lane(priority)
     local n, wanted, above, first = 0, tonumber(priority), nil, nil
     for name in string.gmatch(layout, '[^,]+') do
       n = n + 1
-      if name ~= HELD then
+      if name ~= HELD and tonumber(name) then
         first = first or n
         if tonumber(name) >= wanted then above = n end
       end
@@ -26,12 +28,15 @@ local function find_lane(priority)
   return KEYS[LANES + lane_of[priority]]
 end
 
--- A group with a job that may be given out now takes its place in the round, behind the others.
+-- A group with a job that may be given out now takes its place in the round, behind the others of its first job's priority.
 local function join_round(group)
   if call('ZSCORE', parked, group) then return end
   if tonumber(call('HGET', running, group) or 0) >= group_most then return end
   local first = call('ZRANGEBYLEX', grouped, '[' .. group .. '\0', '(' .. group .. '\1', 'LIMIT', 0, 1)[1]
-  if first then call('ZADD', round, 'NX', call('HINCRBY', KEYS[1], 'seq', 1), group) end
+  if not first then return end
+  local envelope = call('HGET', KEYS[4], sub(first, #group + 19))
+  local ahead = envelope and priority_of(envelope) * TURNS or 0
+  call('ZADD', round, 'NX', call('HINCRBY', KEYS[1], 'seq', 1) - ahead, group)
 end
 
 -- `again`: it was given out before, and is the first of its group.
