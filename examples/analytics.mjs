@@ -1,4 +1,7 @@
-/** Analytics: page views and events of a whole fleet, with top pages, visitors, sums, recent events and a funnel, in bounded memory. */
+/**
+ * Analytics: page views and events of a whole fleet, with top pages, visitors, sums, recent events and a funnel, in
+ * bounded memory.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

@@ -1,4 +1,7 @@
-/** A batch job publishes its aggregated rows into the cache: 10,000 in a few round trips, read by everybody, replaced as one by the next run. */
+/**
+ * A batch job publishes its aggregated rows into the cache: 10,000 in a few round trips, read by everybody, replaced
+ * as one by the next run.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

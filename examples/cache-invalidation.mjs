@@ -1,4 +1,7 @@
-/** Invalidation by key, by tag and by pattern, in every process at once: also of what they keep in memory, and of loads under way. */
+/**
+ * Invalidation by key, by tag and by pattern, in every process at once: also of what they keep in memory, and of loads
+ * under way.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'holdfast'

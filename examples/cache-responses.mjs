@@ -1,4 +1,6 @@
-/** Responses of an API, cached by one line in front of a handler: 100 requests, one run; a change removes its own URL. */
+/**
+ * Responses of an API, cached by one line in front of a handler: 100 requests, one run; a change removes its own URL.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import express from 'express'

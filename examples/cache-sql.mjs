@@ -1,4 +1,7 @@
-/** A cache for SQL queries: the function that runs them is wrapped, and each answer is tagged by the tables that it came from. */
+/**
+ * A cache for SQL queries: the function that runs them is wrapped, and each answer is tagged by the tables that it
+ * came from.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openPostgres } from './stage/postgres.mjs'

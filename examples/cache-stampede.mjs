@@ -1,4 +1,7 @@
-/** Robust caching: of many requests that miss at once one loads, the others wait for it, and no lock is left over, whatever happens. */
+/**
+ * Robust caching: of many requests that miss at once one loads, the others wait for it, and no lock is left over,
+ * whatever happens.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

@@ -1,4 +1,7 @@
-/** Write-through with retry, and write-behind: what is set is persisted before it is cached, or soon after it is on record. */
+/**
+ * Write-through with retry, and write-behind: what is set is persisted before it is cached, or soon after it is on
+ * record.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

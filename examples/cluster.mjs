@@ -1,4 +1,7 @@
-/** A Cluster of six nodes that announce addresses nobody here can reach: an address map, one event on one node, and a node that is replaced. */
+/**
+ * A Cluster of six nodes that announce addresses nobody here can reach: an address map, one event on one node, a
+ * failover, and a spare that joins.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openClusterAdmin } from 'holdfast/ops'
@@ -6,7 +9,7 @@ import { startCluster } from 'holdfast/testing'
 
 // Three primaries with a replica each, as processes of our own. They announce names that no resolver knows. In containers it
 // would be 172.30.0.11:7001 and so on, and the map { '172.30.0.0/24': '127.0.0.1' }.
-const cluster = await startCluster({ announceHostnames: true })
+const cluster = await startCluster({ announceHostnames: true, spares: 2 })
 const { url, addressMap } = cluster
 const namespace = 'example-cluster'
 const hf = await connect(url, { namespace, addressMap, timeout: '10s' })
@@ -56,6 +59,15 @@ await reader
 assert.notEqual(fresh, old)
 assert.equal(sale.status, 'confirmed')
 console.log('its replica took over: no call failed, and the seats are sold')
+
+// One of the spares joins, and would be given a quarter of the slots: `admin.rebalance` moves them while calls go on.
+const [spare] = cluster.spares
+const joined = await admin.add(`${spare.host}:${spare.port}`)
+const plan = await admin.planRebalance({ useEmpty: true })
+const moving = plan.reduce((sum, { slots }) => sum + slots, 0)
+assert.equal(joined.role, 'primary')
+assert.ok(plan.every(({ to }) => to === joined.address))
+console.log(`one of ${cluster.spares.length} spares joins: ${moving} slots would move, all of them to it`)
 
 await Promise.all([hf.close(), admin.close()])
 await cluster.stop()

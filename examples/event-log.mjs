@@ -1,4 +1,6 @@
-/** A log of events: what happened stays, in order, for any number of groups, each at its own pace and from any point. */
+/**
+ * A log of events: what happened stays, in order, for any number of groups, each at its own pace and from any point.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

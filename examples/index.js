@@ -1,4 +1,7 @@
-/** `node examples` lists the examples, `node examples <name>` runs one, straight after a clone: installs and builds what it lacks. */
+/**
+ * `node examples` lists the examples, `node examples <name>` runs one, straight after a clone: installs and builds
+ * what it lacks.
+ */
 import { pathToFileURL } from 'node:url'
 import { findExamples } from './stage/examples.mjs'
 import { ready } from './stage/ready.mjs'

@@ -1,4 +1,7 @@
-/** Optimistic locking of an inventory with its log: compare-and-set, no connection of one's own, never a piece too many. */
+/**
+ * Optimistic locking of an inventory with its log: compare-and-set, no connection of one's own, never a piece too
+ * many.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

@@ -1,4 +1,7 @@
-/** No duplicate runs of a batch job: once a day in the whole fleet, or one at a time, and what happens when the one that runs it dies. */
+/**
+ * No duplicate runs of a batch job: once a day in the whole fleet, or one at a time, and what happens when the one
+ * that runs it dies.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'holdfast'

@@ -1,4 +1,7 @@
-/** Pipelined batch metrics and percentiles over a fleet: counts exact, percentiles to 1.6 %, in a fixed number of bytes. */
+/**
+ * Pipelined batch metrics and percentiles over a fleet: counts exact, percentiles to 1.6 %, in a fixed number of
+ * bytes.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

@@ -1,4 +1,7 @@
-/** A connection pool: connections of one's own for WATCH, MULTI and EXEC and for commands that block, lent in turn and checked. */
+/**
+ * A connection pool: connections of one's own for WATCH, MULTI and EXEC and for commands that block, lent in turn and
+ * checked.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

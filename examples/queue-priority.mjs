@@ -1,4 +1,7 @@
-/** A priority queue: the most urgent first, order among equals, jobs that move while they wait, and stale ones given out again. */
+/**
+ * A priority queue: the most urgent first, order among equals, jobs that move while they wait, and stale ones given
+ * out again.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

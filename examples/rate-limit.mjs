@@ -1,4 +1,7 @@
-/** Rate limits: several rules decided in one step for the whole fleet, exact under a burst, and a refusal costs nothing. */
+/**
+ * Rate limits: several rules decided in one step for the whole fleet, exact under a burst, and a refusal costs
+ * nothing.
+ */
 import assert from 'node:assert/strict'
 import { connect, ipKey, rateLimitHeaders } from 'holdfast'
 import { openServer } from './stage/server.mjs'

@@ -1,4 +1,7 @@
-/** Seats of an event under one hash tag: several at once or none, holds that end by themselves, and never one sold twice. */
+/**
+ * Seats of an event under one hash tag: several at once or none, holds that end by themselves, and never one sold
+ * twice.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { openServer } from './stage/server.mjs'

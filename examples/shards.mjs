@@ -1,4 +1,7 @@
-/** Sharding without Cluster: independent servers, each with its share of the keys; one that is away takes only its own with it. */
+/**
+ * Sharding without Cluster: independent servers, each with its share of the keys; one that is away takes only its own
+ * with it.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { planShards } from 'holdfast/ops'

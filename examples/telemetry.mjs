@@ -1,4 +1,7 @@
-/** Telemetry: every operation as a metric for Prometheus, as a span of OpenTelemetry, and on a channel of Node for anything else. */
+/**
+ * Telemetry: every operation as a metric for Prometheus, as a span of OpenTelemetry, and on a channel of Node for
+ * anything else.
+ */
 import assert from 'node:assert/strict'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { context, trace } from '@opentelemetry/api'

@@ -1,4 +1,6 @@
-/** A web application on one connection: sessions, limits and cached responses in front of its handlers, here in Hono. */
+/**
+ * A web application on one connection: sessions, limits and cached responses in front of its handlers, here in Hono.
+ */
 import assert from 'node:assert/strict'
 import { connect } from 'holdfast'
 import { cacheResponse, limitRequests, withSession } from 'holdfast/hono'

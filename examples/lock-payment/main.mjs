@@ -1,4 +1,7 @@
-/** A lock around a payment, with its fence: one process at a time, and one that stood still cannot overwrite what came after it. */
+/**
+ * A lock around a payment, with its fence: one process at a time, and one that stood still cannot overwrite what came
+ * after it.
+ */
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

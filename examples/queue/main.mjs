@@ -1,4 +1,7 @@
-/** A reliable queue: a worker is killed and its jobs run elsewhere, what cannot be done becomes a dead letter, and has another life. */
+/**
+ * A reliable queue: a worker is killed and its jobs run elsewhere, what cannot be done becomes a dead letter, and has
+ * another life.
+ */
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
-import { monotonicMs } from '../base/clock.ts'
+import { monotonicMs, unlessAborted } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
-import { ConfigError, type HoldfastError } from '../base/errors.ts'
+import { ConfigError, type HoldfastError, TimeoutError } from '../base/errors.ts'
 import { type ConnectOptions, Holdfast } from '../holdfast.ts'
 import { Trial } from '../trial/trial.ts'
 import { measureThroughput, type Throughput } from './closed-loop.ts'
@@ -40,6 +40,8 @@ export interface BenchmarkRow {
 /** What was measured on. */
 export interface Setting {
   readonly namespace: string
+  /** `single`, `sentinel`, `cluster` or `shards`. */
+  readonly topology: Trial['topology']
   readonly product: string
   readonly version: string | undefined
   /** Servers that hold keys. */
@@ -62,6 +64,9 @@ export interface BenchmarkResult extends Setting {
 const SHARE_OF_THROUGHPUT = 0.3
 const PINGS = 50
 const LEAST_LANES = 512
+/** A scenario that takes so many times its time, and this beside, has got stuck. */
+const SLOWEST = 5
+const SPARE_MS = 20_000
 
 export function chosenScenarios(only: readonly string[] | undefined): readonly Scenario[] {
   if (only === undefined) return SCENARIOS
@@ -93,7 +98,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRes
     const hf = await trial.open()
     const raw = await RawClient.open(hf)
     try {
-      setting = await settingOf(hf, trial.namespace, clients)
+      setting = await settingOf(hf, trial, clients)
       for (const scenario of scenarios) {
         signal.throwIfAborted()
         const row = await measure(scenario, { hf, raw, lanes }, { halfMs, rate: options.rate, clients, signal })
@@ -118,32 +123,40 @@ interface Pace {
   readonly signal: AbortSignal
 }
 
-async function measure(
-  scenario: Scenario,
-  ground: Ground,
-  { halfMs, rate, clients, signal }: Pace,
-): Promise<BenchmarkRow> {
+/** The figures of one scenario, or why there are none: also where an operation is never answered. */
+async function measure(scenario: Scenario, ground: Ground, pace: Pace): Promise<BenchmarkRow> {
   const { id, title, floor } = scenario
-  const { lanes } = ground
+  const { signal } = pace
+  const late = new AbortController()
+  const mostMs = SLOWEST * 2 * pace.halfMs + SPARE_MS
+  const timer = setTimeout(() => late.abort(new TimeoutError(`bench of ${id}`, mostMs, true)), mostMs)
+  const stop = AbortSignal.any([signal, late.signal])
   try {
-    const { own, raw } = await scenario.prepare(ground)
-    let turns = 0
-    const counted: Operation = (turn) => {
-      turns = Math.max(turns, turn + 1)
-      return own(turn)
-    }
-    const throughput = await measureThroughput(counted, raw, { clients, forMs: halfMs, signal })
-    const firstTurn = Math.ceil(turns / lanes) * lanes
-    const arrivals = rate ?? Math.max(1, Math.round(throughput.perSecond * SHARE_OF_THROUGHPUT))
-    const latency = await measureLatency(own, { rate: arrivals, forMs: halfMs, lanes, firstTurn, signal })
-    return { id, title, floor, throughput, latency }
+    return { id, title, floor, ...(await unlessAborted(figuresOf(scenario, ground, { ...pace, signal: stop }), stop)) }
   } catch (error) {
     signal.throwIfAborted()
     return { id, title, floor, error }
+  } finally {
+    clearTimeout(timer)
   }
 }
 
-async function settingOf(hf: Holdfast, namespace: string, clients: number): Promise<Setting> {
+async function figuresOf(scenario: Scenario, ground: Ground, { halfMs, rate, clients, signal }: Pace) {
+  const { lanes } = ground
+  const { own, raw } = await scenario.prepare(ground)
+  let turns = 0
+  const counted: Operation = (turn) => {
+    turns = Math.max(turns, turn + 1)
+    return own(turn)
+  }
+  const throughput = await measureThroughput(counted, raw, { clients, forMs: halfMs, signal })
+  const firstTurn = Math.ceil(turns / lanes) * lanes
+  const arrivals = rate ?? Math.max(1, Math.round(throughput.perSecond * SHARE_OF_THROUGHPUT))
+  const latency = await measureLatency(own, { rate: arrivals, forMs: halfMs, lanes, firstTurn, signal })
+  return { throughput, latency }
+}
+
+async function settingOf(hf: Holdfast, { namespace, topology }: Trial, clients: number): Promise<Setting> {
   const nodes = Holdfast.redisOf(hf).topology.primaries()
   const times: number[] = []
   for (let i = 0; i < PINGS; i++) {
@@ -153,7 +166,7 @@ async function settingOf(hf: Holdfast, namespace: string, clients: number): Prom
   }
   times.sort((a, b) => a - b)
   return {
-    ...{ namespace, clients, product: hf.server.product, version: hf.server.version, servers: nodes.length },
+    ...{ namespace, topology, clients, product: hf.server.product, version: hf.server.version, servers: nodes.length },
     rttMs: times[PINGS / 2] as number,
     sharesMachine: nodes.some(({ settings: { host, path } }) => path !== undefined || isLoopback(host)),
   }

@@ -96,18 +96,18 @@ const limit: Scenario = {
   },
 }
 
-const queueAdd: Scenario = {
-  id: 'queue-add',
+const queue: Scenario = {
+  id: 'queue',
   title: 'job added, taken and done',
   floor: 'LPUSH, LMOVE, LREM',
   async prepare({ hf, raw }) {
-    const queue = hf.queue<{ readonly to: string; readonly turn: number }>('bench')
+    const jobs = hf.queue<{ readonly to: string; readonly turn: number }>('bench')
     const waiting = raw.key('jobs')
     const moved = `${waiting}:taken`
     return {
       own: async (turn) => {
-        await queue.add({ to: 'ann@example.com', turn })
-        const job = await queue.take()
+        await jobs.add({ to: 'ann@example.com', turn })
+        const job = await jobs.take()
         await job?.complete()
       },
       raw: async (turn) => {
@@ -115,6 +115,32 @@ const queueAdd: Scenario = {
         const job = String(await raw.send(waiting, 'LMOVE', moved, 'RIGHT', 'LEFT'))
         await raw.send(moved as typeof waiting, 'LREM', 1, job)
       },
+    }
+  },
+}
+
+const queueWorker: Scenario = {
+  id: 'queue-worker',
+  title: 'job added, done by a worker',
+  floor: 'LPUSH, LMOVE, LREM',
+  async prepare(ground) {
+    const { raw } = await queue.prepare(ground)
+    const jobs = ground.hf.queue<number>('bench worker')
+    const waiting = new Map<number, () => void>()
+    jobs.process(
+      ({ data: turn }) => {
+        waiting.get(turn)?.()
+        waiting.delete(turn)
+      },
+      { concurrency: 100 },
+    )
+    return {
+      own: async (turn) => {
+        const done = new Promise<void>((resolve) => waiting.set(turn, resolve))
+        await jobs.add(turn)
+        await done
+      },
+      raw,
     }
   },
 }
@@ -180,4 +206,6 @@ const value: Scenario = {
   },
 }
 
-export const SCENARIOS: readonly Scenario[] = [cacheHit, cacheMiss, lockPair, limit, queueAdd, session, seats, value]
+export const SCENARIOS: readonly Scenario[] = [
+  ...[cacheHit, cacheMiss, lockPair, limit, queue, queueWorker, session, seats, value],
+]

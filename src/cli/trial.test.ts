@@ -20,7 +20,9 @@ it('holdfast verify prints a tick with a figure for each promise, and ends with 
   expect({ code, err }).toEqual({ code: 0, err: '' })
   expect(out).toMatch(/^✓ Cache-aside +hit \d+(\.\d+)? ms\n✓ Distributed lock +taken and released \S+ ms\n/)
   expect(out).toMatch(/\n– Redlock on independent servers +needs 3 servers/)
-  expect(out).toMatch(/\n\n3 promises kept, 0 broken, 1 not looked at, on redis \S+ in \S+ s\. \d+ keys removed\.\n$/)
+  expect(out).toMatch(
+    /\n\n3 promises kept, 0 broken, 1 not looked at, on redis \S+ \(single\) in \S+ s\. \d+ keys removed\.\n$/,
+  )
   expect(await keys()).toEqual([])
 })
 
@@ -45,7 +47,7 @@ it('holdfast bench prints figures beside those of the client alone, and ends wit
   const { code, out, err } = await holdfast(words, env)
   expect(code).toBe(0)
   expect(out).toMatch(
-    /^redis \S+, 1 server, \S+ ms away, 4 callers\n\nOPERATION +\/S +CLIENT ALONE +RATIO +AT \/S +P50 /,
+    /^redis \S+, single, 1 server, \S+ ms away, 4 callers\n\nOPERATION +\/S +CLIENT ALONE +RATIO +AT \/S +P50 /,
   )
   expect(out).toMatch(
     /\nlock taken and released +[\d,]+ +[\d,]+ +\d+\.\d\d +[\d,]+( +\d+(\.\d+)? ms){5}\nsession loaded /,

@@ -1,7 +1,9 @@
 import { HoldfastError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { type ConnectOptions, connect, Holdfast } from '../holdfast.ts'
+import { resolveSettings } from '../redis/settings.ts'
 import { holdsKeys, removeNamespace } from '../redis/sweep.ts'
+import type { PlaceSettings } from '../redis/url.ts'
 import { independentServers } from './independent.ts'
 
 export interface TrialOptions {
@@ -48,6 +50,11 @@ export class Trial {
     const trial = new Trial(options)
     if (options.namespace !== undefined) await trial.#refuseUnlessEmpty()
     return trial
+  }
+
+  /** Where keys live: `single`, `sentinel`, `cluster` or `shards`. */
+  get topology(): PlaceSettings['kind'] {
+    return resolveSettings(undefined, this.#options.connect).place.kind
   }
 
   /** An instance in the namespace. */

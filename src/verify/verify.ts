@@ -38,6 +38,8 @@ export interface VerifyOptions {
 
 export interface VerifyResult {
   readonly namespace: string
+  /** `single`, `sentinel`, `cluster` or `shards`. */
+  readonly topology: Trial['topology']
   readonly product: string
   /** Undefined where the user may not ask. */
   readonly version: string | undefined
@@ -107,7 +109,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const count = (status: Outcome['status']) => outcomes.filter((one) => one.status === status).length
   const { product, version } = stand.facts
   return {
-    ...{ namespace, product, version, outcomes },
+    ...{ namespace, topology: trial.topology, product, version, outcomes },
     ...{ ticks: count('tick'), crosses: count('cross'), skipped: count('skipped') },
     ...{ tookMs: monotonicMs() - startMs, removed: removal.removed },
     left: removal.left === undefined ? undefined : crossOf(removal.left),

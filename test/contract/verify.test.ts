@@ -26,6 +26,7 @@ it('finds every promise kept, and leaves no key', async () => {
   expect(result.outcomes.filter(({ status }) => status === 'cross')).toEqual([])
   const skipped = result.outcomes.flatMap(({ id, status }) => (status === 'skipped' ? [id] : []))
   expect(skipped).toEqual(place.kind === 'shards' ? [] : ['quorum'])
+  expect(result.topology).toBe(place.kind === 'standalone' ? 'single' : place.kind)
   expect(result).toMatchObject({ ticks: CHECKS.length - skipped.length, left: undefined })
   expect(await place.keys(`*{${place.namespace}:*`)).toEqual([])
 })

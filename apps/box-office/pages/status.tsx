@@ -39,7 +39,9 @@ export const StatusPage = ({ status }: { status: Status }) => {
         </div>
         <p class="live" data-live data-live-state="off">
           <span class="live-dot" aria-hidden="true" />
-          <span data-live-words>As of when the page was opened</span>
+          <span data-live-words role="status">
+            As of when the page was opened
+          </span>
         </p>
       </section>
       <div class="status" data-status>

@@ -76,6 +76,7 @@ export function createReceipts(options: ReceiptsOptions): Receipts {
       : new Map<string, string>()
     for (const [number, reason] of dead) await book.failed(number, 'failed', reason)
     const numbers = due.map(({ number }) => number).filter((number) => !dead.has(number))
+    if (numbers.length === 0) return
     await queue.addMany(
       numbers.map((order) => ({ order })),
       ({ order }) => ({ id: order }),

@@ -56,9 +56,9 @@ const COLUMNS: readonly Column[] = [
 ]
 
 export function showBenchmark(result: BenchmarkResult, paint: Paint): string {
-  const { product, version, servers, rttMs, clients, rows } = result
+  const { product, version, topology, servers, rttMs, clients, rows } = result
   const server = version === undefined ? product : `${product} ${version}`
-  const head = `${server}, ${plural(servers, 'server')}, ${ms(rttMs)} away, ${plural(clients, 'caller')}`
+  const head = `${server}, ${topology}, ${plural(servers, 'server')}, ${ms(rttMs)} away, ${plural(clients, 'caller')}`
   const measured = rows.filter(({ error }) => error === undefined)
   return [paint('bold', head), '', table(COLUMNS, measured.map(cellsOf), paint)].join('\n')
 }

@@ -43,7 +43,7 @@ export const benchCommand = buildCommand<BenchFlags, [], Context>({
   },
   docs: {
     brief: 'What your servers give: throughput beside the client alone, and latency at a fixed rate',
-    fullDescription: `Measures eight operations on the servers that --url or REDIS_URL names. Throughput: so many callers, each asks again once answered,
+    fullDescription: `Measures nine operations on the servers that --url or REDIS_URL names. Throughput: so many callers, each asks again once answered,
 in turns with the client alone. Latency: arrivals at a fixed rate, each measured from when it was due, so that a pause of the server
 counts for all who would have come in it.
 

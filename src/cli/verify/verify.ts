@@ -64,8 +64,11 @@ function showFigure({ name, value, unit }: Figure): string {
   return `${name} ${rounded}${unit === '' ? '' : ` ${unit}`}`
 }
 
-function showSum({ ticks, crosses, skipped, tookMs, removed, product, version }: VerifyResult, paint: Paint): string {
+function showSum(
+  { ticks, crosses, skipped, tookMs, removed, product, version, topology }: VerifyResult,
+  paint: Paint,
+): string {
   const kept = paint(crosses === 0 ? 'green' : 'red', `${plural(ticks, 'promise')} kept, ${crosses} broken`)
   const server = version === undefined ? product : `${product} ${version}`
-  return `${kept}, ${skipped} not looked at, on ${server} in ${seconds(tookMs)}. ${plural(removed, 'key')} removed.`
+  return `${kept}, ${skipped} not looked at, on ${server} (${topology}) in ${seconds(tookMs)}. ${plural(removed, 'key')} removed.`
 }
