@@ -156,7 +156,7 @@ describe('while Redis is away', () => {
 
   it('close ends within its deadline, and says how much was lost', async () => {
     const proxy = await ground.proxy()
-    const hf = await ground.connect({ timeout: 100 }, proxy.url)
+    const hf = await ground.connect({ timeout: 100, lazy: true }, proxy.url)
     const site = hf.analytics('site')
     proxy.drop()
     void site.hit('page', '/')

@@ -248,6 +248,12 @@ describe('holdfast metrics', () => {
     expect(response.headers.get('content-type')).toContain('version=0.0.4')
     expect(await response.text()).toContain('\nredis_connected_clients{')
     expect((await fetch(new URL('/', await url))).status).toBe(404)
+    const taken = await holdfast(['metrics', '--listen', new URL(await url).port], env)
+    expect(taken).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(/--listen: expected a port that is free/),
+    })
     process.emit('SIGHUP', 'SIGHUP')
     expect(await ended).toBe(0)
   })

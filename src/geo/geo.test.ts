@@ -243,6 +243,7 @@ it('refuses what is no place and no area, by name', async () => {
     [() => geo.addMany(null as never), 'places'],
     [() => geo.addMany([null as never]), 'id'],
     [() => geo.remove(5 as never), 'ids'],
+    [() => geo.add('half \ud83c', { lon: 0, lat: 0 }), 'id'],
     [() => geo.getMany('abc' as never), 'ids'],
     [() => geo.nearby({ lon: 0, lat: 0 }), 'radius'],
     [() => geo.nearby({ lon: 0, lat: 0, radius: '5 parsecs' as never }), 'radius'],

@@ -46,7 +46,12 @@ export const resolveSplit = (options: GeoOptions = {}): number => {
   return checkInteger('split', options.split ?? 1, 1, 64)
 }
 
-export const checkId = (id: unknown): string => checkName('id', id)
+export function checkId(id: unknown): string {
+  const name = checkName('id', id)
+  // On the wire each of them is the same U+FFFD, and so two places would be one.
+  if (/\p{Surrogate}/u.test(name)) throw new ConfigError('id', 'text without half a character (a lone surrogate)', name)
+  return name
+}
 
 /** Many of something: an array, a Set, what a generator gives; no text, whose letters nobody means. */
 export function checkIterable<M extends Iterable<unknown>>(option: string, many: M): M {

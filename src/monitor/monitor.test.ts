@@ -74,7 +74,10 @@ describe('a batch', () => {
     const proxy = await startProxy({ target: server })
     open.push(proxy)
     const namespace = testNamespace('monitor')
-    const [through, reader] = [await connect(proxy.url, { namespace, timeout: 200 }), await make({ namespace })]
+    const [through, reader] = [
+      await connect(proxy.url, { namespace, timeout: 200, lazy: true }),
+      await make({ namespace }),
+    ]
     open.push(through)
     let laterMs = 0
     class Later extends MonitorStore {
@@ -84,13 +87,13 @@ describe('a batch', () => {
     }
     const series = new Series(new Later(Instance.redisOf(through)), 'orders')
     // The server knows the script from here on: its first answer would be that it does not.
-    await vi.waitFor(async () => expect(await through.monitor.record({ others: {} })).toBe(true))
+    await vi.waitFor(async () => expect(await through.monitor.record({ others: {} })).toBe(true), 10_000)
     proxy.dropReplies()
     series.record(1, 1, Date.now())
     expect(await series.write()).toBe(false)
-    await vi.waitFor(async () =>
-      expect(await reader.monitor.stats('orders', { window: '1d' })).toMatchObject({ count: 1 }),
-    )
+    const counted = async () =>
+      expect(await reader.monitor.stats('orders', { window: '1d' })).toMatchObject({ count: 1 })
+    await vi.waitFor(counted, 10_000)
     await proxy.heal()
     laterMs = 4 * 3_600_000
     for (const key of await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:m*`))
@@ -128,6 +131,27 @@ describe('a batch', () => {
     await b.close()
     expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 2 })
   })
+})
+
+it('keeps a cell small, however many values there are, and under its bound wherever they lie', async () => {
+  const namespace = testNamespace('monitor')
+  const { monitor } = await make({ namespace })
+  // Each of the 1,568 buckets: to 0.063 one by one, above it 32 to a doubling.
+  const everywhere = Array.from({ length: 64 }, (_, i) => i / 1_000)
+  for (let value = 0.064; value <= 9e12; value *= 2 ** (1 / 64)) everywhere.push(value)
+  await monitor.record({ alike: { values: Array.from({ length: 50_000 }, (_, i) => 5 + (i % 500) / 100) } })
+  await monitor.record({ everywhere: { values: everywhere } })
+  for (const [name, most] of [
+    ['alike', 400],
+    ['everywhere', 81_920],
+  ] as const) {
+    const cells = await server.command<string[]>('KEYS', `{${namespace}:monitor:${name}}:*`)
+    const sizes = await Promise.all(cells.map((cell) => server.command<number>('MEMORY', 'USAGE', cell, 'SAMPLES', 0)))
+    expect(sizes.length).toBeGreaterThanOrEqual(3)
+    expect(Math.max(...sizes), name).toBeLessThan(most)
+  }
+  const [day] = await server.command<string[]>('KEYS', `{${namespace}:monitor:everywhere}:d*`)
+  expect(await server.command<number>('HLEN', day as string)).toBeGreaterThan(1_500)
 })
 
 it('counts what one name too many brings apart', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ConfigError } from '../../base/errors.ts'
 import { connect } from '../../holdfast.ts'
 import { type PrometheusMetrics, prometheus } from '../../prometheus/prometheus.ts'
 import type { Context } from '../context.ts'
@@ -43,7 +44,9 @@ async function serve(
     )
   })
   server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
+  await once(server, 'listening').catch((error: unknown) => {
+    throw new ConfigError('--listen', `a port that is free (${(error as Error).message})`, port)
+  })
   told(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`)
   if (!ended.aborted) await once(ended, 'abort')
   server.close()
