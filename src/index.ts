@@ -177,6 +177,7 @@ export type {
   PulledJob,
   Queue,
   QueueCounts,
+  QueueDurability,
   QueueOptions,
   RedriveOptions,
   RedriveResult,

@@ -4,7 +4,8 @@ import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { Effects, type FollowOptions } from './effects.ts'
 import { deferredOf, doneOf, failedOf, handedBackOf, PayloadFault } from './endings.ts'
-import { JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
+import { isFull, JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
+import { delayBefore } from './failure.ts'
 import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
@@ -55,6 +56,8 @@ export interface Workplace {
   zombieEnded(): void
   done(): void
   failed(error: unknown, job: { readonly id: string; readonly attempt: number }): void
+  /** It is a dead letter from now on. */
+  buried(id: string, reason: string, error: unknown): void
   /** What it ended with does not count. */
   refused(): void
 }
@@ -172,7 +175,7 @@ export class Attempt implements JobContext {
       .finish(this.#delivery, this.#effects, result)
       .then(
         (counts) => (counts ? this.#place.done() : this.#place.refused()),
-        (error) => this.#fail(error),
+        (error) => (isFull(error) ? this.#putBack(error) : this.#fail(error)),
       )
       .finally(() => this.#leave(false))
   }
@@ -197,7 +200,17 @@ export class Attempt implements JobContext {
       // The user's backoff: without a wait to go by, the job goes where somebody looks at it.
       ending = failedOf({ ...this.#place.options, attempts: 1 }, this.#delivery, thrown)
     }
+    if (ending.op === 'dead') this.#place.buried(envelope.id, ending.reason, shown)
     this.#settle(ending)
+  }
+
+  /** What follows from it has no room elsewhere for now: so it is not done, and that is no fault of its own. */
+  #putBack(error: unknown): void {
+    const { envelope, deliveries } = this.#delivery
+    const used = envelope.used + deliveries
+    this.#place.failed(error, { id: envelope.id, attempt: used })
+    const { backoff } = optionsOf(this.#delivery)
+    this.#settle(deferredOf(this.#delivery, delayBefore(backoff ?? this.#place.options.backoff, used, error)))
   }
 
   #settle(ending: Ending): boolean {

@@ -8,6 +8,7 @@ import { listDeadScript, purgeDeadScript, redriveScript } from '../stream/lua.ge
 import type { DeadReason } from './endings.ts'
 import { type JobFailure, readFailure } from './failure.ts'
 import type { Payloads } from './payload.ts'
+import type { Postings } from './postings.ts'
 
 /** A job that nobody runs any more. */
 export interface DeadLetter<T = unknown> {
@@ -49,6 +50,8 @@ export interface RedriveResult {
   readonly ids: readonly string[]
   /** Ids that were left, since a living job has the same. */
   readonly exists: readonly string[]
+  /** Of a queue with a `maxLength`: ids that were left, since it has as many jobs as that allows. */
+  readonly full?: readonly string[]
 }
 
 /** Letters of one call. */
@@ -59,10 +62,10 @@ export class DeadLetters<T> {
   readonly #redis: Redis
   readonly #layouts: readonly Layout[]
   readonly #payloads: Payloads
-  readonly #groupMost: number
+  readonly #postings: Postings
 
-  constructor(redis: Redis, layouts: readonly Layout[], payloads: Payloads, groupMost: number) {
-    this.#groupMost = groupMost
+  constructor(redis: Redis, layouts: readonly Layout[], payloads: Payloads, postings: Postings) {
+    this.#postings = postings
     this.#redis = redis
     this.#layouts = layouts
     this.#payloads = payloads
@@ -92,6 +95,7 @@ export class DeadLetters<T> {
     const { preview = false } = options
     const ids: string[] = []
     const exists: string[] = []
+    const full: string[] = []
     for (const layout of this.#layouts) {
       const selected = await this.#select(layout, options, ['ids', 'filter', 'preview'])
       if (preview) ids.push(...selected)
@@ -99,11 +103,13 @@ export class DeadLetters<T> {
         for (let at = 0; at < selected.length; at += PAGE) {
           const some = selected.slice(at, at + PAGE)
           const left = await this.#redriveSome(layout, some)
-          exists.push(...left)
-          ids.push(...some.filter((id) => !left.includes(id)))
+          exists.push(...left.exists)
+          full.push(...left.full)
+          const all = new Set([...left.exists, ...left.full])
+          ids.push(...some.filter((id) => !all.has(id)))
         }
     }
-    return { ids, exists }
+    return this.#postings.lengthMost === 0 ? { ids, exists } : { ids, exists, full }
   }
 
   async purge(options: DeadSelection<T> = {}): Promise<number> {
@@ -120,16 +126,24 @@ export class DeadLetters<T> {
     return count
   }
 
-  async #redriveSome(layout: Layout, ids: readonly string[]): Promise<readonly string[]> {
+  async #redriveSome(
+    layout: Layout,
+    ids: readonly string[],
+  ): Promise<Required<Pick<RedriveResult, 'exists' | 'full'>>> {
     for (;;) {
-      const { state, dead, deadBodies, bodies, ids: named, idle } = layout.keys
-      const keys = { state, dead, deadBodies, bodies, ids: named, idle, lanes: layout.all }
+      const { state, dead, deadBodies, bodies, ids: named, idle, wake, delayed } = layout.keys
+      const keys = { state, dead, deadBodies, bodies, ids: named, idle, wake, delayed, lanes: layout.all }
       const channel = bellPrefix(this.#redis.keyspace)
-      const args = { layout: layout.text, channel, group: this.#groupMost, ids }
+      const { groupMost: group, lengthMost: length } = this.#postings
+      const args = { layout: layout.text, channel, group, length, ids }
       // A repeat finds those that it has redriven dead no more; of named ones it may say that they exist, which is so.
       const reply = await redriveScript.run(this.#redis, keys, args, { operation: 'queue.redrive', repeat: true })
-      if (reply[0] === 'redriven') return reply.slice(1)
-      layout.learn(reply[1])
+      if (reply[0] === 'layout') {
+        layout.learn(reply[1])
+        continue
+      }
+      const [, exists, ...left] = reply
+      return { exists: left.slice(0, exists), full: left.slice(exists) }
     }
   }
 

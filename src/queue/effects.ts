@@ -7,6 +7,11 @@ export interface AddedJob {
   readonly id: string
   /** False when a job with this id exists already: nothing was added. */
   readonly added: boolean
+  /**
+   * Where a `durability` was asked for: true when it has been reached; false when it was not in time, or cannot be. Of a job that exists already
+   * it says the same. Adding again under the same `id` waits again.
+   */
+  readonly durable?: boolean
 }
 
 /** Where a job that follows may go. */
@@ -15,7 +20,7 @@ export interface FollowUpTarget {
   add(data: never, options?: AddOptions): Promise<AddedJob>
 }
 
-export interface FollowOptions extends Omit<AddOptions, 'at'> {
+export interface FollowOptions extends Omit<AddOptions, 'at' | 'durability'> {
   /** Another queue of this process. Default: this one. */
   readonly queue?: FollowUpTarget
 }

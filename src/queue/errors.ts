@@ -79,3 +79,9 @@ export class WorkerClosedError extends HoldfastError {
     super('WORKER_CLOSED', `queue '${queue}': the worker is closed, and job '${jobId}' was handed back`)
   }
 }
+
+/** There is no room for more, in a queue or on a server. */
+export function isFull(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return code === 'QUEUE_FULL' || code === 'SERVER_FULL'
+}

@@ -75,11 +75,11 @@ export class Finisher {
     resultMs: number,
   ): Promise<'finished' | 'absent' | 'gone' | 'layout'> {
     for (const posting of following) if (!layout.has(posting.lane)) await layout.open(posting.lane, 'queue.finish')
-    const { state, leases, delayed, bodies, ids, idle } = layout.keys
+    const { state, leases, delayed, bodies, ids, idle, wake } = layout.keys
     const keys = {
       ...{ state, leases, delayed, bodies, ids, idle, tallies: talliesKey(layout.keys) },
       ...{ progress: layout.keys.progress(id), result: resultKey(layout.keys, id) },
-      ...{ lane: layout.keys.lane(lane), lanes: layout.all },
+      ...{ lane: layout.keys.lane(lane), wake, lanes: layout.all },
     }
     const tallies = [...(effects?.tallies ?? [])].flatMap(([name, by]) => [name, String(by)])
     const jobs = following.flatMap(({ ms, named, envelope }) => [String(ms), named, envelope])

@@ -26,6 +26,7 @@ export type {
   BackoffOptions,
   CloseOptions,
   ProcessOptions,
+  QueueDurability,
   QueueOptions,
 } from './options.ts'
 export type { PulledJob } from './pulled.ts'

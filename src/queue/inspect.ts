@@ -27,6 +27,12 @@ export interface QueueCounts {
   readonly paused: boolean
   /** Processes that hold a lease. */
   readonly consumers: number
+  /** Jobs that were done, and attempts that failed, in the last minute, by the whole fleet; what is older than this minute by the clock is estimated. */
+  readonly lastMinute: { readonly done: number; readonly failed: number }
+  /** The same since the queue was first used. */
+  readonly total: { readonly done: number; readonly failed: number }
+  /** What it takes of the server's memory, about, as MEMORY USAGE says of a sample; undefined where the user may not ask that. */
+  readonly bytes: number | undefined
   /** Those that could run, by their priority; without those of groups and of exact ranks. */
   readonly waitingBy: ReadonlyMap<number, number>
 }
@@ -62,6 +68,9 @@ export async function readCounts(redis: Redis, layouts: readonly Layout[]): Prom
     ),
     paused: all.some(({ paused }) => paused),
     consumers: Math.max(...all.map(({ consumers }) => consumers)),
+    lastMinute: { done: sum(({ lastMinute }) => lastMinute.done), failed: sum(({ lastMinute }) => lastMinute.failed) },
+    total: { done: sum(({ total }) => total.done), failed: sum(({ total }) => total.failed) },
+    bytes: all.some(({ bytes }) => bytes === undefined) ? undefined : sum(({ bytes }) => bytes as number),
     waitingBy,
   }
 }
@@ -100,22 +109,26 @@ export async function drainQueue(redis: Redis, name: string, shards: number): Pr
 }
 
 async function readShard(redis: Redis, layout: Layout): Promise<QueueCounts> {
-  const { state, leases, delayed, dead } = layout.keys
+  const { state, leases, delayed, dead, bodies, deadBodies } = layout.keys
   for (;;) {
-    const keys = { state, leases, delayed, dead, lanes: layout.all }
+    const keys = { state, leases, delayed, dead, bodies, deadBodies, lanes: layout.all }
     const options = { operation: 'queue.counts', repeat: true }
     const reply = await countsScript.run(redis, keys, { layout: layout.text }, options)
     if (reply[0] === 'layout') {
       layout.learn(reply[1])
       continue
     }
-    const [, waiting, active, later, dying, oldestMs, dueMs, paused, consumers, ...lanes] = reply
+    const [, waiting, active, later, dying, oldestMs, dueMs, paused, consumers, bytes, ...rest] = reply
+    const [done = 0, failed = 0, doneLately = 0, failedLately = 0, ...lanes] = rest
     return {
       ...{ waiting, active, delayed: later, dead: dying },
       oldestMs: oldestMs < 0 ? undefined : oldestMs,
       nextDueMs: dueMs < 0 ? undefined : dueMs,
       paused: paused === 1,
       consumers,
+      lastMinute: { done: doneLately, failed: failedLately },
+      total: { done, failed },
+      bytes: bytes < 0 ? undefined : bytes,
       waitingBy: new Map(
         layout.priorities.flatMap((priority, i) =>
           priority === HELD ? [] : [[priority, lanes[i] as number] as const],

@@ -16,7 +16,11 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   namespace = testNamespace('queue')
-  both = [await connect(server.url, { namespace }), await connect(server.url, { namespace })]
+  // The machine may have much to do: what is tested here is not how long it takes.
+  both = [
+    await connect(server.url, { namespace, timeout: '10s' }),
+    await connect(server.url, { namespace, timeout: '10s' }),
+  ]
 })
 afterEach(async () => {
   await Promise.all(both.map((hf) => hf.close()))

@@ -52,8 +52,8 @@ export abstract class QueueOperations<T> {
       shard === 0 ? first : new Layout(redis, keys.shard(shard), { shape: options, first }),
     )
     this.postings = new Postings(this.payloads, options)
-    this.planned = new Schedules(redis, this.layouts, this.postings)
-    this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, options.groupConcurrency)
+    this.planned = new Schedules(redis, this.layouts, this.postings, { name, maxLength: options.maxLength })
+    this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, this.postings)
     this.#book = new JobBook(redis, this.layouts)
   }
 
@@ -202,7 +202,9 @@ export abstract class QueueOperations<T> {
     const args = { paused, channel: bellPrefix(this.redis.keyspace) }
     const options = { operation: paused === 1 ? 'queue.pause' : 'queue.resume', repeat: true }
     await Promise.all(
-      this.layouts.map(({ keys: { state, idle } }) => pauseScript.run(this.redis, { state, idle }, args, options)),
+      this.layouts.map(({ keys: { state, idle, wake } }) =>
+        pauseScript.run(this.redis, { state, idle, wake }, args, options),
+      ),
     )
   }
 }

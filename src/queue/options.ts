@@ -2,6 +2,7 @@ import { checkFraction, checkFunction, checkInteger, checkKnown, checkOneOf } fr
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { checkSchema, type StandardSchema } from '../base/schema.ts'
+import type { Durability } from '../redis/durable/durable.ts'
 import { LONGEST_ID, MOST_ATTEMPTS } from '../stream/envelope.ts'
 
 export interface BackoffOptions {
@@ -15,6 +16,12 @@ export interface BackoffOptions {
 
 /** The wait before the next attempt, of the number of attempts made and what the last one threw. */
 export type BackoffFunction = (attempts: number, error: unknown) => Duration
+
+/**
+ * What an add must have reached: `'async'`: the primary's memory; a failover may lose the last adds. `'replica'`: the memory of every replica
+ * that is configured. `'fsync'`: the disks of the primary and of every replica (Redis and Valkey from 7.2, with append-only files).
+ */
+export type QueueDurability = 'async' | Durability
 
 export interface QueueOptions<T = unknown> {
   /** How often a job is tried before it goes to the dead letters, 1 to 100. Default 5. */
@@ -42,6 +49,8 @@ export interface QueueOptions<T = unknown> {
   readonly groupConcurrency?: number
   /** Parts of the queue, each on a server of its own where there are several. 1 to 64, default 1. The same in every process. */
   readonly shards?: number
+  /** What adds must have reached when their answer says `durable: true`; an add may ask for something else. Default `'async'`. */
+  readonly durability?: QueueDurability
 }
 
 export interface AddOptions {
@@ -63,12 +72,22 @@ export interface AddOptions {
   readonly backoff?: BackoffOptions
   /** How long what its handler returns is kept for `queue.result`. Default: not at all. */
   readonly keepResult?: Duration
+  /** What it must have reached for `durable: true`. Default: as of the queue. Of `addMany`, one for the whole call: of all its jobs the same. */
+  readonly durability?: QueueDurability
 }
 
 export interface ProcessOptions {
   /** Jobs at the same time. 1 to 10,000, default 1. */
   readonly concurrency?: number
-  /** Told of each attempt that failed, and, without a job, why Redis cannot be asked for more; the worker goes on. Default: nobody. */
+  /**
+   * How an idle worker is told of a job. `'message'` (default): by one message, and it asks for the job. `'block'`: it waits for it on the server, on a
+   * connection of its own for each shard, and has it half a round trip after it was added.
+   */
+  readonly wake?: 'message' | 'block'
+  /**
+   * Told of each attempt that failed, and, without a job, why Redis cannot be asked for more; the worker goes on. Default: a warning
+   * HOLDFAST_QUEUE once a minute tells of the latter and of dead letters.
+   */
   readonly onError?: (error: unknown, job: { readonly id: string; readonly attempt: number } | undefined) => void
 }
 
@@ -95,6 +114,7 @@ export interface ResolvedQueue {
   readonly shards: number
   readonly mode: 'stream' | 'priority'
   readonly groupConcurrency: number
+  readonly durability: QueueDurability
 }
 
 /** What was set for one job alone, as it is stored with it. */
@@ -117,8 +137,9 @@ const QUEUE = [
   'shards',
   'mode',
   'groupConcurrency',
+  'durability',
 ]
-const ADD = ['id', 'delay', 'at', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult']
+const ADD = ['id', 'delay', 'at', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult', 'durability']
 /** With it and 2^36 jobs a rank is still exact. */
 export const HIGHEST_PRIORITY = 100_000
 const DEFAULT_BACKOFF: ResolvedBackoff = { baseMs: 1_000, maxMs: 300_000, jitter: 0.2 }
@@ -149,8 +170,14 @@ export function resolveQueueOptions<T>(options: QueueOptions<T> = {}): ResolvedQ
     shards: checkInteger('shards', shards, 1, 64),
     mode: checkOneOf('mode', options.mode ?? 'stream', ['stream', 'priority']),
     groupConcurrency: checkInteger('groupConcurrency', options.groupConcurrency ?? 1, 1, 1_000),
+    durability: checkDurability(options.durability) ?? 'async',
   }
 }
+
+const checkDurability = (durability: unknown): QueueDurability | undefined =>
+  durability === undefined
+    ? undefined
+    : checkOneOf<QueueDurability>('durability', durability, ['async', 'replica', 'fsync'])
 
 const checkAttempts = (attempts: unknown): number => checkInteger('attempts', attempts, 1, Math.min(100, MOST_ATTEMPTS))
 
@@ -174,9 +201,13 @@ export interface CheckedAdd {
   readonly ms: number
   /** JSON of `JobOptions`; '' for none. */
   readonly options: string
+  /** Undefined: as of the queue. */
+  readonly durability: QueueDurability | undefined
 }
 
-const PLAIN_ADD: CheckedAdd = { id: undefined, priority: 0, group: undefined, kind: 'in', ms: 0, options: '' }
+const PLAIN_ADD: CheckedAdd = {
+  ...{ id: undefined, priority: 0, group: undefined, kind: 'in', ms: 0, options: '', durability: undefined },
+}
 
 export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   if (options === undefined) return PLAIN_ADD
@@ -203,6 +234,7 @@ export function checkAdd(options: AddOptions | undefined): CheckedAdd {
     kind: at === undefined ? 'in' : 'at',
     ms: at === undefined ? toMs(delay ?? 0, 'delay', { min: 0 }) : checkMoment(at),
     options: Object.keys(own).length === 0 ? '' : JSON.stringify(own),
+    durability: checkDurability(options.durability),
   }
 }
 
@@ -215,13 +247,15 @@ function checkMoment(at: unknown): number {
 
 export interface CheckedProcess {
   readonly concurrency: number
+  readonly isBlocking: boolean
   readonly onError: ProcessOptions['onError']
 }
 
 export function checkProcess(options: ProcessOptions = {}): CheckedProcess {
-  checkKnown('options', options, ['concurrency', 'onError'])
+  checkKnown('options', options, ['concurrency', 'wake', 'onError'])
   return {
     concurrency: checkInteger('concurrency', options.concurrency ?? 1, 1, 10_000),
+    isBlocking: checkOneOf('wake', options.wake ?? 'message', ['message', 'block']) === 'block',
     onError: checkFunction('onError', options.onError),
   }
 }

@@ -2,7 +2,7 @@ import { writeEnvelope } from '../stream/envelope.ts'
 import { HELD } from '../stream/keys.ts'
 import { type Posting, ProducerIds } from '../stream/producer.ts'
 import { shardOf } from './keys.ts'
-import { type AddOptions, checkAdd, type ResolvedQueue } from './options.ts'
+import { type AddOptions, checkAdd, type QueueDurability, type ResolvedQueue } from './options.ts'
 import type { Payloads } from './payload.ts'
 
 /** A job on its way into its shard. */
@@ -10,6 +10,8 @@ export interface Prepared {
   readonly id: string
   readonly shard: number
   readonly posting: Posting
+  /** What its add must have reached. */
+  readonly durability: QueueDurability
 }
 
 /** What of a job is ready to be written, but for its id. */
@@ -26,24 +28,30 @@ export class Postings {
   readonly #payloads: Payloads
   readonly #mode: ResolvedQueue['mode']
   readonly #shards: number
+  readonly #durability: QueueDurability
   readonly #ids = new ProducerIds()
   /** Jobs of one group that may run at the same time. */
   readonly groupMost: number
+  /** Jobs that there may be in one shard; 0 for any number. */
+  readonly lengthMost: number
 
-  constructor(payloads: Payloads, { mode, shards, groupConcurrency }: ResolvedQueue) {
+  constructor(payloads: Payloads, { mode, shards, groupConcurrency, durability, maxLength }: ResolvedQueue) {
+    this.#durability = durability
     this.#payloads = payloads
     this.#mode = mode
     this.#shards = shards
     this.groupMost = groupConcurrency
+    this.lengthMost = Math.ceil(maxLength / shards)
   }
 
   /** `data` fits the schema. */
   prepare(data: unknown, options: AddOptions | undefined): Prepared {
-    const { id: own, priority, group, kind, ms, options: text } = checkAdd(options)
+    const { id: own, priority, group, kind, ms, options: text, durability } = checkAdd(options)
     const id = own ?? this.#ids.next()
     const draft = { priority, options: text, ...this.#payloads.write(data), ...(group === undefined ? {} : { group }) }
     const { lane, envelope } = this.write(id, own !== undefined, draft)
-    return { id, shard: this.shardOf({ id, group }), posting: { envelope, lane, kind, ms, named: own ?? '' } }
+    const posting = { envelope, lane, kind, ms, named: own ?? '' }
+    return { id, shard: this.shardOf({ id, group }), posting, durability: durability ?? this.#durability }
   }
 
   /** As `prepare`, into this shard unless its id or group says another. */

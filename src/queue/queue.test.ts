@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { connect, Holdfast } from '../holdfast.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
 import type { JobContext, Queue, QueueOptions } from './index.ts'
-import { inspectQueue } from './inspect.ts'
 import { queueShape, reshapeQueue } from './shape.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
@@ -56,10 +55,48 @@ describe('options', () => {
     expect(() => hf.queue('jobs', { attempts: 4 })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   })
 
-  it('refuse a 17th priority by name', async () => {
+  it('refuse a 17th priority by name while all others have jobs, and give it the place of one that has none', async () => {
     const queue = queueOf()
-    for (let priority = 0; priority < 16; priority++) await queue.add('x', { priority })
-    await expect(queue.add('x', { priority: 99 })).rejects.toMatchObject({ option: 'priority' })
+    const far = await connect(server.url, { namespace })
+    try {
+      const other = far.queue<string>('jobs')
+      // In one step, as each that has no jobs any more may give way to the next.
+      await queue.addMany(
+        Array.from({ length: 16 }, (_, i) => `${i}`),
+        (data) => ({ priority: Number(data) }),
+      )
+      await expect(other.add('x', { priority: 99 })).rejects.toMatchObject({ option: 'priority' })
+      const tooMany = Array.from({ length: 17 }, (_, i) => `${i}`)
+      const many = hf.queue<string>('other').addMany(tooMany, (data) => ({ priority: Number(data) }))
+      await expect(many).rejects.toMatchObject({ option: 'priority', received: '17' })
+      const job = await other.take()
+      expect(job?.data).toBe('15')
+      await other.add('later', { priority: 14, delay: 300, id: 'later' })
+      await job?.complete()
+      // The place of 15 is taken; then of 14, which has a job that waits for its time.
+      await other.add('99', { priority: 99 })
+      const next = [await queue.take(), await queue.take()]
+      expect(next.map((one) => one?.data)).toEqual(['99', '14'])
+      for (const one of next) await one?.complete()
+      await Promise.all([
+        other.add('-7', { priority: -7 }),
+        other.add('-8', { priority: -8 }),
+        queue.add('5 again', { priority: 5 }),
+      ])
+      await expect(queue.add('x', { priority: 98 })).rejects.toMatchObject({ option: 'priority' })
+      await vi.waitFor(async () => expect((await queue.counts()).nextDueMs).toBe(0), SOON)
+      const rest: string[] = []
+      for (let one = await queue.take(); one !== undefined; one = await queue.take()) {
+        rest.push(one.data)
+        await one.complete()
+      }
+      const waited = ['13', '12', '11', '10', '9', '8', '7', '6', '5', '5 again', '4', '3', '2', '1', '0', '-7', '-8']
+      expect(rest.filter((data) => data !== 'later')).toEqual(waited)
+      // Beside the lowest that was above it.
+      expect(rest.indexOf('later')).toBeLessThan(2)
+    } finally {
+      await far.close()
+    }
   })
 })
 
@@ -270,15 +307,6 @@ it('ends a job whose failure nobody could be told of', async () => {
   queue.process(() => Promise.reject(new Error('no')), { onError })
   await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
   expect(await warned).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('deaf') })
-})
-
-it('keeps no more dead letters than it is told', async () => {
-  const queue = queueOf<number>({ attempts: 1, keepDead: 3 })
-  await queue.addMany([1, 2, 3, 4, 5])
-  queue.process((job) => Promise.reject(new Error(`${job.data}`)))
-  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, dead: 3 }), SOON)
-  expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([5, 4, 3])
-  expect(await inspectQueue(Holdfast.redisOf(hf), 'jobs')).toMatchObject({ dead: 3, waiting: 0 })
 })
 
 describe('the shape of a queue', () => {

@@ -1,21 +1,19 @@
 import { ConfigError, ConnectionError } from '../base/errors.ts'
-import { randomId } from '../base/id.ts'
 import { Observed } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from '../stream/bell.ts'
 import { ShardCrew } from '../stream/crew.ts'
 import { bellPrefix } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
-import { type Outcome, Producer } from '../stream/producer.ts'
+import { Adding } from './adding.ts'
+import { Alarm } from './alarm.ts'
 import type { Handler } from './attempt.ts'
 import type { AddedJob } from './effects.ts'
 import { failedOf, PayloadFault } from './endings.ts'
-import { QueueFullError } from './errors.ts'
 import { Finisher } from './finisher.ts'
 import { Notices } from './notices.ts'
 import { QueueOperations } from './operations.ts'
 import { type AddOptions, type CloseOptions, checkProcess, type ProcessOptions, type ResolvedQueue } from './options.ts'
-import type { Prepared } from './postings.ts'
 import { PulledJob, type PulledOwner } from './pulled.ts'
 import { Reports } from './reports.ts'
 import { queueRights } from './rights.ts'
@@ -35,13 +33,14 @@ const OBSERVED = {
  * costs    one script for a batch of adds; one script for a batch of jobs ended and taken
  */
 export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDisposable {
-  readonly #producers: readonly Producer[]
+  readonly #adding: Adding
   readonly #crew: ShardCrew
   readonly #desk: PulledOwner
   readonly #scheduler: Scheduler
   readonly #notices: Notices
   readonly #workers = new Set<Worker>()
   readonly #bell: Bell
+  readonly #alarm: Alarm
   readonly #onClosed: () => void
   #refused = 0
   #lastError: unknown
@@ -53,30 +52,27 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     super(redis, name, options)
     this.#onClosed = onClosed
     this.#bell = bell
-    const length = options.maxLength === 0 ? 0 : Math.ceil(options.maxLength / options.shards)
-    const bounds = { length, groupMost: options.groupConcurrency }
-    const producer = randomId(9)
-    this.#producers = this.layouts.map((layout) => new Producer(redis, layout, 'queue', producer, bounds))
+    this.#alarm = new Alarm(name)
+    this.#adding = new Adding(redis, this.layouts, name, options)
     this.#crew = new ShardCrew(redis, this.layouts, bell, {
       ...{ room: 'queue', leaseMs: options.leaseMs, deadMost: Math.ceil(options.keepDead / options.shards) },
       groupMost: options.groupConcurrency,
       onRefused: (count) => {
         this.#refused += count
       },
-      onError: (error) => {
-        this.#lastError = error
-        for (const worker of this.#workers) worker.troubled(error)
-      },
+      onError: (error) => this.#troubled(error),
     })
     this.#desk = {
-      finisher: new Finisher(redis, this.layouts, this.postings, this),
+      finisher: new Finisher(redis, this.layouts, this.postings, {
+        name,
+        // A bound on what comes from outside: jobs that wait for room which only their own ends can make would wait for ever.
+        add: async (data, own) => this.#adding.add(this.postings.prepare(await this.payloads.fit(data), own), false),
+      }),
       reports: new Reports(redis, this.layouts),
       timeoutMs: redis.timeoutMs,
       onRefused: () => void this.#refused++,
     }
-    this.#scheduler = new Scheduler(this.planned, (error) => {
-      this.#lastError = error
-    })
+    this.#scheduler = new Scheduler(this.planned, (error) => this.#troubled(error))
     this.#notices = new Notices(redis, this.layouts, (word, id) => {
       if (word === 'schedules') this.#scheduler.look()
       else if (word === 'cancel') for (const consumer of this.#crew.consumers) consumer.cancel(id)
@@ -87,7 +83,8 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
    * Adds a job.
    *
    * data     anything that JSON has a word for, and Date, Map, Set, bigint, bytes
-   * returns  its id, and whether it was added: not when a job with the `id` given exists
+   * returns  its id, and whether it was added: not when a job with the `id` given exists. Where a `durability` is asked for, `durable` says
+   *          whether it has been reached
    * throws   QUEUE_FULL beyond `maxLength`; SERVER_FULL; VALUE_UNWRITABLE, VALUE_INVALID; TIMEOUT, CONNECTION_LOST: `sent` tells whether it
    *          may have been added, and adding it again under the same `id` is safe
    */
@@ -98,19 +95,14 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
 
   async #add(data: T, options: AddOptions | undefined): Promise<AddedJob> {
     this.enter()
-    const { shard, id, posting } = this.postings.prepare(
-      this.payloads.hasSchema ? await this.payloads.fit(data) : data,
-      options,
-    )
-    const [outcome] = await (this.#producers[shard] as Producer).post([posting])
-    if (outcome === 'full') throw new QueueFullError(this.name, this.options.maxLength, [])
-    return { id, added: outcome === 'added' }
+    const fitting = this.payloads.hasSchema ? await this.payloads.fit(data) : data
+    return this.#adding.add(this.postings.prepare(fitting, options))
   }
 
   /**
    * Adds many jobs, up to 500 in one step.
    *
-   * options  for all of them, or a function of a payload and its place
+   * options  for all of them, or a function of a payload and its place. Jobs of different `durability` are different steps
    * returns  as `add`, in their order
    * throws   as `add`; where the length is bounded each step is all or nothing, and QUEUE_FULL tells what had been added
    */
@@ -126,22 +118,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     const jobs = fitting.map((data, i) =>
       this.postings.prepare(data, typeof options === 'function' ? options(payloads[i] as T, i) : options),
     )
-    const outcomes: Outcome[] = []
-    await Promise.all(
-      this.#producers.map(async (producer, shard) => {
-        const own = jobs.flatMap((job, i) => (job.shard === shard ? [i] : []))
-        if (own.length === 0) return
-        const posted = await producer.post(own.map((i) => (jobs[i] as Prepared).posting))
-        own.forEach((i, at) => {
-          outcomes[i] = posted[at] as Outcome
-        })
-      }),
-    )
-    if (outcomes.includes('full')) {
-      const added = jobs.flatMap(({ id }, i) => (outcomes[i] === 'added' ? [id] : []))
-      throw new QueueFullError(this.name, this.options.maxLength, added)
-    }
-    return jobs.map(({ id }, i) => ({ id, added: outcomes[i] === 'added' }))
+    return this.#adding.addMany(jobs)
   }
 
   /**
@@ -160,7 +137,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
       handler: handler as Handler<never>,
       ...this.#desk,
     }
-    const worker = new Worker(this.#crew, place, checked, (closed) => this.#workers.delete(closed))
+    const worker = new Worker(this.#crew, place, checked, this.#alarm, (closed) => this.#workers.delete(closed))
     this.#workers.add(worker)
     return worker
   }
@@ -183,10 +160,16 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
           if (!delivery.lease.held.has(delivery)) continue
           return new PulledJob(this.name, this.options, delivery, data, this.#desk)
         } catch (error) {
+          this.#alarm.buried(delivery.envelope.id, 'payload', error)
           delivery.lease.settle(delivery, failedOf(this.options, delivery, new PayloadFault(error)))
         }
       }
     })
+  }
+
+  #troubled(error: unknown): void {
+    this.#lastError = error
+    for (const worker of this.#workers) worker.troubled(error)
   }
 
   /** Jobs are run here: so this process adds those of schedules too, and hears what concerns running ones. */
@@ -212,7 +195,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     this.#vetted = true
     const { keyspace } = this.redis
     const [layout] = this.layouts as [Layout]
-    const rights = queueRights(keyspace, this.name)
+    const rights = queueRights(keyspace, this.name, this.options.durability)
     this.redis.vet('queue', 'state', rights, layout.keys.state, bellPrefix(keyspace) + this.#bell.id).catch(() => {})
   }
 

@@ -2,6 +2,7 @@ import { parseSchedule, type Schedule } from '../base/cron.ts'
 import type { Redis } from '../redis/redis.ts'
 import { bellPrefix } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
+import { QueueFullError } from './errors.ts'
 import { schedulesKey, shardOf, slotsKey } from './keys.ts'
 import { advanceScript, listSchedulesScript, putScheduleScript, removeScheduleScript } from './lua.generated.ts'
 import { noticeChannel } from './notices.ts'
@@ -50,9 +51,18 @@ export class Schedules {
   readonly #redis: Redis
   readonly #layouts: readonly Layout[]
   readonly #postings: Postings
+  readonly #name: string
+  readonly #maxLength: number
 
-  constructor(redis: Redis, layouts: readonly Layout[], postings: Postings) {
+  constructor(
+    redis: Redis,
+    layouts: readonly Layout[],
+    postings: Postings,
+    { name, maxLength }: { readonly name: string; readonly maxLength: number },
+  ) {
     this.#postings = postings
+    this.#name = name
+    this.#maxLength = maxLength
     this.#redis = redis
     this.#layouts = layouts
   }
@@ -162,20 +172,25 @@ export class Schedules {
       lane = written.lane
       return [String(at), job, written.envelope]
     })
+    let nextSlot = writeSlot(nextMs)
     for (;;) {
       if (!layout.has(lane)) await layout.open(lane, 'queue.repeat')
-      const { state, bodies, ids, idle } = layout.keys
+      const { state, bodies, ids, idle, wake, delayed } = layout.keys
       const keys = {
         ...{ state, schedules: schedulesKey(layout.keys), slots: slotsKey(layout.keys), bodies, ids, idle },
-        lanes: layout.all,
+        ...{ wake, delayed, lanes: layout.all },
       }
       const args = {
         ...{ layout: layout.text, channel: bellPrefix(this.#redis.keyspace), id, record, slot },
-        ...{ next: writeSlot(nextMs), group: this.#postings.groupMost, jobs },
+        ...{ next: nextSlot, group: this.#postings.groupMost, length: this.#postings.lengthMost, jobs },
       }
       const reply = await advanceScript.run(this.#redis, keys, args, { operation: 'queue.advance', repeat: true })
-      if (reply[0] !== 'layout') return
-      layout.learn(reply[1])
+      if (reply[0] === 'layout') layout.learn(reply[1])
+      else if (reply[0] !== 'full') return
+      // The slot stays, and is tried again.
+      else if (reply[1] === 0) throw new QueueFullError(this.#name, this.#maxLength, [])
+      // As many as there is room for, the first first; then the next of them is the slot that has come.
+      else nextSlot = jobs.splice(reply[1] * 3)[0] as string
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { ShardCrew, Taker } from '../stream/crew.ts'
+import type { Alarm } from './alarm.ts'
 import { Attempt, type Handler, type Workplace } from './attempt.ts'
 import type { Finisher } from './finisher.ts'
 import { type CheckedProcess, type CloseOptions, checkClose, type ResolvedQueue } from './options.ts'
@@ -29,6 +30,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   readonly reports: Reports
   readonly #crew: ShardCrew
   readonly #checked: CheckedProcess
+  readonly #alarm: Alarm
   readonly #attempts = new Set<Attempt>()
   readonly #onClosed: (worker: Worker) => void
   #isPaused = false
@@ -44,6 +46,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     crew: ShardCrew,
     place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler' | 'finisher' | 'reports'>,
     checked: CheckedProcess,
+    alarm: Alarm,
     onClosed: (worker: Worker) => void,
   ) {
     this.queue = place.queue
@@ -54,6 +57,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.reports = place.reports
     this.#crew = crew
     this.#checked = checked
+    this.#alarm = alarm
     this.#onClosed = onClosed
     crew.join(this)
   }
@@ -61,6 +65,11 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   /** @internal */
   get free(): number {
     return this.#isPaused || this.#closing !== undefined ? 0 : this.#checked.concurrency - this.#attempts.size
+  }
+
+  /** @internal */
+  get isBlocking(): boolean {
+    return this.#checked.isBlocking
   }
 
   get stats(): WorkerStats {
@@ -158,6 +167,11 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.#tell(error, job)
   }
 
+  /** @internal */
+  buried(id: string, reason: string, error: unknown): void {
+    if (this.#checked.onError === undefined) this.#alarm.buried(id, reason, error)
+  }
+
   /** What the user's function throws must not keep a job from its end. */
   #tell(error: unknown, job: { readonly id: string; readonly attempt: number } | undefined): void {
     try {
@@ -171,7 +185,8 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
 
   /** @internal No job could be had, or none be ended, for now. */
   troubled(error: unknown): void {
-    this.#tell(error, undefined)
+    if (this.#checked.onError === undefined) this.#alarm.troubled(error)
+    else this.#tell(error, undefined)
   }
 
   /** @internal */

@@ -20,6 +20,9 @@ import { type Arg, LinkFault, type Reply, ReplyFault, type Wire } from './wire.t
 
 const NO_FACTS: ServerFacts = { product: 'redis', version: undefined, mode: undefined, role: undefined }
 
+const MOST_BLOCKED = 1_000
+const BLOCKING_IDLE_MS = 5_000
+
 /** How a room that keeps state fares when the server may evict: everything it promises would be void. */
 const EVICTING = /^(allkeys|volatile)-/
 
@@ -48,6 +51,8 @@ export class Redis {
   readonly #durable: Durable
   /** Connections of one's own. */
   readonly pool: Pool
+  /** Those on which rooms block until they are told: whoever waits there takes none from the users. */
+  readonly blocking: Pool
   readonly #warned = new Set<string>()
   readonly #refusal: Promise<never>
   #closing: Promise<void> | undefined
@@ -75,6 +80,8 @@ export class Redis {
     )
     this.#durable = new Durable(this.#topology, this.#calls)
     this.pool = new Pool(this.#topology, this.#calls, settings.pool)
+    const blocking = { min: 0, max: MOST_BLOCKED, acquireMs: settings.timeoutMs, idleMs: BLOCKING_IDLE_MS }
+    this.blocking = new Pool(this.#topology, this.#calls, blocking, ':block')
     this.#listeners = new Listeners(
       this.#topology,
       (node) => new Subscriber(node.settings, openIoredisWire, STREAM_BOUND_MS, this.timeoutMs),
@@ -283,7 +290,7 @@ export class Redis {
 
   async #end(): Promise<void> {
     this.#listeners.close()
-    await Promise.all([this.#calls.close(), this.pool.close()])
+    await Promise.all([this.#calls.close(), this.pool.close(), this.blocking.close()])
     this.#durable.close()
     this.#topology.close()
   }

@@ -25,6 +25,8 @@ export type ScriptOptions = Omit<CallOptions, 'bytes' | 'script'>
 export interface Script<Keys, Args, Result> {
   readonly source: ScriptSource
   run(redis: Redis, keys: Keys, args: Args, options: ScriptOptions): Promise<Result>
+  /** The same over a connection of one's own, with replies as bytes: `send` is given the words of an EVALSHA, and nothing is repeated. */
+  runOn(send: (words: readonly Arg[]) => Promise<Reply>, keys: Keys, args: Args, operation: string): Promise<Result>
   /** The same, and whether what it wrote is durable. It must write each time: see `Durable.call`. */
   runDurably(
     redis: Redis,
@@ -67,6 +69,9 @@ export function defineScript<Keys, Args, Result extends readonly unknown[]>(
       return redis
         .call(words[2] as Key, 'EVALSHA', words, complete(options))
         .then((reply) => decode(reply, options.operation))
+    },
+    async runOn(send, keys, args, operation) {
+      return decode(await send(wordsOf(keys, args)), operation)
     },
     async runDurably(redis, keys, args, options, durability) {
       const words = wordsOf(keys, args)

@@ -1,4 +1,6 @@
+import { ConfigError, ConnectionError, TimeoutError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { Arg, Reply } from '../redis/wire.ts'
 import type { ConsumerLease, Delivery } from './consumer-lease.ts'
 import { readEnvelope } from './envelope.ts'
 import { bellPrefix } from './keys.ts'
@@ -6,6 +8,8 @@ import type { Layout } from './layout.ts'
 import { extendScript, releaseScript, settleScript, type TurnReply, turnScript } from './lua.generated.ts'
 import { type Batch, settleArgs } from './settlements.ts'
 
+/** A message may be lost: who waits looks by himself now and then. */
+export const POLL_MS = 2_000
 const PAUSED = 1
 const LAST_ALONE = 4
 
@@ -25,6 +29,11 @@ export interface Bounds {
   readonly groupMost: number
 }
 
+/** How a turn leaves: by the common connection, or behind a command that blocks on a connection of its own. */
+export type Way = (words: readonly Arg[]) => Promise<Reply>
+
+export const NOTHING: Batch = { done: new Map(), others: [], size: 0 }
+
 /** Another layout stands, or the lease has ended: nothing was done. */
 export type Undone = 'layout' | 'gone'
 
@@ -43,8 +52,8 @@ export class ConsumerCalls {
   }
 
   get #keys() {
-    const { state, leases, delayed, bodies, dead, deadBodies, ids, idle } = this.#layout.keys
-    return { state, leases, delayed, bodies, dead, deadBodies, ids, idle, lanes: this.#layout.all }
+    const { state, leases, delayed, bodies, dead, deadBodies, ids, idle, wake } = this.#layout.keys
+    return { state, leases, delayed, bodies, dead, deadBodies, ids, idle, wake, lanes: this.#layout.all }
   }
 
   #laneOf = (priority: number): number => this.#layout.priorities.indexOf(priority) + 1
@@ -55,16 +64,35 @@ export class ConsumerCalls {
     batch: Batch,
     count: number,
     inbox: string,
-    { deadMost, groupMost }: Bounds,
+    bounds: Bounds,
   ): Promise<Turned | Undone> {
     const alone = lease.alone === 'busy' ? 'busy' : lease.alone === 'ended' ? 'alone' : 'stay'
-    const mode = lease.isJoined ? alone : 'join'
-    const args = {
-      ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, lease: lease.leaseMs, count },
-      ...{ inbox, mode, most: deadMost, group: groupMost, settles: settleArgs(batch, this.#laneOf) },
-    }
+    const args = this.#turnArgs(lease, batch, count, inbox, lease.isJoined ? alone : 'join', bounds)
     const options = { operation: `${this.#room}.turn`, repeat: false }
-    const reply = await turnScript.run(this.#redis, this.#keys, args, options)
+    return this.#readTurn(lease, await turnScript.run(this.#redis, this.#keys, args, options))
+  }
+
+  /** A turn beside the others, that ends nothing, and takes none of what is given out alone: two of those must not meet in one process. */
+  async turnBeside(
+    lease: ConsumerLease,
+    count: number,
+    inbox: string,
+    bounds: Bounds,
+    way: Way,
+  ): Promise<Turned | Undone> {
+    const args = this.#turnArgs(lease, NOTHING, count, inbox, 'busy', bounds)
+    return this.#readTurn(lease, await turnScript.runOn(way, this.#keys, args, `${this.#room}.turn`))
+  }
+
+  #turnArgs(lease: ConsumerLease, batch: Batch, count: number, inbox: string, mode: string, bounds: Bounds) {
+    const { deadMost: most, groupMost: group } = bounds
+    return {
+      ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, lease: lease.leaseMs, count },
+      ...{ inbox, mode, most, group, settles: settleArgs(batch, this.#laneOf) },
+    }
+  }
+
+  #readTurn(lease: ConsumerLease, reply: TurnReply): Turned | Undone {
     if (reply[0] === 'layout') return this.#learn(reply[1])
     if (reply[0] === 'gone') return 'gone'
     const [, , dueMs, flags, heads] = reply
@@ -89,14 +117,14 @@ export class ConsumerCalls {
 
   /** Hands back all that a lease was given and does not hold. */
   async release(lease: ConsumerLease, leaves: boolean): Promise<void> {
-    const { state, leases, idle } = this.#layout.keys
+    const { state, leases, idle, wake } = this.#layout.keys
     while (!lease.isLost) {
       const args = {
         ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, leaves: leaves ? 1 : 0 },
         kept: [...lease.held].map(({ entry }) => entry),
       }
       const options = { operation: `${this.#room}.release`, repeat: true }
-      const keys = { state, leases, idle, lanes: this.#layout.lanes }
+      const keys = { state, leases, idle, wake, lanes: this.#layout.lanes }
       const reply = await releaseScript.run(this.#redis, keys, args, options)
       if (reply[0] === 'layout') this.#learn(reply[1])
       else if (reply[0] !== 'more' || !leaves) return
@@ -122,6 +150,14 @@ export class ConsumerCalls {
     return 'layout'
   }
 }
+
+/** How long may be waited for something to do, in ms. */
+export const waitOf = ({ dueMs, isPaused }: Turned): number =>
+  dueMs === undefined || isPaused ? POLL_MS : Math.min(POLL_MS, dueMs + 1)
+
+/** What failed was certainly not carried out; of a stream of another shape than ours a script does nothing. */
+export const isUnsent = (error: unknown): boolean =>
+  error instanceof ConfigError || ((error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent)
 
 function readDeliveries(
   lease: ConsumerLease,

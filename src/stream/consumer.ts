@@ -1,22 +1,21 @@
 import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs } from '../base/clock.ts'
-import { ConfigError, ConnectionError, TimeoutError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from './bell.ts'
-import { type Bounds, ConsumerCalls, type Turned } from './consumer-calls.ts'
+import { Blocked, type BlockedOwner } from './blocked.ts'
+import { ConsumerCalls, isUnsent, NOTHING, POLL_MS, type Turned, type Undone, waitOf } from './consumer-calls.ts'
 import { ConsumerLease, type Delivery } from './consumer-lease.ts'
 import type { Layout } from './layout.ts'
-import { type Batch, Settlements, tellAll } from './settlements.ts'
+import { RetiredLeases, type RetiredOwner } from './retired.ts'
+import { type Batch, tellAll } from './settlements.ts'
 
-/** A message may be lost: who waits looks by himself now and then. */
-const POLL_MS = 2_000
 const AGAIN_BASE_MS = 20
 const AGAIN_MAX_MS = 1_000
 /** The server renews a lease once an eighth of it has passed: so much of it is sure after each turn. */
 const SURE_SHARE = 7 / 8
 
 /** For whom a consumer takes jobs. */
-export interface Crew extends Bounds {
+export interface Crew extends RetiredOwner {
   readonly leaseMs: number
   /** Sets places aside for jobs of this shard, and says how many. */
   reserve(consumer: Consumer): number
@@ -24,27 +23,27 @@ export interface Crew extends Bounds {
   deliver(reserved: number, deliveries: readonly Delivery[]): void
   /** True while there are workers that want to be told of work. */
   readonly isWaiting: boolean
-  /** Endings that came too late. */
-  onRefused(count: number): void
-  onError(error: unknown): void
+  /** True while one of them wants it the faster way: by a connection that blocks. */
+  readonly isBlocking: boolean
+  /** Places that are free now. */
+  readonly free: number
 }
 
 type Taken = (delivery: Delivery | undefined, error?: unknown) => void
 
 /** This process as a consumer of one shard: takes jobs, ends them, and keeps its lease, in turns that never overlap. */
-export class Consumer {
+export class Consumer implements BlockedOwner {
   readonly layout: Layout
   readonly #calls: ConsumerCalls
   readonly #crew: Crew
   readonly #bell: Bell
   #lease: ConsumerLease | undefined
-  readonly #retired = new Set<ConsumerLease>()
+  readonly #retired: RetiredLeases
   #takes: Taken[] = []
   #isScheduled = false
   /** There may be something to do that the turn under way does not know of. */
   #isWanted = false
   #running: Promise<void> | undefined
-  #tending: Promise<void> | undefined
   /** Nothing was there when it was last looked. */
   #isEmpty = false
   /** There may be jobs that the turn under way came too early for. */
@@ -52,11 +51,14 @@ export class Consumer {
   #isRinging = false
   #failures = 0
   #timer: NodeJS.Timeout | undefined
+  readonly #blocked: Blocked
   #isClosed = false
 
   constructor(redis: Redis, layout: Layout, crew: Crew, bell: Bell, room: string) {
     this.layout = layout
     this.#calls = new ConsumerCalls(redis, layout, room)
+    this.#retired = new RetiredLeases(this.#calls, crew)
+    this.#blocked = new Blocked(redis, layout, this.#calls, this)
     this.#crew = crew
     this.#bell = bell
   }
@@ -68,13 +70,13 @@ export class Consumer {
   /** Jobs that are being worked on. */
   get held(): number {
     let held = this.#lease?.held.size ?? 0
-    for (const lease of this.#retired) held += lease.held.size
+    for (const lease of this.#retired.all) held += lease.held.size
     return held
   }
 
   /** Tells who works on a job here that it is to stop. */
   cancel(id: string): void {
-    for (const lease of [...this.#retired, ...(this.#lease === undefined ? [] : [this.#lease])])
+    for (const lease of [...this.#retired.all, ...(this.#lease === undefined ? [] : [this.#lease])])
       for (const delivery of [...lease.held]) if (delivery.envelope.id === id) delivery.onCancel?.()
   }
 
@@ -132,7 +134,8 @@ export class Consumer {
     const takes = this.#takes
     const wanted = reserved + takes.length
     if (wanted === 0 && known === 0 && !(this.#isRinging && this.#lease !== undefined)) {
-      if (crew.isWaiting && this.#isEmpty && this.#timer === undefined) this.#wakeIn(POLL_MS)
+      if (crew.isWaiting && this.#isEmpty && this.#timer === undefined && !this.#blocked.isWaiting)
+        this.#wakeIn(POLL_MS)
       return false
     }
     this.#takes = []
@@ -142,12 +145,11 @@ export class Consumer {
     const batch = lease.settlements.take()
     const sentMs = monotonicMs()
     try {
-      const inbox = crew.isWaiting ? this.#bell.id : ''
-      const turned = await this.#calls.turn(lease, batch, wanted, inbox, crew)
+      const turned = await this.#calls.turn(lease, batch, wanted, this.#inbox, crew)
       this.#failures = 0
       if (turned === 'layout' || turned === 'gone') {
-        if (turned === 'layout') this.#tellAgain(lease, batch)
-        else this.#onGone(lease, batch)
+        if (turned === 'layout') this.#retired.tellAgain(lease, batch)
+        else this.#retired.gone(lease, batch)
         crew.deliver(reserved, [])
         this.#takes = [...takes, ...this.#takes]
         return true
@@ -160,7 +162,7 @@ export class Consumer {
         crew.deliver(reserved, [])
         this.#takes = [...takes, ...this.#takes]
         // What cannot be handed back is found when the lease is over there too.
-        await this.#handBack(lease, turned.deliveries).catch((error) => crew.onError(error))
+        await this.#retired.handBack(lease, turned.deliveries).catch((error) => crew.onError(error))
         return true
       }
       return this.#onTurn(lease, turned, reserved, takes)
@@ -172,59 +174,39 @@ export class Consumer {
     }
   }
 
+  /** Where this process wants to be told, as scripts read it. */
+  get #inbox(): string {
+    if (!this.#crew.isWaiting) return ''
+    return this.#crew.isBlocking ? `<${this.#bell.id}` : this.#bell.id
+  }
+
   #leaseNow(): ConsumerLease {
     const { leaseMs } = this.#crew
     const now = this.#lease
     // One that holds nothing may have lapsed in silence.
     if (now !== undefined && now.held.size === 0 && now.settlements.size === 0 && !now.isValid()) {
+      this.#blocked.end(now)
       now.end()
       this.#lease = undefined
     }
     this.#lease ??= new ConsumerLease(leaseMs, {
       lost: (lost) => this.#onLost(lost),
-      settled: (lease) => (lease.isRetired ? void this.#tend() : this.pump()),
+      settled: (lease) => (lease.isRetired ? void this.#retired.tend() : this.pump()),
     })
     if (!this.#lease.isJoined) this.#lease.renewed(monotonicMs(), leaseMs * SURE_SHARE)
     return this.#lease
   }
 
-  #onGone(lease: ConsumerLease, batch: Batch): void {
-    lease.lose('the server says that it has ended')
-    this.#refuse(batch)
-  }
-
   #onLost(lost: ConsumerLease): void {
+    this.#blocked.end(lost)
     if (this.#lease === lost) this.#lease = undefined
     this.#retired.delete(lost)
-    while (lost.settlements.size > 0) this.#refuse(lost.settlements.take())
+    while (lost.settlements.size > 0) this.#retired.refuse(lost.settlements.take())
     this.pump()
   }
 
-  #refuse(batch: Batch): void {
-    if (batch.size === 0) return
-    this.#crew.onRefused(batch.size)
-    tellAll(batch, false)
-  }
-
-  /** A batch that was not carried out, or may not have been: for as long as the lease lasts. */
-  #tellAgain(lease: ConsumerLease, batch: Batch): void {
-    if (lease.isLost) this.#refuse(batch)
-    else lease.settlements.putBack(batch)
-  }
-
-  /** The answer came when the lease was over here, and nobody will renew it: whoever ran these would run them in vain. */
-  async #handBack(lease: ConsumerLease, deliveries: readonly Delivery[]): Promise<void> {
-    const backs = new Settlements()
-    for (const { lane, entry, deliveries: times } of deliveries)
-      backs.add(lane, entry, { op: 'back', deliveries: times })
-    while (backs.size > 0) {
-      const batch = backs.take()
-      if ((await this.#calls.settle(lease, batch, this.#crew)) === 'layout') backs.putBack(batch)
-    }
-  }
-
   #onTurn(lease: ConsumerLease, turned: Turned, reserved: number, takes: readonly Taken[]): boolean {
-    const { deliveries, dueMs, isPaused, lastIsAlone } = turned
+    const { deliveries, lastIsAlone } = turned
     if (lastIsAlone) lease.alone = 'busy'
     for (const delivery of deliveries) lease.held.add(delivery)
     const wanted = reserved + takes.length
@@ -233,7 +215,8 @@ export class Consumer {
     for (const take of takes) take(deliveries[given++])
     this.#crew.deliver(reserved, takes.length === 0 ? deliveries : deliveries.slice(given))
     if (this.#isEmpty && this.#crew.isWaiting) {
-      this.#wakeIn(dueMs === undefined || isPaused ? POLL_MS : Math.min(POLL_MS, dueMs + 1))
+      const ms = waitOf(turned)
+      if (!this.#block(ms)) this.#wakeIn(ms)
       this.#bell.hear(this.layout.keys.state)
     }
     return this.#takes.length > 0 || (!this.#isEmpty && deliveries.length > 0) || lease.settlements.size > 0
@@ -241,22 +224,57 @@ export class Consumer {
 
   /** The answer did not come. What was to be ended is told again; what was taken, if anything, is handed back. */
   async #onFailed(lease: ConsumerLease, batch: Batch, error: unknown): Promise<void> {
-    this.#tellAgain(lease, batch)
-    // Of a stream of another shape than ours a script does nothing.
-    const isUnsent =
-      error instanceof ConfigError ||
-      ((error instanceof TimeoutError || error instanceof ConnectionError) && !error.sent)
-    if (!isUnsent && !lease.isLost && this.#lease === lease) {
-      // It may have been carried out: what it gave would be unknown here. From now on another takes the jobs.
-      lease.isRetired = true
-      this.#lease = undefined
-      this.#retired.add(lease)
-    }
+    this.#retired.tellAgain(lease, batch)
+    if (!isUnsent(error)) this.#retire(lease)
     this.#crew.onError(error)
     if (String((error as Error).message).includes('NOGROUP'))
       await this.#calls.mendLanes().catch((thrown) => this.#crew.onError(thrown))
     this.#isEmpty = true
     this.#wakeIn(backoffMs(this.#failures++, AGAIN_BASE_MS, AGAIN_MAX_MS))
+  }
+
+  /** It may have been given jobs that nobody here knows of: from now on another takes them, and it hands those back. */
+  #retire(lease: ConsumerLease): void {
+    if (lease.isLost || this.#lease !== lease) return
+    this.#blocked.end(lease)
+    this.#lease = undefined
+    this.#retired.add(lease)
+  }
+
+  /** Waits for the next job on the server. False where it cannot, or does so already for longer. */
+  #block(ms: number): boolean {
+    const { free, isBlocking } = this.#crew
+    const lease = this.#lease
+    if (!isBlocking || this.#isClosed || !lease?.isJoined || lease.alone !== 'none' || !lease.isValid()) return false
+    const inbox = free > 0 ? this.#inbox : ''
+    return this.#blocked.wait(lease, { count: Math.min(1, free), inbox, ms: Math.ceil(ms) + 1, bounds: this.#crew })
+  }
+
+  /** Nobody here waits any more. */
+  stopWaiting(): void {
+    const lease = this.#blocked.end()
+    if (lease === undefined) return
+    this.#retire(lease)
+    void this.#retired.tend()
+  }
+
+  onBlocked(lease: ConsumerLease, turned: Turned | Undone, count: number): void {
+    if (turned === 'gone') lease.lose('the server says that it has ended')
+    const deliveries = typeof turned === 'string' ? [] : turned.deliveries
+    for (const delivery of deliveries) lease.held.add(delivery)
+    this.#crew.deliver(0, deliveries)
+    // Where there was one, there may be more.
+    if (typeof turned === 'string' || deliveries.length === count) {
+      this.#look()
+      this.pump()
+    } else if (!this.#block(waitOf(turned))) this.#wakeIn(POLL_MS)
+  }
+
+  onBlockFailed(lease: ConsumerLease, error: unknown): void {
+    if (!String((error as Error).message).includes('NOSCRIPT')) return void this.#onFailed(lease, NOTHING, error)
+    // A common turn teaches the server its script.
+    this.#look()
+    this.pump()
   }
 
   #wakeIn(ms: number): void {
@@ -267,13 +285,13 @@ export class Consumer {
       this.#timer = undefined
       this.#look()
       this.pump()
-      void this.#tend()
+      void this.#retired.tend()
     }, variedMs).unref()
   }
 
   /** Says that this process is alive, and ends what is left of retired leases. */
   async beat(): Promise<void> {
-    const leases = [...this.#retired]
+    const leases = [...this.#retired.all]
     if (this.#lease?.isJoined && (this.#lease.held.size > 0 || this.#crew.isWaiting)) leases.push(this.#lease)
     if (leases.length === 0) return
     const { leaseMs } = this.#crew
@@ -282,50 +300,12 @@ export class Consumer {
     for (const lease of leases)
       if (gone.includes(lease.id)) lease.lose('the server says that it has ended')
       else lease.renewed(sentMs, leaseMs)
-    await this.#tend()
-  }
-
-  /** Ends what retired leases have ended, and hands back what they do not know of. */
-  #tend(): Promise<void> {
-    this.#tending ??= this.#tendAll().finally(() => {
-      this.#tending = undefined
-    })
-    return this.#tending
-  }
-
-  async #tendAll(): Promise<void> {
-    for (const lease of [...this.#retired])
-      try {
-        await this.#flushLease(lease)
-        const leaves = lease.held.size === 0 && lease.settlements.size === 0
-        await this.#calls.release(lease, leaves)
-        if (!leaves) continue
-        this.#retired.delete(lease)
-        lease.end()
-      } catch (error) {
-        this.#crew.onError(error)
-      }
-  }
-
-  /** Tells all that a lease has ended, without taking more. */
-  async #flushLease(lease: ConsumerLease): Promise<void> {
-    while (lease.settlements.size > 0 && !lease.isLost) {
-      const batch = lease.settlements.take()
-      try {
-        const word = await this.#calls.settle(lease, batch, this.#crew)
-        if (word === 'settled') tellAll(batch, true)
-        else if (word === 'gone') this.#onGone(lease, batch)
-        else this.#tellAgain(lease, batch)
-      } catch (error) {
-        this.#tellAgain(lease, batch)
-        throw error
-      }
-    }
+    await this.#retired.tend()
   }
 
   /** Resolves when all that has ended so far was told, or cannot be told now. */
   async flush(): Promise<void> {
-    await this.#tend()
+    await this.#retired.tend()
     do {
       this.#running ??= this.#run()
       await this.#running
@@ -336,15 +316,14 @@ export class Consumer {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#blocked.end()
     for (const take of this.#takes.splice(0)) take(undefined)
     await this.#running
-    await this.#tending
-    const leases = [...this.#retired, ...(this.#lease === undefined ? [] : [this.#lease])]
+    const leases = [...(await this.#retired.clear()), ...(this.#lease === undefined ? [] : [this.#lease])]
     this.#lease = undefined
-    this.#retired.clear()
     for (const lease of leases) {
       try {
-        await this.#flushLease(lease)
+        await this.#retired.flush(lease)
         // Held until now by somebody who has not ended it, and now cannot.
         const held = [...lease.held]
         lease.held.clear()
@@ -354,7 +333,7 @@ export class Consumer {
         // The server is away: its lease ends by itself there.
         this.#crew.onError(error)
       }
-      while (lease.settlements.size > 0) this.#refuse(lease.settlements.take())
+      while (lease.settlements.size > 0) this.#retired.refuse(lease.settlements.take())
       lease.end()
     }
   }

@@ -9,6 +9,8 @@ import type { Layout } from './layout.ts'
 export interface Taker {
   /** How many more it takes now. */
   readonly free: number
+  /** True for one that wants to be told of work by a connection that blocks. */
+  readonly isBlocking: boolean
   give(delivery: Delivery): void
 }
 
@@ -58,6 +60,11 @@ export class ShardCrew implements Crew {
     return this.#takers.size > 0
   }
 
+  get isBlocking(): boolean {
+    for (const { isBlocking } of this.#takers) if (isBlocking) return true
+    return false
+  }
+
   /** Jobs that are being worked on in this process. */
   get held(): number {
     return this.consumers.reduce((sum, { held }) => sum + held, 0)
@@ -75,6 +82,7 @@ export class ShardCrew implements Crew {
 
   leave(taker: Taker): void {
     this.#takers.delete(taker)
+    if (!this.isBlocking) for (const consumer of this.consumers) consumer.stopWaiting()
     if (this.#takers.size > 0 || !this.#isListening) return
     this.#isListening = false
     for (const consumer of this.consumers) this.#bell.off(consumer.layout.keys.state)
@@ -107,14 +115,14 @@ export class ShardCrew implements Crew {
     await Promise.all(this.consumers.map((consumer) => consumer.beat().catch(this.#options.onError)))
   }
 
-  get #free(): number {
+  get free(): number {
     let free = -this.#reserved
     for (const taker of this.#takers) free += taker.free
     return free
   }
 
   reserve(): number {
-    const free = this.#free
+    const { free } = this
     if (free <= 0) return 0
     let shards = 0
     for (const { isEmpty } of this.consumers) if (!isEmpty) shards++

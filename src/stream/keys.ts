@@ -6,7 +6,8 @@ export const HELD = 1_000_000
 /**
  * The keys of one shard of a stream, all of one hash tag. For the first shard of the queue `email` in the namespace `shop`:
  *
- *     {shop:queue:email:0}              hash    layout (its lanes, then the shape of the whole), paused, the last fence
+ *     {shop:queue:email:0}              hash    layout (its lanes, then the shape of the whole), since when each lane is one, paused, the last
+ *                                               fence, how many jobs were done, and how many attempts failed
  *     {shop:queue:email:0}:lane:0       stream  jobs that wait or run, one stream a priority, one group `g`
  *     {shop:queue:email:0}:lane:held    stream  jobs that were given out of the following five; none of them waits there
  *     {shop:queue:email:0}:ranked       zset    ids of jobs that wait by their exact priority
@@ -21,6 +22,7 @@ export const HELD = 1_000_000
  *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died
  *     {shop:queue:email:0}:dead-bodies  hash    their reasons, errors and envelopes
  *     {shop:queue:email:0}:idle         zset    processes that want to be told of work, by since when
+ *     {shop:queue:email:0}:wake         list    a token, where somebody blocks until he is told
  *     {shop:queue:email:0}:progress:ID  string  what a handler last told of a job. An hour
  *     {shop:queue:email:0}:receipt:P:0  string  the last batch of producer P, so that a repeat adds nothing. A minute
  *
@@ -35,6 +37,7 @@ export class ShardKeys {
   readonly dead: Key
   readonly deadBodies: Key
   readonly idle: Key
+  readonly wake: Key
   readonly ranked: Key
   readonly grouped: Key
   readonly round: Key
@@ -52,6 +55,7 @@ export class ShardKeys {
     this.dead = of('dead')
     this.deadBodies = of('dead-bodies')
     this.idle = of('idle')
+    this.wake = of('wake')
     this.ranked = of('ranked')
     this.grouped = of('grouped')
     this.round = of('round')

@@ -59,7 +59,7 @@ export class Layout {
     return this.priorities.includes(priority)
   }
 
-  /** Makes the lane of a priority. Throws ConfigError where there are too many, or the stream has another shape. */
+  /** Makes the lane of a priority, in the place of an empty one where there are too many. Throws ConfigError where none is empty, or the stream has another shape. */
   open(priority: number, operation: string): Promise<void> {
     const opening =
       this.#opening.get(priority) ?? this.#open(priority, operation).finally(() => this.#opening.delete(priority))
@@ -70,11 +70,18 @@ export class Layout {
   async #open(priority: number, operation: string): Promise<void> {
     // The shape is looked for there: no other shard is used before it says so.
     if (this.#first !== undefined && shapeIn(this.#first.text) === '') await this.#first.open(priority, operation)
-    const keys = { state: this.keys.state, lane: this.keys.lane(priority) }
-    const args = { priority, most: MOST_LANES, shape: this.#shape }
-    const [word, layout] = await openLaneScript.run(this.#redis, keys, args, { operation, repeat: true })
-    this.learn(layout)
-    if (word === 'crowded')
-      throw new ConfigError('priority', `one of the ${MOST_LANES} different ones in use (${layout})`, priority)
+    for (;;) {
+      const keys = { state: this.keys.state, lane: this.keys.lane(priority), lanes: this.lanes }
+      const args = { layout: this.text, priority, most: MOST_LANES, shape: this.#shape }
+      const [word, layout] = await openLaneScript.run(this.#redis, keys, args, { operation, repeat: true })
+      this.learn(layout)
+      if (word === 'crowded')
+        throw new ConfigError(
+          'priority',
+          `one of the ${MOST_LANES} different ones that have jobs (${layout})`,
+          priority,
+        )
+      if (word === 'opened' || this.has(priority)) return
+    }
   }
 }

@@ -1,10 +1,12 @@
 import { monotonicMs } from '../base/clock.ts'
+import { ConfigError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
+import type { Durability } from '../redis/durable/durable.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import { bellPrefix } from './keys.ts'
-import type { Layout } from './layout.ts'
+import { type Layout, MOST_LANES } from './layout.ts'
 import { addScript } from './lua.generated.ts'
 
 /** A job on its way into a stream. */
@@ -22,22 +24,35 @@ export interface Posting {
 /** `exists`: a job with this id is there already. `full`: there are as many jobs as there may be. */
 export type Outcome = 'added' | 'exists' | 'full'
 
+/** What came of postings. */
+export interface Posted {
+  /** Of each, in their order. */
+  readonly outcomes: readonly Outcome[]
+  /** True when the durability that was asked for has been reached, for all of them. */
+  readonly durable: boolean
+}
+
 export interface ProducerBounds {
   /** Most jobs that there may be in the shard; 0 for any number. */
   readonly length: number
   /** Jobs of one group that may run at the same time. */
   readonly groupMost: number
+  /** What an answer waits for. Default: the memory of the server alone. */
+  readonly durability?: Durability | undefined
 }
 
 interface Order {
   readonly postings: readonly Posting[]
   readonly outcomes: Outcome[]
-  readonly resolve: (outcomes: readonly Outcome[]) => void
+  readonly resolve: (posted: Posted) => void
   readonly reject: (error: unknown) => void
   readonly madeMs: number
   /** How many have been taken into a batch. */
   taken: number
+  /** How many have no answer yet. */
+  left: number
   failed: boolean
+  durable: boolean
 }
 
 /** Jobs of one script call: more would keep others from the server for too long. */
@@ -69,16 +84,24 @@ export class Producer {
   readonly #channel: string
   readonly #length: number
   readonly #groupMost: number
+  readonly #durability: Durability | undefined
   readonly #options = new Map<number, ScriptOptions>()
   #orders: Order[] = []
   #isScheduled = false
 
-  constructor(redis: Redis, layout: Layout, room: string, id: string, { length, groupMost }: ProducerBounds) {
+  constructor(
+    redis: Redis,
+    layout: Layout,
+    room: string,
+    id: string,
+    { length, groupMost, durability }: ProducerBounds,
+  ) {
     this.#redis = redis
     this.#layout = layout
     this.#operation = `${room}.add`
     this.#length = length
     this.#groupMost = groupMost
+    this.#durability = durability
     this.#channel = bellPrefix(redis.keyspace)
     this.#slots = Array.from({ length: SLOTS }, (_, slot) => ({
       receipt: layout.keys.receipt(id, slot),
@@ -88,10 +111,11 @@ export class Producer {
   }
 
   /** The outcome of each, in order. Up to 500 at a time they are put in together or, where the length is bounded, not at all. */
-  post(postings: readonly Posting[]): Promise<readonly Outcome[]> {
+  post(postings: readonly Posting[]): Promise<Posted> {
     return new Promise((resolve, reject) => {
       const madeMs = monotonicMs()
-      this.#orders.push({ postings, outcomes: [], resolve, reject, madeMs, taken: 0, failed: false })
+      const state = { taken: 0, left: postings.length, failed: false, durable: this.#durability !== undefined }
+      this.#orders.push({ postings, outcomes: [], resolve, reject, madeMs, ...state })
       this.#schedule()
     })
   }
@@ -135,11 +159,14 @@ export class Producer {
   async #send(slot: Slot, pieces: readonly Piece[]): Promise<void> {
     slot.isBusy = true
     try {
-      const outcomes = await this.#add(slot, pieces)
+      const { outcomes, durable } = await this.#add(slot, pieces)
       let at = 0
       for (const { order, from, to } of pieces) {
         for (let i = from; i < to; i++) order.outcomes[i] = outcomes[at++] as Outcome
-        if (to === order.postings.length && !order.failed) order.resolve(order.outcomes)
+        order.durable &&= durable
+        order.left -= to - from
+        // Of two pieces under way the later may be answered first.
+        if (order.left === 0 && !order.failed) order.resolve(order)
       }
     } catch (error) {
       for (const { order } of pieces) {
@@ -154,7 +181,7 @@ export class Producer {
     }
   }
 
-  async #add(slot: Slot, pieces: readonly Piece[]): Promise<readonly Outcome[]> {
+  async #add(slot: Slot, pieces: readonly Piece[]): Promise<Posted> {
     const postings = pieces.flatMap(({ order, from, to }) =>
       from === 0 && to === order.postings.length ? order.postings : order.postings.slice(from, to),
     )
@@ -170,10 +197,13 @@ export class Producer {
         ...{ group: this.#groupMost, plain, jobs },
       }
       const options = this.#optionsAfter(monotonicMs() - oldestMs)
-      const reply = await addScript.run(this.#redis, { ...keys, lanes }, args, options)
+      const { reply, durable } =
+        this.#durability === undefined
+          ? { reply: await addScript.run(this.#redis, { ...keys, lanes }, args, options), durable: false }
+          : await addScript.runDurably(this.#redis, { ...keys, lanes }, args, options, this.#durability)
       if (reply[0] === 'layout') this.#layout.learn(String(reply[1]))
-      else if (reply[0] === 'full') return postings.map(() => 'full')
-      else return outcomesOf(postings, reply[1], String(reply[2]))
+      else if (reply[0] === 'full') return { outcomes: postings.map(() => 'full'), durable: false }
+      else return { outcomes: outcomesOf(postings, reply[1], String(reply[2])), durable }
     }
   }
 
@@ -190,12 +220,20 @@ export class Producer {
   }
 
   async #openLanes(postings: readonly Posting[]): Promise<void> {
-    for (const { lane } of postings) if (!this.#layout.has(lane)) await this.#layout.open(lane, this.#operation)
+    // Opening one may have cost an empty one its place: what is sent must have all of its own.
+    for (;;) {
+      const missing = postings.find(({ lane }) => !this.#layout.has(lane))
+      if (missing === undefined) return
+      const lanes = new Set(postings.map(({ lane }) => lane))
+      if (lanes.size > MOST_LANES)
+        throw new ConfigError('priority', `at most ${MOST_LANES} different ones in one step`, lanes.size)
+      await this.#layout.open(missing.lane, this.#operation)
+    }
   }
 
   #pack(postings: readonly Posting[], slot: Slot) {
-    const { state, delayed, bodies, ids, idle } = this.#layout.keys
-    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains: this.#layout.keys.lane(0) }
+    const { state, delayed, bodies, ids, idle, wake } = this.#layout.keys
+    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains: this.#layout.keys.lane(0), wake }
     const jobs: string[] = []
     const others: string[] = []
     for (const posting of postings) {

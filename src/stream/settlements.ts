@@ -87,15 +87,24 @@ export function tellAll(batch: Batch, settled: boolean, error?: unknown): void {
   for (const { told } of batch.others) told?.(settled, error)
 }
 
-/** A batch as the scripts read it. `laneOf`: a priority's place in the layout, from 1. */
+/**
+ * A batch as the scripts read it. `laneOf`: a priority's place in the layout, from 1; 0 for one whose lane has given way since: it was empty, so
+ * what is to be ended there has been, by this very batch when its answer was lost.
+ */
 export function settleArgs(batch: Batch, laneOf: (priority: number) => number): string[] {
-  const args = [String(batch.done.size)]
+  const args = ['0']
+  let lots = 0
   for (const [priority, entries] of batch.done) {
-    args.push(String(laneOf(priority)), String(entries.length))
+    const lane = laneOf(priority)
+    if (lane === 0) continue
+    args[0] = String(++lots)
+    args.push(String(lane), String(entries.length))
     for (const entry of entries) args.push(entry)
   }
-  for (const { op, lane, entry, number, text, more } of batch.others)
-    args.push(op, String(laneOf(lane)), entry, String(number), text, more)
+  for (const { op, lane: priority, entry, number, text, more } of batch.others) {
+    const lane = laneOf(priority)
+    if (lane > 0) args.push(op, String(lane), entry, String(number), text, more)
+  }
   return args
 }
 

@@ -62,7 +62,7 @@ describe('the mode priority', () => {
       ran.push(job.data)
     }
     const other = (await place.connect()).queue<number>('jobs', { mode: 'priority', attempts: 1 })
-    for (const one of [queue, other]) one.process(handler, { concurrency: 20 })
+    for (const one of [queue, other]) one.process(handler, { concurrency: 20, onError: () => {} })
     await vi.waitFor(() => expect(ran).toHaveLength(299), SOON)
     isBroken = false
     await vi.waitFor(async () => expect((await queue.redrive()).ids).toHaveLength(1), SOON)

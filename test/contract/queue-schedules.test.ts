@@ -46,9 +46,7 @@ describe('a schedule', () => {
   it('goes on whatever becomes of its jobs: they run, fail, wait behind a pause or are gone', async () => {
     const failing = hf.queue<string>('wide', { attempts: 1, shards: 3 })
     await failing.pause()
-    failing.process(() => {
-      throw new Error('no')
-    })
+    failing.process(() => Promise.reject(new Error('no')), { onError: () => {} })
     await failing.repeat('tick', { every: 100 }, 'x', { missed: { all: 5 } })
     await vi.waitFor(async () => expect((await failing.counts()).waiting).toBeGreaterThanOrEqual(2), soon)
     await failing.resume()

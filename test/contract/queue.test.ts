@@ -1,4 +1,4 @@
-import { GiveUp, type Holdfast, type Job, type Queue, type QueueOptions } from 'holdfast'
+import { GiveUp, type Handler, type Holdfast, type Job, type Queue, type QueueOptions } from 'holdfast'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { hashTag } from '../../src/redis/slots.ts'
 import { Place } from './place.ts'
@@ -88,6 +88,40 @@ describe('adding', () => {
     expect(await drain(queue)).toEqual([2, 4])
   })
 
+  it('bounds schedules and redriven letters too, and what follows into another queue, but not what follows in its own', async () => {
+    const narrow = hf.queue<string>('wide', { maxLength: 2, shards: 1, attempts: 1 })
+    await narrow.add('dies')
+    await (await narrow.take())?.fail(new Error('no'))
+    await narrow.addMany(['parent', 'other'])
+    expect(await narrow.redrive()).toMatchObject({ ids: [], full: [expect.any(String)] })
+    const ran: string[] = []
+    const heard: unknown[] = []
+    await narrow.repeat('slot', { every: '1h' }, 'slot', { missed: { all: 3 } })
+    const [slots] = (await place.keys(`*${place.namespace}*:slots`)) as [string]
+    await place.command('ZADD', slots, Date.now() - 5 * 3_600_000, 'slot')
+    // A job that follows into a full queue holds up its own, which loses no attempt by it.
+    const feeder = queueOf<string>({ attempts: 1, backoff: { base: 5, max: 5 } })
+    await feeder.add('feeds')
+    const feeding = feeder.process((_, { follow }) => follow('fed', { queue: narrow }), {
+      onError: (error) => heard.push((error as { code?: string }).code),
+    })
+    await vi.waitFor(() => expect(heard.length).toBeGreaterThan(1), { timeout: 10_000, interval: 5 })
+    expect(heard).toContain('QUEUE_FULL')
+    expect(await narrow.counts()).toMatchObject({ waiting: 2, dead: 1 })
+    const worker = narrow.process(
+      (job, { follow }) => {
+        ran.push(job.data)
+        if (job.data === 'parent') for (const child of ['child 1', 'child 2', 'child 3']) follow(child)
+      },
+      { onError: () => {} },
+    )
+    const all = ['child 1', 'child 2', 'child 3', 'fed', 'other', 'parent', 'slot', 'slot', 'slot']
+    await vi.waitFor(() => expect(ran.toSorted()).toEqual(all), { timeout: 10_000, interval: 5 })
+    await Promise.all([worker.close(), feeding.close()])
+    expect(await countsOf(feeder as Queue<never>)).toEqual({ waiting: 0, active: 0, delayed: 0, dead: 0 })
+    expect(await narrow.redrive()).toMatchObject({ ids: [expect.any(String)], full: [] })
+  })
+
   it('holds back what is delayed, and wakes a worker that sleeps when it is due', async () => {
     const queue = queueOf<string>()
     const ran: string[] = []
@@ -100,14 +134,42 @@ describe('adding', () => {
   })
 })
 
+it('wakes a worker that waits on the server for jobs of every kind', async () => {
+  const queue = queueOf<string>({}, await place.connect())
+  const ran: string[] = []
+  const worker = queue.process((job) => void ran.push(job.data), { wake: 'block' })
+  const near = queueOf<string>()
+  const kinds = {
+    plain: {},
+    ranked: { priority: 3 },
+    later: { delay: 20 },
+    grouped: { group: 'g' },
+    named: { id: 'n' },
+  }
+  for (const [kind, options] of Object.entries(kinds)) {
+    await near.add(kind, options)
+    await vi.waitFor(() => expect(ran).toContain(kind), { timeout: 10_000, interval: 5 })
+  }
+  await near.pause()
+  await near.add('paused')
+  expect((await near.counts()).waiting).toBe(1)
+  await near.resume()
+  await vi.waitFor(() => expect(ran.at(-1)).toBe('paused'), { timeout: 10_000, interval: 5 })
+  await worker.close()
+  await near.addMany(['left', 'over'])
+  expect(await countsOf(near as Queue<never>)).toEqual({ waiting: 2, active: 0, delayed: 0, dead: 0 })
+  expect(ran).toHaveLength(6)
+})
+
 describe('an attempt', () => {
   it('is followed by others after the backoff, and by a dead letter after the last', async () => {
     const queue = queueOf({ attempts: 3, backoff: { base: 5, max: 20 } })
     const attempts: number[] = []
-    queue.process((job) => {
+    const failing = (job: Job<number>) => {
       attempts.push(job.attempt)
       throw new TypeError(`no ${job.data}`)
-    })
+    }
+    queue.process(failing, { onError: () => {} })
     const { id } = await queue.add(9)
     await vi.waitFor(async () => expect(await queue.deadLetters()).toHaveLength(1), { timeout: 10_000, interval: 5 })
     expect(attempts).toEqual([1, 2, 3])
@@ -120,11 +182,12 @@ describe('an attempt', () => {
   it('is the last when it gives up; a deferred one uses none', async () => {
     const queue = queueOf<string>({ attempts: 2 })
     const seen: string[] = []
-    queue.process((job, { defer }) => {
+    const handler: Handler<string> = (job, { defer }) => {
       seen.push(`${job.data} ${job.attempt}`)
       if (job.data === 'hopeless') throw new GiveUp('no such user')
       if (seen.length < 4) defer(5)
-    })
+    }
+    queue.process(handler, { onError: () => {} })
     await queue.add('hopeless')
     await queue.add('patient')
     await vi.waitFor(() => expect(seen).toHaveLength(4), { timeout: 10_000, interval: 5 })

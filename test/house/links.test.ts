@@ -36,3 +36,20 @@ it('finds every file and every heading that a page points to', () => {
   })
   expect(broken).toEqual([])
 })
+
+it('finds every test that a page names', () => {
+  const pages = repositoryFiles().filter((file) => file.endsWith('.md'))
+  const named = pages.flatMap((page) =>
+    // Such as: `test/fault/queue.test.ts`: add no job twice
+    [...read(page).matchAll(/`((?:src|test)\/[\w/.-]+\.test\.ts)`: (.+?)(?=<br>| \||$)/gm)].map(
+      ([, file = '', name = '']) => ({
+        ...{ page, file, name },
+      }),
+    ),
+  )
+  expect(named.length).toBeGreaterThan(20)
+  const quotes = ["'", '"', '`']
+  const isThere = (file: string, name: string) =>
+    existsSync(join(ROOT, file)) && quotes.some((quote) => read(file).includes(`(${quote}${name}${quote}`))
+  expect(named.filter(({ file, name }) => !isThere(file, name))).toEqual([])
+})

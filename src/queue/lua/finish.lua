@@ -10,6 +10,7 @@
 --       progress  string, what its handler last said
 --       result    string, what it came to
 --       lane      stream that it was given out of
+--       wake      list, a token for a process that blocks until it is told
 --       lanes…    streams, in the order of the layout, and what may follow; see parts/place of streams
 -- ARGV  layout    text, the priorities of the lanes as the caller knows them
 --       channel   text, what the channels of processes begin with
@@ -28,7 +29,7 @@
 --       by this very call if it was sent twice
 -- COST  ten commands, one a count, three a job that follows
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local LANES, idle, channel, group_most = 10, KEYS[6], ARGV[2], tonumber(ARGV[10])
+local LANES, idle, wake, channel, group_most = 11, KEYS[6], KEYS[11], ARGV[2], tonumber(ARGV[10])
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
 if tonumber(call('ZSCORE', KEYS[2], ARGV[3]) or -1) < 0 then return {'gone'} end
@@ -37,6 +38,8 @@ call('XDEL', KEYS[10], ARGV[4])
 call('HDEL', KEYS[5], ARGV[5])
 local clock = call('TIME')
 local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
+-- PUT tally
+tally(1, 0)
 -- PUT ring
 -- PUT envelope
 -- PUT place

@@ -90,6 +90,15 @@ export class OwnConnection {
    *         (MONITOR, SYNC, HELLO, CLIENT REPLY)
    */
   call(command: string, ...args: Arg[]): Promise<Reply> {
+    return this.#call(0, command, args)
+  }
+
+  /** @internal A command that is sent behind one that blocks for so long: the server carries it out in the moment that one ends. */
+  callBehind(blockedForMs: number, command: string, args: readonly Arg[]): Promise<Reply> {
+    return this.#call(blockedForMs, command, args)
+  }
+
+  #call(behindMs: number, command: string, args: readonly Arg[]): Promise<Reply> {
     const refusal = this.#refusal(command, args)
     if (refusal !== undefined) return Promise.reject(refusal)
     const verb = command.toUpperCase()
@@ -97,7 +106,7 @@ export class OwnConnection {
     const { address, timeoutMs, bytes, troubled } = this.#borrowing
     this.#traces.sent(verb, args)
     return new Promise((resolve, reject) => {
-      const limitMs = timeoutMs + blockedMs(verb, args)
+      const limitMs = timeoutMs + behindMs + blockedMs(verb, args)
       const settle = () => {
         clearTimeout(timer)
         return this.#fail.delete(fail)

@@ -40,13 +40,15 @@ export class Pool {
   readonly #topology: Topology
   readonly #calls: Calls
   readonly #settings: PoolSettings
+  readonly #suffix: string
   readonly #pools = new Map<Node, NodePool>()
   #gone = NOTHING
   #turn = 0
   #isClosed = false
 
-  /** @internal */
-  constructor(topology: Topology, calls: Calls, settings: PoolSettings) {
+  /** @internal `suffix`: what the names of its connections end in. */
+  constructor(topology: Topology, calls: Calls, settings: PoolSettings, suffix = ':own') {
+    this.#suffix = suffix
     this.#topology = topology
     this.#calls = calls
     this.#settings = settings
@@ -128,7 +130,7 @@ export class Pool {
   #poolOf(node: Node): NodePool {
     const known = this.#pools.get(node)
     if (known !== undefined) return known
-    const pool = new NodePool(node, this.#settings, ':own')
+    const pool = new NodePool(node, this.#settings, this.#suffix)
     this.#pools.set(node, pool)
     // What a server says that is believed no more is of no use to anybody.
     node.onHandOver((gone) => {

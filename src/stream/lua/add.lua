@@ -7,6 +7,7 @@
 --       ids      hash, ids that users gave
 --       idle     zset, processes that want to be told
 --       plains   stream of the priority 0
+--       wake     list, a token for a process that blocks until it is told
 --       lanes…   streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout   text, the priorities of the lanes as the caller knows them
 --       channel  text, what the channels of processes begin with
@@ -23,27 +24,24 @@
 --       Words are a letter for each of the others: a added, x one with this id exists, f full
 -- COST  half a µs a job; six commands more
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local idle, channel = KEYS[6], ARGV[2]
+local idle, wake, channel = KEYS[6], KEYS[8], ARGV[2]
 local receipt = call('GET', KEYS[2])
 if receipt then
   local batch, plain, words = string.match(receipt, '^(%d+) (%d+) (%a*)$')
-  if tonumber(batch) >= tonumber(ARGV[3]) then return {'added', tonumber(plain), words} end
+  if tonumber(batch) >= tonumber(ARGV[3]) then
+    -- Written again, so that who waits for replicas waits for this very answer.
+    call('SET', KEYS[2], receipt, 'PX', ARGV[4])
+    return {'added', tonumber(plain), words}
+  end
 end
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
-local LANES, plain, first = 7, tonumber(ARGV[8]), 9
-local left, length, wanted = math.huge, tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
-if length > 0 then
-  left = length - call('ZCARD', KEYS[3])
-  local last = #KEYS
-  if sub(layout, 1, 7) == '1000000' then
-    left = left - call('ZCARD', KEYS[last - 4]) - call('ZCARD', KEYS[last - 3])
-    last = last - 5
-  end
-  for i = LANES + 1, last do left = left - call('XLEN', KEYS[i]) end
-  if left < wanted and (ARGV[6] == '1' or left <= 0) then return {'full', length - left} end
-  if plain > left then plain = left end
-end
+local LANES, plain, first = 8, tonumber(ARGV[8]), 9
+-- PUT length
+local length, wanted = tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
+local left = room_of(length, KEYS[3])
+if left < wanted and (ARGV[6] == '1' or left <= 0) then return {'full', length - left} end
+if plain > left then plain = left end
 for i = first, first + plain - 1 do call('XADD', KEYS[7], '*', 'j', ARGV[i]) end
 left = left - plain
 local clock = call('TIME')

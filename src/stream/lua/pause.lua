@@ -2,6 +2,7 @@
 -- stream/pause: give out no more jobs, or again.
 -- KEYS  state  hash, layout and more
 --       idle   zset, processes that want to be told
+--       wake   list, a token for a process that blocks until it is told
 -- ARGV  paused   int, 1 or 0
 --       channel  text, what the channels of processes begin with
 -- REPLY {'paused'} | {'resumed'}
@@ -14,5 +15,11 @@ if ARGV[1] == '1' then
 end
 call('HDEL', KEYS[1], 'paused')
 local waiting = call('ZPOPMIN', KEYS[2], 100)
-for i = 1, #waiting, 2 do call('PUBLISH', ARGV[2] .. waiting[i], KEYS[1]) end
+for i = 1, #waiting, 2 do
+  if string.byte(waiting[i]) == 60 then
+    call('RPUSH', KEYS[3], '1')
+  else
+    call('PUBLISH', ARGV[2] .. waiting[i], KEYS[1])
+  end
+end
 return {'resumed'}

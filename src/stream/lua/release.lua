@@ -3,6 +3,7 @@
 -- KEYS  state   hash, layout and more
 --       leases  zset, consumers by the end of their leases
 --       idle    zset, processes that want to be told
+--       wake    list, a token for a process that blocks until it is told
 --       lanes…  streams, in the order of the layout
 -- ARGV  layout    text, the priorities of the lanes as the caller knows them
 --       channel   text, what the channels of processes begin with
@@ -13,7 +14,7 @@
 -- WHY   an answer that was lost may have given it jobs that it never heard of; and a process that ends gives back what it has not begun
 -- COST  one command a job, at most 1,000
 local call = redis.call
-local LANES, DELCONSUMER, idle, channel, me = 3, 'DELCONSUMER', KEYS[3], ARGV[2], ARGV[3]
+local LANES, DELCONSUMER, idle, wake, channel, me = 4, 'DELCONSUMER', KEYS[3], KEYS[4], ARGV[2], ARGV[3]
 local lanes = #KEYS - LANES
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end

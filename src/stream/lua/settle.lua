@@ -8,6 +8,7 @@
 --       deadBodies  hash, reasons, errors, envelopes
 --       ids         hash, ids that users gave
 --       idle        zset, processes that want to be told
+--       wake        list, a token for a process that blocks until it is told
 --       lanes…      streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout    text, the priorities of the lanes as the caller knows them
 --       channel   text, what the channels of processes begin with
@@ -19,7 +20,7 @@
 -- WHY   a repeat finds its jobs ended and does nothing, so this may be sent again, which a turn may not
 -- COST  two commands for a lot of done jobs, five for any other
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local LANES, idle, channel, me = 8, KEYS[8], ARGV[2], ARGV[3]
+local LANES, idle, wake, channel, me = 9, KEYS[8], KEYS[9], ARGV[2], ARGV[3]
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
 if tonumber(call('ZSCORE', KEYS[2], me) or -1) < 0 then return {'gone'} end
@@ -31,5 +32,7 @@ local most, group_most, ready, at = tonumber(ARGV[4]), tonumber(ARGV[5]), false,
 -- PUT place
 -- PUT ending
 -- PUT settle
+-- PUT tally
+tally(ended, failed)
 if ready then ring() end
 return {'settled'}

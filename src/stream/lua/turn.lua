@@ -8,13 +8,14 @@
 --       deadBodies  hash, reasons, errors, envelopes
 --       ids         hash, ids that users gave
 --       idle        zset, processes that want to be told
+--       wake        list, a token for a process that blocks until it is told
 --       lanes…      streams, in the order of the layout, and what may follow; see parts/place
 -- ARGV  layout    text, the priorities of the lanes as the caller knows them, highest first
 --       channel   text, what the channels of processes begin with
 --       consumer  text
 --       lease     int, ms
 --       count     int, how many jobs it has room for
---       inbox     text, where the caller wants to be told; '' nowhere
+--       inbox     text, where the caller wants to be told: its channel, or with a `<` before it that it blocks; '' nowhere
 --       mode      text: join, the first turn of this consumer; stay; busy, with a job that was given out alone; alone, that one has ended
 --       most      int, dead letters that are kept
 --       group     int, jobs of one group that may run at the same time
@@ -24,8 +25,8 @@
 --       A full server must still be able to end jobs, so what is due comes in there too: it only changes its place
 -- COST  nine commands and half a µs for each job; at most 100 due jobs, the jobs of one dead consumer up to count
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
-local LANES, DELCONSUMER, GROUP, GROUPS, CONSUMERS = 8, 'DELCONSUMER', 'GROUP', 'GROUPS', 'CONSUMERS'
-local idle, channel, layout, me = KEYS[8], ARGV[2], ARGV[1], ARGV[3]
+local LANES, DELCONSUMER, GROUP, GROUPS, CONSUMERS = 9, 'DELCONSUMER', 'GROUP', 'GROUPS', 'CONSUMERS'
+local idle, wake, channel, layout, me = KEYS[8], KEYS[9], ARGV[2], ARGV[1], ARGV[3]
 local known = call('HMGET', KEYS[1], 'layout', 'paused', 'fence')
 if (known[1] or '') ~= layout then return {'layout', known[1] or ''} end
 local clock = call('TIME')
@@ -99,6 +100,8 @@ elseif count > 0 then
     given, flags = given + 1, 4
   end
 end
+-- PUT tally
+tally(ended, failed)
 local fence = tonumber(known[3] or 0)
 if given > 0 then
   fence = micros > fence and micros or fence + 1

@@ -9,17 +9,21 @@ if sub(layout, 1, #HELD) == HELD then
   lanes = lanes - MORE
   ranked, grouped, round, running, parked = unpack(KEYS, #KEYS - MORE + 1)
 end
-local lane_of
+local lane_of = {}
 
--- The stream of a priority.
+-- The stream of a priority. One that was empty may have given way to another while a job of it waited for its time: then it is the next above it, so
+-- that no job waits longer for that, or else the highest there is.
 local function find_lane(priority)
-  if not lane_of then
-    local n = 0
-    lane_of = {}
+  if not lane_of[priority] then
+    local n, wanted, above, first = 0, tonumber(priority), nil, nil
     for name in string.gmatch(layout, '[^,]+') do
       n = n + 1
-      lane_of[name] = n
+      if name ~= HELD and tonumber(name) then
+        first = first or n
+        if tonumber(name) >= wanted then above = n end
+      end
     end
+    lane_of[priority] = above or first or 1
   end
   return KEYS[LANES + lane_of[priority]]
 end

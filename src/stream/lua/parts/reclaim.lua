@@ -28,6 +28,7 @@ local function reclaim(room)
         if envelope then
           local used = math.min(127, byte(envelope, 2) + count)
           bury(stamp(envelope, used, entry), 'crash', '', most)
+          failed = failed + 1
         end
       elseif score == -1 and count == 2 then
         call('XCLAIM', lane, 'g', '!', 0, entry, 'RETRYCOUNT', 2, 'JUSTID')

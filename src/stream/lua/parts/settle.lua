@@ -1,7 +1,8 @@
 -- Ends deliveries, from ARGV[at] on. Reads: call, now, most; the layout and that the consumer has its lease are checked.
+local ended, failed = 0, 0
 for _ = 1, tonumber(ARGV[at]) do
   local lane, n = KEYS[LANES + ARGV[at + 1]], tonumber(ARGV[at + 2])
-  call('XACK', lane, 'g', unpack(ARGV, at + 3, at + 2 + n))
+  ended = ended + call('XACK', lane, 'g', unpack(ARGV, at + 3, at + 2 + n))
   call('XDEL', lane, unpack(ARGV, at + 3, at + 2 + n))
   at = at + 2 + n
 end
@@ -9,6 +10,7 @@ for i = at + 1, #ARGV, 6 do
   local op, lane, entry = ARGV[i], KEYS[LANES + ARGV[i + 1]], ARGV[i + 2]
   if op == 'done' then
     if take_out(lane, entry) then
+      ended = ended + 1
       if ARGV[i + 4] ~= '' then call('HDEL', KEYS[7], ARGV[i + 4]) end
       if ARGV[i + 5] ~= '' then
         end_turn(ARGV[i + 5])
@@ -21,6 +23,8 @@ for i = at + 1, #ARGV, 6 do
   else
     local envelope = body_of(lane, entry)
     if envelope and take_out(lane, entry) then
+      -- One that its handler puts off has used no attempt.
+      if op == 'dead' or tonumber(ARGV[i + 3]) > byte(envelope, 2) then failed = failed + 1 end
       envelope = stamp(envelope, tonumber(ARGV[i + 3]), entry)
       if op == 'dead' then
         bury(envelope, ARGV[i + 4], ARGV[i + 5], most)

@@ -1,0 +1,84 @@
+import { randomId } from '../base/id.ts'
+import type { Redis } from '../redis/redis.ts'
+import type { Layout } from '../stream/layout.ts'
+import { type Outcome, type Posting, Producer } from '../stream/producer.ts'
+import type { AddedJob } from './effects.ts'
+import { QueueFullError } from './errors.ts'
+import type { QueueDurability, ResolvedQueue } from './options.ts'
+import type { Prepared } from './postings.ts'
+
+/** Jobs of one call that go the same way. */
+interface Lot {
+  readonly producer: Producer
+  /** Their places in the call. */
+  readonly places: number[]
+  readonly postings: Posting[]
+}
+
+/** The ways of jobs into a queue: one for each shard and durability, so that who waits for replicas keeps nobody waiting who does not. */
+export class Adding {
+  readonly #redis: Redis
+  readonly #layouts: readonly Layout[]
+  readonly #name: string
+  readonly #options: ResolvedQueue
+  readonly #ways = new Map<string, Producer>()
+
+  constructor(redis: Redis, layouts: readonly Layout[], name: string, options: ResolvedQueue) {
+    this.#redis = redis
+    this.#layouts = layouts
+    this.#name = name
+    this.#options = options
+  }
+
+  #way(shard: number, durability: QueueDurability, isBounded: boolean): Producer {
+    const name = `${shard} ${durability} ${isBounded}`
+    const known = this.#ways.get(name)
+    if (known !== undefined) return known
+    const { maxLength, shards, groupConcurrency: groupMost } = this.#options
+    const way = new Producer(this.#redis, this.#layouts[shard] as Layout, 'queue', randomId(9), {
+      length: isBounded && maxLength > 0 ? Math.ceil(maxLength / shards) : 0,
+      groupMost,
+      durability: durability === 'async' ? undefined : durability,
+    })
+    this.#ways.set(name, way)
+    return way
+  }
+
+  /** `isBounded`: only while there is room for it. Throws QUEUE_FULL. */
+  async add({ id, shard, posting, durability }: Prepared, isBounded = true): Promise<AddedJob> {
+    const { outcomes, durable } = await this.#way(shard, durability, isBounded).post([posting])
+    if (outcomes[0] === 'full') throw new QueueFullError(this.#name, this.#options.maxLength, [])
+    const added = outcomes[0] === 'added'
+    return durability === 'async' ? { id, added } : { id, added, durable }
+  }
+
+  /** Throws QUEUE_FULL, with the ids of those that were added. */
+  async addMany(jobs: readonly Prepared[]): Promise<AddedJob[]> {
+    const lots = new Map<Producer, Lot>()
+    jobs.forEach(({ shard, posting, durability }, i) => {
+      const producer = this.#way(shard, durability, true)
+      const lot = lots.get(producer) ?? { producer, places: [], postings: [] }
+      lots.set(producer, lot)
+      lot.places.push(i)
+      lot.postings.push(posting)
+    })
+    const all: Outcome[] = []
+    const reached: boolean[] = []
+    const send = async ({ producer, places, postings }: Lot) => {
+      const { outcomes, durable } = await producer.post(postings)
+      places.forEach((i, at) => {
+        all[i] = outcomes[at] as Outcome
+        reached[i] = durable
+      })
+    }
+    await Promise.all([...lots.values()].map(send))
+    if (all.includes('full')) {
+      const added = jobs.flatMap(({ id }, i) => (all[i] === 'added' ? [id] : []))
+      throw new QueueFullError(this.#name, this.#options.maxLength, added)
+    }
+    return jobs.map(({ id, durability }, i) => {
+      const added = all[i] === 'added'
+      return durability === 'async' ? { id, added } : { id, added, durable: reached[i] as boolean }
+    })
+  }
+}
