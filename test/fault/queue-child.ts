@@ -23,11 +23,12 @@ for await (const line of createInterface({ input: process.stdin })) {
   const worker = queue.process(
     async (job, { signal }) => {
       const [what = '', name = ''] = job.data.split(' ')
+      const sinceMs = Date.now()
       say(`began ${name} ${job.attempt}`)
       if (what === 'hang') await new Promise(() => {})
       if (what === 'kill') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20)
       if (what === 'stand') {
-        standStill()
+        standStill(sinceMs)
         setImmediate(async () => {
           await worker.pause()
           say(`ended ${signal.reason?.code} refused ${worker.stats.refused} done ${worker.stats.done}`)
@@ -40,10 +41,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   )
 }
 
-/** Until this process has been stopped for a while. A pair of looks has no gap that a third could miss. */
-function standStill(): void {
+/** Until this process has been stopped for a while since a moment before it said that it began: no gap between two looks is missed. */
+function standStill(sinceMs: number): void {
   const cell = new Int32Array(new SharedArrayBuffer(4))
-  let lastMs = Date.now()
+  let lastMs = sinceMs
   for (let nowMs = Date.now(); nowMs - lastMs < 300; nowMs = Date.now()) {
     lastMs = nowMs
     Atomics.wait(cell, 0, 0, 5)

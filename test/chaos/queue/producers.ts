@@ -25,6 +25,7 @@ export interface Production {
 export class Producers {
   readonly #ledger: Ledger
   readonly #production: Production
+  readonly #knocks: Promise<void>[] = []
   /** How often adds were refused because the server was full. */
   full = 0
   /** How often nobody knew whether a call was carried out. */
@@ -37,6 +38,18 @@ export class Producers {
 
   async run(): Promise<void> {
     await Promise.all(this.#production.queues.map((queue, i) => this.#produce(queue, i)))
+  }
+
+  /** One more job, tried until it is added, however full the server is now. */
+  knock(): void {
+    const { queues } = this.#production
+    const added = this.#ledger.add({ key: `${queues.length}.${this.#knocks.length}`, kind: 'plain', takesMs: 1 })
+    this.#knocks.push(this.#addLine(queues[0] as Queue<ChaosJob>, [added]))
+  }
+
+  /** Resolves when all of those are added. */
+  async knocked(): Promise<void> {
+    await Promise.all(this.#knocks)
   }
 
   async #produce(queue: Queue<ChaosJob>, producer: number): Promise<void> {

@@ -85,6 +85,7 @@ export async function queueStory(options: QueueStoryOptions, say: (line: string)
     while (options.goesOn && !gate.isEmpty)
       for (const fault of shuffle(kinds, chance)) if (!gate.isEmpty) await makeFaults([fault], round)
     await produced
+    await producers.knocked()
     const remains = await finish(queues[0] as Queue<ChaosJob>, site, namespace, say)
     await workers.close(10 * leaseMs + TIMEOUT_MS)
     workers.read()
@@ -185,7 +186,8 @@ function commonFaults(site: Site, workers: Workers, producers: Producers, leaseM
         const before = producers.full
         const servers = await site.primaries()
         for (const server of servers) await server.command('CONFIG', 'SET', 'maxmemory', '1')
-        // Producers come by all the time; where all have been added nobody can be refused.
+        // Also where all others have been added.
+        producers.knock()
         for (let looks = 0; producers.full === before && looks < 50; looks++) await wait(20)
         for (const server of servers) await server.command('CONFIG', 'SET', 'maxmemory', '0')
       },
