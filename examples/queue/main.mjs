@@ -35,19 +35,22 @@ console.log(`a worker had ${running} of them when it was killed`)
 // Ours does the rest at once, and those of the dead one when its lease is over: half a second here, 15 by default.
 let mailServer = 'strict'
 const sent = new Set()
+const heard = []
 const survivor = emails.process(
   async ({ data }) => {
     if (!data.to.includes('@') && mailServer === 'strict') throw new GiveUp(`no address: ${data.to}`)
     // At least once: what a mail is for must not suffer from a second one.
     sent.add(data.to)
   },
-  { concurrency: 10 },
+  // Without it a warning would say once a minute what nobody listens to.
+  { concurrency: 10, onError: (error) => heard.push(error.message) },
 )
 await until('99 mails are sent and one job is dead', async () => sent.size === 99 && (await emails.counts()).dead === 1)
 console.log('99 mails were sent all the same, those of the dead worker too')
 
 const [letter] = await emails.deadLetters({ limit: 10 })
 assert.deepEqual([letter.reason, letter.data.to], ['given-up', 'nobody'])
+assert.deepEqual(heard, [letter.error.message])
 console.log(`1 dead letter: ${letter.reason}, ${letter.error.message}`)
 
 // Once its cause is mended: all of its attempts anew.
