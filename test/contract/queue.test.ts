@@ -89,7 +89,8 @@ describe('adding', () => {
   })
 
   it('bounds schedules and redriven letters too, and what follows into another queue, but not what follows in its own', async () => {
-    const narrow = hf.queue<string>('wide', { maxLength: 2, shards: 1, attempts: 1 })
+    const options = { maxLength: 2, shards: 1, attempts: 1 }
+    const narrow = hf.queue<string>('wide', options)
     await narrow.add('dies')
     await (await narrow.take())?.fail(new Error('no'))
     await narrow.addMany(['parent', 'other'])
@@ -108,7 +109,8 @@ describe('adding', () => {
     await vi.waitFor(() => expect(heard.length).toBeGreaterThan(1), { timeout: 10_000, interval: 5 })
     expect(heard).toContain('QUEUE_FULL')
     expect(await narrow.counts()).toMatchObject({ waiting: 2, dead: 1 })
-    const worker = narrow.process(
+    // By another instance, which looks for what is due when it begins: this one would in five seconds.
+    const worker = (await place.connect()).queue<string>('wide', options).process(
       (job, { follow }) => {
         ran.push(job.data)
         if (job.data === 'parent') for (const child of ['child 1', 'child 2', 'child 3']) follow(child)
