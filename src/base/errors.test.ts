@@ -7,6 +7,7 @@ import {
   describe,
   ERROR_CODES,
   HoldfastError,
+  messageOf,
   ServerError,
   TimeoutError,
   ValueError,
@@ -132,4 +133,20 @@ test('says in its message what happened to a command whose answer did not come',
     'cache.set: no answer within 250 ms; it was sent, so its effect may exist',
   )
   expect(new TimeoutError('cache.set', 250, false).message).toContain('it was never sent')
+})
+
+test('makes a text of whatever was thrown', () => {
+  const deaf = () => {
+    throw new Error('none')
+  }
+  const texts = [new Error('why'), { message: 'why' }, 'why', null, undefined, Symbol('why'), new Error('')].map(
+    messageOf,
+  )
+  expect(texts).toEqual(['why', 'why', 'why', 'null', 'undefined', 'Symbol(why)', ''])
+  for (const odd of [
+    Object.create(null),
+    { toString: deaf },
+    Object.assign(new Error('x'), { message: Object.create(null) }),
+  ])
+    expect(messageOf(odd)).toEqual(expect.any(String))
 })

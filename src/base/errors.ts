@@ -230,6 +230,16 @@ export class MutationError extends HoldfastError {
   }
 }
 
+/** What was thrown, as a text. It may be anything: an error of another realm, no error at all, an object that no text can be made of. */
+export function messageOf(thrown: unknown): string {
+  try {
+    const { message } = Object(thrown) as { readonly message?: unknown }
+    return typeof message === 'string' ? message : String(thrown)
+  } catch {
+    return 'what no text can be made of'
+  }
+}
+
 /** A short, safe picture of what came, for an error message: no secrets, at most 80 characters. */
 export function describe(value: unknown): string {
   const shown = picture(value)

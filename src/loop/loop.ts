@@ -1,5 +1,6 @@
 import { LONGEST_TIMER_MS, monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
+import { guarded } from '../base/listener.ts'
 
 export interface LoopOptions {
   /** Time from the end of one turn to the start of the next. */
@@ -31,7 +32,7 @@ export class Loop {
     this.#turn = turn
     this.#everyMs = toMs(options.every, 'every')
     this.#jitter = options.jitter ?? 0.1
-    this.#onError = options.onError ?? (() => {})
+    this.#onError = guarded('onError of work in turns', options.onError)
   }
 
   start(): this {
