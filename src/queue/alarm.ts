@@ -1,4 +1,5 @@
 import { monotonicMs } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
 
 /** One queue says one thing so often at most. */
 const EVERY_MS = 60_000
@@ -20,12 +21,15 @@ export class Alarm {
 
   /** Why no job can be had or ended for now. */
   troubled(error: unknown): void {
-    this.#say('troubled', (times) => `its workers are held up${times}, and try again: ${textOf(error)}`)
+    this.#say('troubled', (times) => `its workers are held up${times}, and try again: ${messageOf(error)}`)
   }
 
   /** A job is among the dead letters. */
   buried(id: string, reason: string, error: unknown): void {
-    this.#say('buried', (times) => `job '${id}' is a dead letter${times}, by reason of '${reason}': ${textOf(error)}`)
+    this.#say(
+      'buried',
+      (times) => `job '${id}' is a dead letter${times}, by reason of '${reason}': ${messageOf(error)}`,
+    )
   }
 
   #say(kind: string, text: (times: string) => string): void {
@@ -41,5 +45,3 @@ export class Alarm {
     )
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

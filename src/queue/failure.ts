@@ -1,4 +1,5 @@
 import { toMs } from '../base/duration.ts'
+import { messageOf } from '../base/errors.ts'
 import type { ResolvedQueue } from './options.ts'
 
 /** What is kept of an error whose job is dead. */
@@ -12,14 +13,12 @@ export interface JobFailure {
 const LONGEST_MESSAGE = 1_000
 const LONGEST_STACK = 2_000
 
-/** An error as text, cut to what a reader needs. */
+/** What was thrown as text, cut to what a reader needs. It may be an error of another realm, or an object that looks like one. */
 export function writeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return JSON.stringify({ name: 'Error', message: cut(String(error), LONGEST_MESSAGE) })
-  const { name, message, stack } = error
-  const code = (error as { code?: unknown }).code
+  const { name, stack, code } = Object(error) as Partial<Record<'name' | 'stack' | 'code', unknown>>
   return JSON.stringify({
-    name: cut(String(name), 100),
-    message: cut(String(message), LONGEST_MESSAGE),
+    name: cut(typeof name === 'string' ? name : 'Error', 100),
+    message: cut(messageOf(error), LONGEST_MESSAGE),
     ...(typeof code === 'string' || typeof code === 'number' ? { code: cut(String(code), 100) } : {}),
     ...(typeof stack === 'string' ? { stack: cut(stack, LONGEST_STACK) } : {}),
   })
@@ -37,7 +36,8 @@ const cut = (text: string, length: number): string =>
 export function delayBefore(backoff: ResolvedQueue['backoff'], attempts: number, error: unknown): number {
   if (typeof backoff === 'function') {
     const delay = backoff(attempts, error)
-    return typeof delay === 'number' ? Math.max(0, Math.round(delay)) : toMs(delay, 'backoff', { min: 0 })
+    // Neither NaN nor Infinity: a script that has taken the job out of its lane could not put it anywhere.
+    return toMs(typeof delay === 'number' ? Math.max(0, delay) : delay, 'backoff', { min: 0 })
   }
   const { baseMs, maxMs, jitter } = backoff
   const span = Math.min(maxMs, baseMs * 2 ** Math.min(attempts - 1, 40))

@@ -1,9 +1,16 @@
+import { guarded } from '../base/listener.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { ShardCrew, Taker } from '../stream/crew.ts'
 import type { Alarm } from './alarm.ts'
 import { Attempt, type Handler, type Workplace } from './attempt.ts'
 import type { Finisher } from './finisher.ts'
-import { type CheckedProcess, type CloseOptions, checkClose, type ResolvedQueue } from './options.ts'
+import {
+  type CheckedProcess,
+  type CloseOptions,
+  checkClose,
+  type ProcessOptions,
+  type ResolvedQueue,
+} from './options.ts'
 import type { Payloads } from './payload.ts'
 import type { Reports } from './reports.ts'
 
@@ -31,6 +38,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   readonly #crew: ShardCrew
   readonly #checked: CheckedProcess
   readonly #alarm: Alarm
+  readonly #tell: NonNullable<ProcessOptions['onError']>
   readonly #attempts = new Set<Attempt>()
   readonly #onClosed: (worker: Worker) => void
   #isPaused = false
@@ -58,6 +66,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.#crew = crew
     this.#checked = checked
     this.#alarm = alarm
+    this.#tell = guarded(`onError of a worker of queue '${place.queue}'`, checked.onError)
     this.#onClosed = onClosed
     crew.join(this)
   }
@@ -170,17 +179,6 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   /** @internal */
   buried(id: string, reason: string, error: unknown): void {
     if (this.#checked.onError === undefined) this.#alarm.buried(id, reason, error)
-  }
-
-  /** What the user's function throws must not keep a job from its end. */
-  #tell(error: unknown, job: { readonly id: string; readonly attempt: number } | undefined): void {
-    try {
-      this.#checked.onError?.(error, job)
-    } catch (thrown) {
-      process.emitWarning(`holdfast: onError of a worker of queue '${this.queue}' threw ${thrown}`, {
-        code: 'HOLDFAST_ON_ERROR',
-      })
-    }
   }
 
   /** @internal No job could be had, or none be ended, for now. */

@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { connect, type Holdfast } from '../holdfast.ts'
+import { startServer, type TestServer } from '../testing/index.ts'
+
+const SOON = { timeout: 15_000, interval: 5 }
+let server: TestServer
+let hf: Holdfast
+
+beforeAll(async () => {
+  server = await startServer()
+})
+beforeEach(async () => {
+  hf = await connect(server.url)
+})
+afterEach(async () => {
+  await hf.close()
+  await server.command('FLUSHALL')
+})
+afterAll(() => server.stop())
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, Promise.resolve(5)])(
+  'keeps a job whose backoff answers no time, as a dead letter that says so: %s',
+  async (delay) => {
+    const queue = hf.queue<string>('jobs', { backoff: () => delay as number })
+    queue.process(
+      ({ data }) => {
+        if (data === 'fails') throw new Error('once')
+      },
+      { onError: () => {} },
+    )
+    await queue.addMany(['fails', 'goes on'])
+    await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ dead: 1, waiting: 0, active: 0 }), SOON)
+    expect(await queue.deadLetters()).toMatchObject([
+      { data: 'fails', error: { code: 'CONFIG_INVALID', message: expect.stringContaining('backoff') } },
+    ])
+  },
+)
+
+it('shows in a dead letter whatever its handler threw', async () => {
+  const queue = hf.queue<number>('jobs', { attempts: 1 })
+  const thrown = [
+    null,
+    'text',
+    Object.create(null),
+    { message: 'no Error', code: 'PGRST116' },
+    Object.assign(new Error('x'), { message: undefined }),
+  ]
+  queue.process(
+    ({ data }) => {
+      throw thrown[data]
+    },
+    { onError: () => {} },
+  )
+  await queue.addMany(thrown.map((_, i) => i))
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(thrown.length), SOON)
+  const letters = await queue.deadLetters()
+  const errors = letters.sort((a, b) => a.data - b.data).map(({ error }) => error)
+  expect(errors).toMatchObject([
+    { message: 'null' },
+    { message: 'text' },
+    { message: expect.any(String) },
+    { message: 'no Error', code: 'PGRST116' },
+    { name: 'Error', message: expect.any(String) },
+  ])
+})
+
+it('warns of an onError that rejects, and goes on', async () => {
+  const queue = hf.queue<string>('jobs', { attempts: 1 })
+  queue.process(() => Promise.reject(new Error('fails')), { onError: () => Promise.reject(new Error('deaf')) })
+  const warned = once(process, 'warning')
+  await queue.add('x')
+  expect((await warned)[0]).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('deaf') })
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+})
