@@ -1,6 +1,7 @@
 import { checkFunction, checkInteger, checkKnown } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
+import { guarded } from '../base/listener.ts'
 import { Loop } from '../loop/loop.ts'
 import type { GroupView } from './inspect.ts'
 
@@ -35,7 +36,7 @@ export class LagAlarm implements AsyncDisposable {
     const onAlarm = checkFunction('onAlarm', options.onAlarm)
     if (onAlarm === undefined) throw new ConfigError('onAlarm', 'a function', onAlarm)
     const onClear = checkFunction('onClear', options.onClear)
-    const onError = checkFunction('onError', options.onError) ?? (() => {})
+    const onError = guarded('onError of an alarm of a log', checkFunction('onError', options.onError))
     this.#onClosed = onClosed
     const turn = async () => {
       const view = await look()

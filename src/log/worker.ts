@@ -1,6 +1,8 @@
 import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
+import { messageOf } from '../base/errors.ts'
+import { guarded } from '../base/listener.ts'
 import { Consumer } from './consumer.ts'
 import { type Delivery, inBatches, readGiven } from './deliveries.ts'
 import type { LogEntry } from './entry.ts'
@@ -13,6 +15,7 @@ const POLL_MS = 900
 /** So many entries are settled by one call. */
 const MOST_SETTLED = 200
 const LONGEST_PAUSE_MS = 1_000
+const LONGEST_MESSAGE = 1_000
 /** Something is due and was not given: it waits for another, or for many that are being put in line. */
 const HINDERED_MS = 20
 
@@ -33,6 +36,7 @@ export class LogWorker implements AsyncDisposable {
   readonly #options: ResolvedProcessOptions
   readonly #handler: Handler
   readonly #onClosed: () => void
+  readonly #tell: ResolvedProcessOptions['onError']
   #consumer: Consumer
   #queue: (readonly Delivery[])[] = []
   #busy = 0
@@ -57,6 +61,7 @@ export class LogWorker implements AsyncDisposable {
     this.#options = options
     this.#handler = handler
     this.#onClosed = onClosed
+    this.#tell = guarded(`onError of the group '${place.group}' of the log '${place.name}'`, options.onError)
     this.#consumer = this.#join()
     this.#running = this.#run()
   }
@@ -105,7 +110,7 @@ export class LogWorker implements AsyncDisposable {
         waitMs = await this.#turn()
         failures = 0
       } catch (error) {
-        this.#options.onError(error, [])
+        this.#tell(error, [])
         waitMs = backoffMs(failures++, 50, LONGEST_PAUSE_MS)
         // News are no reason to ask a server sooner that does not answer.
         this.#woken = false
@@ -133,7 +138,7 @@ export class LogWorker implements AsyncDisposable {
     this.#queue = []
     this.#closing ??= Promise.resolve()
     this.#consumer.abort(removed)
-    this.#options.onError(removed, [])
+    this.#tell(removed, [])
     this.#onClosed()
   }
 
@@ -167,7 +172,7 @@ export class LogWorker implements AsyncDisposable {
     consumer.take(deliveries.map(({ place }) => place))
     for (const [place, error] of unreadable) {
       consumer.take([place])
-      consumer.settle(['dead', place, '0', 'unreadable', messageOf(error)])
+      consumer.settle(['dead', place, '0', 'unreadable', textOf(error)])
     }
     if (this.#consumer !== consumer) return 0
     this.#queue.push(...inBatches(deliveries, batch))
@@ -202,7 +207,7 @@ export class LogWorker implements AsyncDisposable {
       await this.#handle(consumer, entries, batch[0]?.attempt ?? 1)
       for (const { place } of batch) consumer.settle(['done', place, '0', '', ''])
     } catch (error) {
-      this.#options.onError(error, entries)
+      this.#tell(error, entries)
       for (const delivery of batch) this.#fail(consumer, delivery, error)
       if (this.#options.order !== 'all' || this.#consumer !== consumer) return
       // None of these before that one is done or dead.
@@ -213,7 +218,7 @@ export class LogWorker implements AsyncDisposable {
 
   #fail(consumer: Consumer, { place, failures }: Delivery, error: unknown): void {
     const { attempts, baseMs, maxMs } = this.#how
-    if (failures + 1 >= attempts) consumer.settle(['dead', place, '0', 'failed', messageOf(error)])
+    if (failures + 1 >= attempts) consumer.settle(['dead', place, '0', 'failed', textOf(error)])
     else consumer.settle(['failed', place, String(backoffMs(failures, baseMs, maxMs)), '', ''])
   }
 
@@ -270,7 +275,7 @@ export class LogWorker implements AsyncDisposable {
     const { name, group } = this.#place
     while (this.#consumer.hasMore && (await this.#consumer.turn(0, MOST_SETTLED).catch(() => 'lost')) !== 'lost');
     this.#consumer.abort(new LogLeaseLostError(name, group, 'the worker was closed'))
-    await this.#consumer.finish(this.#consumer.open(MOST_SETTLED)).catch((error) => this.#options.onError(error, []))
+    await this.#consumer.finish(this.#consumer.open(MOST_SETTLED)).catch((error) => this.#tell(error, []))
     this.#onClosed()
   }
 
@@ -290,4 +295,4 @@ export class LogWorker implements AsyncDisposable {
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 1_000)
+const textOf = (error: unknown): string => messageOf(error).slice(0, LONGEST_MESSAGE)

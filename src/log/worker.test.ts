@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { connect, type Holdfast } from '../holdfast.ts'
+import { startServer, type TestServer } from '../testing/index.ts'
+
+const SOON = { timeout: 15_000, interval: 5 }
+let server: TestServer
+let hf: Holdfast
+
+beforeAll(async () => {
+  server = await startServer()
+})
+beforeEach(async () => {
+  hf = await connect(server.url)
+})
+afterEach(async () => {
+  await hf.close()
+  await server.command('FLUSHALL')
+})
+afterAll(() => server.stop())
+
+it.each([null, Object.create(null), Object.assign(new Error('x'), { message: undefined })])(
+  'parks an entry whose handler throws what no text can be made of, and goes on: %#',
+  async (thrown) => {
+    const log = hf.log<string>('events')
+    const group = log.group('mail', { retry: { attempts: 2, base: 1 } })
+    group.process(({ data }) => {
+      if (data === 'fails') throw thrown
+    })
+    await log.appendMany(['fails', 'goes on'])
+    await vi.waitFor(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 1 }), SOON)
+    expect(await group.deadLetters()).toMatchObject([{ data: 'fails', error: expect.any(String) }])
+  },
+)
+
+it.each([
+  () => {
+    throw new Error('deaf')
+  },
+  () => Promise.reject(new Error('deaf')),
+])('warns of an onError that fails, and goes on: %#', async (onError) => {
+  const log = hf.log<string>('events')
+  const group = log.group('mail', { retry: { attempts: 1 } })
+  group.process(({ data }) => (data === 'fails' ? Promise.reject(new Error('fails')) : undefined), { onError })
+  const warned = once(process, 'warning')
+  await log.appendMany(['fails', 'goes on'])
+  expect((await warned)[0]).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('mail') })
+  await vi.waitFor(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 1 }), SOON)
+})
