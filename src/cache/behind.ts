@@ -1,5 +1,6 @@
 import { encode } from '../base/codec.ts'
 import { ConfigError } from '../base/errors.ts'
+import { guarded } from '../base/listener.ts'
 import { Flusher, type Persisting } from '../dirty/flusher.ts'
 import type { DirtyKeys, ValueKeys } from '../dirty/keys.ts'
 import { inspectScript, writeScript } from '../dirty/lua.generated.ts'
@@ -54,6 +55,7 @@ export class WriteBehind implements Unpersisted {
   readonly #room: BehindRoom
   readonly #places: readonly DirtyKeys[]
   readonly #flusher: Flusher
+  readonly #tell: ResolvedBehind['onError']
   /** Writes that were given up. */
   readonly dead: DeadWrites
 
@@ -63,7 +65,8 @@ export class WriteBehind implements Unpersisted {
     const { attempts, baseMs, maxMs, behind } = room.write
     const { batch, delayMs, giveUpMs } = behind
     const options = { batch, delayMs, attempts, giveUpMs, baseMs, maxMs }
-    this.#flusher = new Flusher(room.redis, this.#places, options, new Persistence(room), behind.onError)
+    this.#tell = guarded(`write.onError of the cache '${room.name}'`, behind.onError)
+    this.#flusher = new Flusher(room.redis, this.#places, options, new Persistence(room), this.#tell)
     this.dead = new DeadWrites(room, (place) => this.#flusher.nudge(place))
   }
 
@@ -169,7 +172,7 @@ export class WriteBehind implements Unpersisted {
   async close(): Promise<void> {
     // Another process may be at it, and not come to an end.
     const end = AbortSignal.timeout(LONGEST_DRAIN_MS)
-    await this.#flusher.flush(undefined, end).catch(this.#room.write.behind.onError)
+    await this.#flusher.flush(undefined, end).catch(this.#tell)
     await this.#flusher.stop()
   }
 }

@@ -1,5 +1,6 @@
 import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs, sleep, unlessAborted } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { LeaseKeeper, releaseLeases, TOKEN_LENGTH } from '../lease/lease.ts'
 import { Loop } from '../loop/loop.ts'
@@ -206,7 +207,7 @@ export class Flusher {
   #fail(record: DirtyRecord, error: unknown): Settled {
     const { id, tries } = record
     const lastMs = this.#failedMs.get(id)
-    const message = messageOf(error)
+    const message = textOf(error)
     const waits = this.#wait(record, message)
     if (lastMs === undefined || this.#tookMs <= lastMs) return waits
     if (tries + 1 < this.#options.attempts) return [record, 'failed', this.#waitMs(record), message]
@@ -266,5 +267,4 @@ function toRecords(parts: readonly (Buffer | number)[]): readonly DirtyRecord[] 
 }
 
 /** On one line, as the record of a dead one has it; never empty. */
-const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replace(/\n/g, ' ').slice(0, 1_000) || 'no message'
+const textOf = (error: unknown): string => messageOf(error).replace(/\n/g, ' ').slice(0, 1_000) || 'no message'

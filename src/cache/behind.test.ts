@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { connect, type Holdfast } from '../holdfast.ts'
+import { startServer, type TestServer } from '../testing/index.ts'
+import type { WrittenEntry } from './write-options.ts'
+
+const SOON = { timeout: 15_000, interval: 5 }
+let server: TestServer
+let hf: Holdfast
+
+beforeAll(async () => {
+  server = await startServer()
+})
+beforeEach(async () => {
+  hf = await connect(server.url)
+})
+afterEach(async () => {
+  await hf.close()
+  await server.command('FLUSHALL')
+})
+afterAll(() => server.stop())
+
+const cacheOf = (thrown: unknown, onError: (error: unknown) => void) => {
+  const persist = (entries: readonly WrittenEntry<number>[]) => {
+    if (entries.some(({ id }) => id === 'bad')) throw thrown
+  }
+  const retry = { attempts: 2, base: 1, max: 1 }
+  return hf.cache<number>('it', {
+    ttl: '1m',
+    write: { mode: 'behind', persist, batch: { delay: 1 }, retry, onError },
+  })
+}
+
+it.each([null, Object.create(null), Object.assign(new Error('x'), { message: undefined })])(
+  'gives up a write whose persist throws what no text can be made of: %#',
+  async (thrown) => {
+    const it = cacheOf(thrown, () => {})
+    await it.set('bad', 1)
+    for (let i = 0; i < 40; i++) await it.set(`id ${i}`, i)
+    await vi.waitFor(async () => {
+      // What is taken meanwhile says that the system of record is there.
+      await it.set('good', 1)
+      expect((await it.writeLag()).dead).toBe(1)
+    }, SOON)
+    expect(await it.deadWrites()).toMatchObject([{ id: 'bad', error: expect.any(String) }])
+    await vi.waitFor(async () => expect(await it.writeLag()).toMatchObject({ dirty: 0 }), SOON)
+  },
+)
+
+it('warns of an onError that throws, and goes on', async () => {
+  const it = cacheOf(new Error('fails'), () => {
+    throw new Error('deaf')
+  })
+  const warned = once(process, 'warning')
+  await it.set('bad', 1)
+  expect((await warned)[0]).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining("'it'") })
+  for (let i = 0; i < 40; i++) await it.set(`id ${i}`, i)
+  await vi.waitFor(async () => expect(await it.writeLag()).toMatchObject({ dirty: 0, dead: 1 }), SOON)
+})
