@@ -14,6 +14,9 @@ const AGAIN_MAX_MS = 1_000
 /** The server renews a lease once an eighth of it has passed: so much of it is sure after each turn. */
 const SURE_SHARE = 7 / 8
 
+/** More jobs of one turn would keep others from the server for too long: so many for workers, and for callers of `take`. */
+export const MOST_OF_TURN = 1_000
+
 /** For whom a consumer takes jobs. */
 export interface Crew extends RetiredOwner {
   readonly leaseMs: number
@@ -131,14 +134,14 @@ export class Consumer implements BlockedOwner {
     const known = this.#lease?.settlements.size ?? 0
     // A turn that is made anyway looks anyway.
     const reserved = (this.#isEmpty && known === 0) || this.#isClosed ? 0 : crew.reserve(this)
-    const takes = this.#takes
+    const takes = this.#takes.slice(0, MOST_OF_TURN)
     const wanted = reserved + takes.length
     if (wanted === 0 && known === 0 && !(this.#isRinging && this.#lease !== undefined)) {
       if (crew.isWaiting && this.#isEmpty && this.#timer === undefined && !this.#blocked.isWaiting)
         this.#wakeIn(POLL_MS)
       return false
     }
-    this.#takes = []
+    this.#takes = this.#takes.slice(takes.length)
     this.#isRinging = false
     this.#hasNews = false
     const lease = this.#leaseNow()

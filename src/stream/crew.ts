@@ -1,7 +1,7 @@
 import { Loop } from '../loop/loop.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from './bell.ts'
-import { Consumer, type Crew } from './consumer.ts'
+import { Consumer, type Crew, MOST_OF_TURN } from './consumer.ts'
 import type { Delivery } from './consumer-lease.ts'
 import type { Layout } from './layout.ts'
 
@@ -23,9 +23,6 @@ export interface CrewOptions {
   readonly onRefused: (count: number) => void
   readonly onError: (error: unknown) => void
 }
-
-/** More jobs of one turn would keep others from the server for too long. */
-const MOST_OF_TURN = 1_000
 
 /** All that work on one stream in this process: shares out places among shards, and jobs among workers; one beat for all. */
 export class ShardCrew implements Crew {

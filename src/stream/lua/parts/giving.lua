@@ -44,10 +44,15 @@ local function give_held(ids)
 end
 
 local function give_ranked(room)
-  local popped, ids = call('ZPOPMIN', ranked, math.min(room, 500)), {}
-  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  if #ids == 0 then return 0 end
-  return give_held(ids)
+  local given = 0
+  -- A lot must not be more than can be unpacked, and who gets fewer than he has room for takes it that there are no more.
+  while given < room do
+    local popped, ids = call('ZPOPMIN', ranked, math.min(room - given, 500)), {}
+    for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+    if #ids == 0 then break end
+    given = given + give_held(ids)
+  end
+  return given
 end
 
 -- One of each group in the round, and on.

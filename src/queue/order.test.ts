@@ -1,0 +1,58 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { connect, type Holdfast } from '../holdfast.ts'
+import { startServer, type TestServer } from '../testing/index.ts'
+
+const SOON = { timeout: 15_000, interval: 5 }
+let server: TestServer
+let hf: Holdfast
+
+beforeAll(async () => {
+  server = await startServer()
+})
+beforeEach(async () => {
+  hf = await connect(server.url)
+})
+afterEach(async () => {
+  await hf.close()
+  await server.command('FLUSHALL')
+})
+afterAll(() => server.stop())
+
+it.each([{ group: 'one' }, {}])('redrives dead letters in the order in which they died: %o', async (options) => {
+  const queue = hf.queue<number>('jobs', { attempts: 1 })
+  const all = Array.from({ length: 450 }, (_, i) => i)
+  await queue.addMany(all, options)
+  const failing = queue.process(() => Promise.reject(new Error('all')), { onError: () => {} })
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(all.length), SOON)
+  await failing.close()
+  await queue.redrive()
+  const ran: number[] = []
+  queue.process(({ data }) => void ran.push(data))
+  await vi.waitFor(() => expect(ran).toHaveLength(all.length), SOON)
+  expect(ran).toEqual(all)
+})
+
+it('fills all places of a worker at once, also by exact rank', async () => {
+  const queue = hf.queue<number>('jobs', { mode: 'priority' })
+  await queue.addMany(Array.from({ length: 2_000 }, (_, i) => i))
+  let running = 0
+  const worker = queue.process(
+    (_, { signal }) => {
+      running++
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+    { concurrency: 2_000, onError: () => {} },
+  )
+  // Sooner than it would look again by itself.
+  await vi.waitFor(() => expect(running).toBe(2_000), { timeout: 1_500, interval: 5 })
+  await worker.close({ timeout: 0 })
+})
+
+it('answers each of many callers of take with a job while there is one', async () => {
+  const queue = hf.queue<number>('jobs', { mode: 'priority' })
+  const all = Array.from({ length: 2_500 }, (_, i) => i)
+  await queue.addMany(all)
+  const taken = await Promise.all([...all, 'one more'].map(() => queue.take()))
+  expect(taken.filter((job) => job !== undefined).map(({ data }) => data)).toEqual(all)
+  expect(taken.at(-1)).toBeUndefined()
+})
