@@ -158,7 +158,8 @@ export class DeadLetters<T> {
     const selected: string[] = []
     for await (const letter of this.#each(layout, PAGE))
       if ((wanted?.has(letter.id) ?? true) && (filter?.(letter) ?? true)) selected.push(letter.id)
-    return selected
+    // As they died: what failed together begins again in its order, that of a group above all.
+    return selected.reverse()
   }
 
   async *#each(layout: Layout, page: number): AsyncGenerator<DeadLetter<T>> {
