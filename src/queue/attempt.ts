@@ -18,7 +18,10 @@ const PROCESSED = new Observed('queue.process')
 
 /** What a handler is given beside its job. */
 export interface JobContext {
-  /** Fires when the lease is lost, the timeout has passed, or the worker waits no longer: from then on what it does is not counted. */
+  /**
+   * Fires when the lease is lost, or the worker waits no longer: from then on what it does is not counted. And when the timeout has passed, or the
+   * job was cancelled: it may still end well, for as long as the queue's `grace` says.
+   */
   readonly signal: AbortSignal
   /** The job's fence. */
   readonly fence: bigint

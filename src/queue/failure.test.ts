@@ -73,3 +73,12 @@ it('warns of an onError that rejects, and goes on', async () => {
   expect((await warned)[0]).toMatchObject({ code: 'HOLDFAST_ON_ERROR', message: expect.stringContaining('deaf') })
   await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
 })
+
+it('counts an attempt that ends well after its timeout and within the grace', async () => {
+  const queue = hf.queue<string>('jobs', { timeout: 20 })
+  const worker = queue.process(
+    (_, { signal }) => new Promise<void>((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 20))),
+  )
+  await queue.add('x')
+  await vi.waitFor(() => expect(worker.stats).toMatchObject({ done: 1, failed: 0, zombies: 0 }), SOON)
+})
