@@ -56,3 +56,15 @@ it('answers each of many callers of take with a job while there is one', async (
   expect(taken.filter((job) => job !== undefined).map(({ data }) => data)).toEqual(all)
   expect(taken.at(-1)).toBeUndefined()
 })
+
+it('makes no lane of the priority of a schedule whose slot is passed over, by exact rank', async () => {
+  const queue = hf.queue<number>('jobs', { mode: 'priority' })
+  const hour = 3_600_000
+  const { nextAtMs = 0 } = await queue.repeat('hourly', { every: hour, anchor: Date.now() - hour / 2 }, 1, {
+    ...{ priority: 7, missed: 'skip' },
+  })
+  await server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
+  queue.process(() => {})
+  await vi.waitFor(async () => expect(await queue.schedules()).toMatchObject([{ nextAtMs }]), SOON)
+  expect(await server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
+})

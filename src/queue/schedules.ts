@@ -165,12 +165,11 @@ export class Schedules {
   async #advance(layout: Layout, { id, record, slot }: Stored, nowMs: number): Promise<void> {
     const { schedule, missed, ...draft } = JSON.parse(record) as ScheduleRecord
     const { run, nextMs } = dueSlots(parseSchedule(schedule), Number(slot), nowMs, missed)
-    let lane = draft.priority
+    // Also where no slot gets a job: by exact rank none needs a lane of its priority.
+    const { lane } = this.#postings.write(id, true, draft)
     const jobs = run.flatMap((at) => {
       const job = `${id}@${at}`
-      const written = this.#postings.write(job, true, draft)
-      lane = written.lane
-      return [String(at), job, written.envelope]
+      return [String(at), job, this.#postings.write(job, true, draft).envelope]
     })
     let nextSlot = writeSlot(nextMs)
     for (;;) {
