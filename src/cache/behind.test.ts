@@ -57,3 +57,9 @@ it('warns of an onError that throws, and goes on', async () => {
   for (let i = 0; i < 40; i++) await it.set(`id ${i}`, i)
   await vi.waitFor(async () => expect(await it.writeLag()).toMatchObject({ dirty: 0, dead: 1 }), SOON)
 })
+
+it.each([7, null, () => true, true])('purges and redrives nothing for what names no writes: %s', async (which) => {
+  const it = cacheOf(new Error('fails'), () => {})
+  await expect(it.purgeWrites(which as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'which' })
+  await expect(it.redriveWrites(which as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'which' })
+})

@@ -106,8 +106,9 @@ export class DeadWrites {
 
   async #idsOf<T>(which: WhichWrites<T>): Promise<readonly string[]> {
     if (typeof which === 'string' || Array.isArray(which)) return checkIds(which as string | readonly string[])
-    const { ids, filter, ...rest } = which as DeadWriteSelection<T>
-    checkKnown('which', rest, [])
+    // An id that is a number, say, must not stand for all of them.
+    checkKnown('which', which, ['ids', 'filter'])
+    const { ids, filter } = which as DeadWriteSelection<T>
     if (ids !== undefined && filter === undefined) return checkIds(ids)
     return (await this.#select(which as DeadWriteSelection<T>, Number.POSITIVE_INFINITY)).map(({ id }) => id)
   }

@@ -85,7 +85,7 @@ export interface ResolvedBehind {
 export function resolveWrite<T>(write: WriteOptions<T> | undefined): ResolvedWrite | undefined {
   if (write === undefined) return undefined
   const behind = ['batch', 'timeout', 'giveUpAfter', 'maxDirtyAge', 'maxDirtyCount', 'onError']
-  checkOneOf('write.mode', write.mode, ['through', 'behind'])
+  checkOneOf('write.mode', (write as typeof write | null)?.mode, ['through', 'behind'])
   const isBehind = write.mode === 'behind'
   checkKnown('write', write, ['mode', 'persist', 'retry', ...(isBehind ? behind : [])])
   if (typeof write.persist !== 'function')
