@@ -1,4 +1,4 @@
-import { type Encoded, encode } from '../base/codec.ts'
+import type { Encoded } from '../base/codec.ts'
 import { randomId } from '../base/id.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { LogKeys } from './keys.ts'
@@ -36,8 +36,7 @@ export class Appender {
   }
 
   /** Answers the entry's id once it stands. `id`: the caller's own. */
-  add(data: unknown, key = '', id?: string): Promise<string> {
-    const { json, types }: Encoded = encode(data)
+  add({ json, types }: Encoded, key = '', id?: string): Promise<string> {
     return new Promise((done, fail) => {
       // A mark before it, so that an empty id is one, too.
       this.#waiting.push({ words: [id === undefined ? '' : `=${id}`, key, json, types], done, fail })

@@ -91,6 +91,7 @@ export class LogGroup<T> {
     handler: (entry: LogEntry<T>, context: HandlerContext) => Promise<unknown> | unknown,
     options?: ProcessOptions,
   ): LogWorker {
+    checkHandler(handler)
     return this.#process(([entry], context) => handler(entry as LogEntry<T>, context), options, false)
   }
 
@@ -99,6 +100,7 @@ export class LogGroup<T> {
     handler: (entries: readonly LogEntry<T>[], context: HandlerContext) => Promise<unknown> | unknown,
     options?: ProcessBatchOptions,
   ): LogWorker {
+    checkHandler(handler)
     return this.#process(handler as Handler, options, true)
   }
 
@@ -173,7 +175,10 @@ export class LogGroup<T> {
     checkKnown('options', options, ['ids', 'limit'])
     this.#host.enter()
     const limit = checkInteger('limit', options.limit ?? 10_000, 1, 10_000)
-    const wanted = options.ids && new Set(options.ids)
+    const { ids } = options
+    if (ids !== undefined && (!Array.isArray(ids) || ids.some((id) => typeof id !== 'string')))
+      throw new ConfigError('ids', 'a list of ids', ids)
+    const wanted = ids && new Set(ids)
     const most = wanted === undefined ? limit : Number.POSITIVE_INFINITY
     const found = await readDead(this.#host.redis, this.#place.own, most)
     const places = found.filter(({ dead }) => wanted?.has(dead.id) ?? true).map(({ place }) => place)
@@ -219,4 +224,8 @@ export class LogGroup<T> {
     )
     this.#opened = undefined
   }
+}
+
+function checkHandler(handler: unknown): void {
+  if (typeof handler !== 'function') throw new ConfigError('handler', 'a function', handler)
 }

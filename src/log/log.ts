@@ -1,5 +1,6 @@
-import { checkKnown, checkName } from '../base/check.ts'
+import { checkBoolean, checkFunction, checkKnown, checkName, checkSignal } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
+import { encode } from '../base/codec.ts'
 import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
@@ -70,7 +71,7 @@ export class Log<T = unknown> implements GroupHost {
   async append(data: T, options: AppendOptions = {}): Promise<string> {
     checkAppend(options)
     this.enter()
-    const add = () => this.#appender.add(data, options.key, options.id)
+    const add = async () => this.#appender.add(encode(data), options.key, options.id)
     return observed.append.heard ? observed.append.run({ log: this.name, count: 1 }, add) : add()
   }
 
@@ -78,12 +79,14 @@ export class Log<T = unknown> implements GroupHost {
   async appendMany(all: readonly T[], options: AppendManyOptions<T> = {}): Promise<readonly string[]> {
     if (!Array.isArray(all)) throw new ConfigError('data', 'an array', all)
     checkKnown('options', options, ['key', 'id'])
+    const [keyOf, idOf] = [checkFunction('key', options.key), checkFunction('id', options.id)]
     this.enter()
+    // All are written down before the first is sent: one that cannot be stored keeps none of them half-way.
     const each = all.map((data, i) => {
-      const key = options.key?.(data, i)
-      const id = options.id?.(data, i)
+      const key = keyOf?.(data, i)
+      const id = idOf?.(data, i)
       checkAppend({ ...(key !== undefined && { key }), ...(id !== undefined && { id }) })
-      return [data, key, id] as const
+      return [encode(data), key, id] as const
     })
     const add = () => Promise.all(each.map(([data, key, id]) => this.#appender.add(data, key, id)))
     return observed.append.run({ log: this.name, count: all.length }, add)
@@ -107,8 +110,8 @@ export class Log<T = unknown> implements GroupHost {
 
   /** Entries from a point on, in order. Groups do not notice. */
   async read(options: ReadOptions = {}): Promise<readonly LogEntry<T>[]> {
-    const { start, limit } = checkRead(options)
-    options.signal?.throwIfAborted()
+    const { start, limit, signal } = checkRead(options)
+    signal?.throwIfAborted()
     this.enter()
     const work = observed.read.run({ log: this.name }, async () => {
       const found: LogEntry<T>[] = []
@@ -120,7 +123,7 @@ export class Log<T = unknown> implements GroupHost {
       }
       return found
     })
-    return unlessAborted(work, options.signal)
+    return unlessAborted(work, signal)
   }
 
   /**
@@ -129,8 +132,10 @@ export class Log<T = unknown> implements GroupHost {
    * throws  LogGapError (STREAM_LOST) when entries after the last one read were trimmed meanwhile; `signal.reason`
    */
   async *entries(options: IterateOptions = {}): AsyncGenerator<LogEntry<T>, void, void> {
-    const { from = 'first', after, follow = false, signal, ...rest } = options
-    checkKnown('options', rest, [])
+    checkKnown('options', options, ['from', 'after', 'follow', 'signal'])
+    const { from = 'first', after } = options
+    const follow = checkBoolean('follow', options.follow ?? false)
+    const signal = checkSignal(options.signal)
     this.enter()
     let start = from === 'now' && after === undefined ? await this.#end() : startOf(from, after)
     let before: { readonly id: string; readonly position: number } | undefined

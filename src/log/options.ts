@@ -1,4 +1,4 @@
-import { checkBoolean, checkFunction, checkInteger, checkKnown, checkName } from '../base/check.ts'
+import { checkBoolean, checkFunction, checkInteger, checkKnown, checkName, checkSignal } from '../base/check.ts'
 import { LONGEST_TIMER_MS } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
@@ -183,12 +183,18 @@ export function toId(option: string, point: unknown): string {
   throw new ConfigError(option, "'first', 'now', an id such as 1700000000000-0, or a Date", point)
 }
 
-export function checkRead({ from = 'first', after, ...rest }: ReadOptions): {
+export function checkRead(options: ReadOptions): {
   readonly start: string
   readonly limit: number
+  readonly signal: AbortSignal | undefined
 } {
-  checkKnown('options', rest, ['limit', 'signal'])
-  return { start: startOf(from, after), limit: checkInteger('limit', rest.limit ?? 100, 1, 10_000) }
+  checkKnown('options', options, ['from', 'after', 'limit', 'signal'])
+  const { from = 'first', after, limit = 100, signal } = options
+  return {
+    start: startOf(from, after),
+    limit: checkInteger('limit', limit, 1, 10_000),
+    signal: checkSignal(signal),
+  }
 }
 
 /** The start of a range, as XRANGE takes it. */

@@ -1,4 +1,5 @@
 import { backoffMs } from '../base/backoff.ts'
+import { checkKnown } from '../base/check.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { messageOf } from '../base/errors.ts'
@@ -253,8 +254,10 @@ export class LogWorker implements AsyncDisposable {
    *
    * timeout  how long to wait for handlers; then their signals fire. Default `'10s'`
    */
-  close({ timeout = '10s' }: { readonly timeout?: Duration } = {}): Promise<void> {
-    this.#closing ??= this.#end(toMs(timeout, 'timeout', { min: 0 }))
+  close(options: { readonly timeout?: Duration } = {}): Promise<void> {
+    checkKnown('options', options, ['timeout'])
+    const timeoutMs = toMs(options.timeout ?? '10s', 'timeout', { min: 0 })
+    this.#closing ??= this.#end(timeoutMs)
     return this.#closing
   }
 
