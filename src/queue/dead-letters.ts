@@ -1,4 +1,4 @@
-import { checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { checkBoolean, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import { type Envelope, readEnvelope } from '../stream/envelope.ts'
@@ -92,7 +92,9 @@ export class DeadLetters<T> {
   }
 
   async redrive(options: RedriveOptions<T> = {}): Promise<RedriveResult> {
+    checkKnown('options', options, ['ids', 'filter', 'preview'])
     const { preview = false } = options
+    checkBoolean('preview', preview)
     const ids: string[] = []
     const exists: string[] = []
     const full: string[] = []

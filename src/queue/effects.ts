@@ -31,6 +31,7 @@ export interface FollowUp {
   readonly queue: FollowUpTarget | undefined
 }
 
+const FOLLOW = ['id', 'delay', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult']
 /** More would make one script long. */
 const MOST = 100
 
@@ -39,9 +40,12 @@ export class Effects {
   readonly followUps: FollowUp[] = []
   readonly tallies = new Map<string, number>()
 
-  follow(data: unknown, { queue, ...options }: FollowOptions = {}): void {
+  follow(data: unknown, where: FollowOptions = {}): void {
+    checkKnown('options', where, [...FOLLOW, 'queue', 'at'])
+    const { queue, ...options } = where
     if ('at' in options) throw new ConfigError('at', '`delay`', (options as AddOptions).at)
-    checkKnown('options', options, ['id', 'delay', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult'])
+    if (queue !== undefined && typeof (queue as Partial<FollowUpTarget> | null)?.add !== 'function')
+      throw new ConfigError('queue', 'a queue of this process', queue)
     if (this.followUps.length === MOST)
       throw new ConfigError('follow', `at most ${MOST} jobs that follow one`, MOST + 1)
     this.followUps.push({ data, options, queue })

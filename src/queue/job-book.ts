@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown } from '../base/check.ts'
+import { checkFunction, checkInteger, checkKnown, checkSignal } from '../base/check.ts'
 import { LONGEST_TIMER_MS, monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
@@ -108,8 +108,11 @@ export class JobBook {
     }
   }
 
-  async result<R>(id: string, { wait, onProgress, signal, ...rest }: ResultOptions = {}): Promise<JobResult<R>> {
-    checkKnown('options', rest, [])
+  async result<R>(id: string, options: ResultOptions = {}): Promise<JobResult<R>> {
+    checkKnown('options', options, ['wait', 'onProgress', 'signal'])
+    const { wait } = options
+    const onProgress = checkFunction('onProgress', options.onProgress)
+    const signal = checkSignal(options.signal)
     const layouts = this.#layoutsOf(id)
     const waitMs = wait === undefined ? 0 : toMs(wait, 'wait', { min: 0, max: LONGEST_TIMER_MS })
     if (waitMs === 0) return this.#outcome<R>(layouts, id, onProgress)

@@ -26,7 +26,7 @@ import { HIGHEST_PRIORITY, type ResolvedQueue } from './options.ts'
 import { Payloads } from './payload.ts'
 import { Postings } from './postings.ts'
 import { readProgress } from './reports.ts'
-import { checkRepeat, type RepeatOptions } from './schedule-options.ts'
+import { checkRepeat, checkScheduleId, type RepeatOptions } from './schedule-options.ts'
 import { type RepeatResult, type ScheduleInfo, Schedules } from './schedules.ts'
 
 /** What is asked of a queue as a whole, and done to it, from any process: without adding jobs to it or running them. */
@@ -82,6 +82,7 @@ export abstract class QueueOperations<T> {
 
   /** Ends a schedule, if there is one. Jobs of slots that have come stay. */
   async unrepeat(id: string): Promise<void> {
+    checkScheduleId(id)
     this.enter()
     await this.planned.remove(id)
   }

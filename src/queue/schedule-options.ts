@@ -30,7 +30,7 @@ const LONGEST = LONGEST_ID - 20
 /** Faster is no schedule: a worker that waits between two rounds keeps better time. */
 const FASTEST_MS = 100
 
-function checkScheduleId(id: unknown): void {
+export function checkScheduleId(id: unknown): void {
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST)
     throw new ConfigError('id', `a text of 1 to ${LONGEST} bytes`, id)
 }
@@ -49,10 +49,11 @@ function checkSchedule(schedule: Schedule): Schedule {
 export function checkRepeat(
   id: string,
   schedule: Schedule,
-  { missed = 'one', ...job }: RepeatOptions = {},
+  repeat: RepeatOptions = {},
 ): Omit<ScheduleRecord, 'types' | 'payload'> {
   checkScheduleId(id)
-  checkKnown('options', job, ['priority', 'attempts', 'timeout', 'backoff'])
+  checkKnown('options', repeat, ['missed', 'priority', 'attempts', 'timeout', 'backoff'])
+  const { missed = 'one', ...job } = repeat
   const { priority, options } = checkAdd(job)
   return { schedule: checkSchedule(schedule), missed: checkMissed(missed), priority, options }
 }
