@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { connect, type Holdfast } from '../holdfast.ts'
-import { startServer, type TestServer } from '../testing/index.ts'
+import { startProxy, startServer, type TestServer } from '../testing/index.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
 let server: TestServer
@@ -81,4 +81,26 @@ it('counts an attempt that ends well after its timeout and within the grace', as
   )
   await queue.add('x')
   await vi.waitFor(() => expect(worker.stats).toMatchObject({ done: 1, failed: 0, zombies: 0 }), SOON)
+})
+
+it('waits for a result no longer than it was told to, also while Redis is away', async () => {
+  const proxy = await startProxy({ target: server })
+  const away = await connect(proxy.url, { timeout: '10s' })
+  try {
+    const queue = away.queue<number>('jobs')
+    const { id } = await queue.add(1, { keepResult: '1m', delay: '1h' })
+    const started = performance.now()
+    proxy.drop()
+    await expect(queue.result(id, { wait: '100ms' })).rejects.toMatchObject({ code: 'TIMEOUT' })
+    const leaving = new AbortController()
+    const { signal } = leaving
+    setTimeout(() => leaving.abort('enough'), 50)
+    await expect(queue.result(id, { wait: '1m', signal })).rejects.toBe('enough')
+    expect(performance.now() - started).toBeLessThan(5_000)
+    await expect(queue.result(id, { signal })).rejects.toBe('enough')
+  } finally {
+    await proxy.heal()
+    await away.close()
+    await proxy.close()
+  }
 })

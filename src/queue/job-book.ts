@@ -1,5 +1,5 @@
 import { checkFunction, checkInteger, checkKnown, checkSignal } from '../base/check.ts'
-import { LONGEST_TIMER_MS, monotonicMs } from '../base/clock.ts'
+import { LONGEST_TIMER_MS, monotonicMs, sleep, unlessAborted } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
@@ -61,6 +61,8 @@ const PAGE = 200
 const LOOK_WITHIN = 10_000
 /** A message may be lost: who waits looks by himself so often. */
 const LOOK_AGAIN_MS = 2_000
+/** An answer of Redis is waited for until the wait is over, in few different lengths: the ground keeps a list for each. */
+const STEP_MS = 1_000
 
 type Found = Exclude<Awaited<ReturnType<typeof findJobScript.run>>, readonly ['layout' | 'more', ...unknown[]]>
 
@@ -113,9 +115,10 @@ export class JobBook {
     const { wait } = options
     const onProgress = checkFunction('onProgress', options.onProgress)
     const signal = checkSignal(options.signal)
+    signal?.throwIfAborted()
     const layouts = this.#layoutsOf(id)
     const waitMs = wait === undefined ? 0 : toMs(wait, 'wait', { min: 0, max: LONGEST_TIMER_MS })
-    if (waitMs === 0) return this.#outcome<R>(layouts, id, onProgress)
+    if (waitMs === 0) return unlessAborted(this.#outcome<R>(layouts, id, onProgress), signal)
     const untilMs = monotonicMs() + waitMs
     let wake = () => {}
     let isRung = false
@@ -124,19 +127,24 @@ export class JobBook {
       wake()
     }
     // First to hear, then to look: what comes between is heard.
-    const stop = await this.#redis.listeners
+    const listening = this.#redis.listeners
       .listen(
         outcomeChannel(this.#redis, this.#layouts, id),
         ring,
         layouts.length === 1 ? layouts[0]?.keys.state : undefined,
       )
       .catch(() => () => {})
-    signal?.addEventListener('abort', ring)
+    const end = new AbortController()
     try {
+      // Redis may be away for longer than anybody waits.
+      await unlessAborted(Promise.race([listening, sleep(waitMs, end.signal).catch(() => {})]), signal)
+      signal?.addEventListener('abort', ring)
       for (;;) {
         signal?.throwIfAborted()
         isRung = false
-        const outcome = await this.#outcome<R>(layouts, id, onProgress)
+        const steps = Math.max(1, Math.ceil((untilMs - monotonicMs()) / STEP_MS))
+        const mostMs = Math.min(this.#redis.timeoutMs, steps * STEP_MS)
+        const outcome = await unlessAborted(this.#outcome<R>(layouts, id, onProgress, mostMs), signal)
         const leftMs = untilMs - monotonicMs()
         if (outcome.status !== 'pending' || leftMs <= 0) return outcome
         if (!isRung)
@@ -149,8 +157,9 @@ export class JobBook {
           })
       }
     } finally {
+      end.abort()
       signal?.removeEventListener('abort', ring)
-      stop()
+      void listening.then((stop) => stop())
     }
   }
 
@@ -158,8 +167,9 @@ export class JobBook {
     layouts: readonly Layout[],
     id: string,
     onProgress: ResultOptions['onProgress'],
+    timeoutMs = this.#redis.timeoutMs,
   ): Promise<JobResult<R>> {
-    const found = await this.#find(layouts, id, 0)
+    const found = await this.#find(layouts, id, 0, timeoutMs)
     if (found[0] === 'done') return { status: 'done', value: readReport(found[1]) as R }
     if (found[0] === 'dead') {
       const { reason, error } = readDead(found[2])
@@ -167,9 +177,11 @@ export class JobBook {
     }
     if (found[0] === 'absent') {
       // Without an id of the user's only its entry says that it is there.
-      const there = await this.#find(layouts, id, LOOK_WITHIN)
+      const there = await this.#find(layouts, id, LOOK_WITHIN, timeoutMs)
       if (there[0] === 'absent') return { status: 'unknown' }
-      return there[0] === 'done' || there[0] === 'dead' ? this.#outcome(layouts, id, onProgress) : { status: 'pending' }
+      return there[0] === 'done' || there[0] === 'dead'
+        ? this.#outcome(layouts, id, onProgress, timeoutMs)
+        : { status: 'pending' }
     }
     const progress = found[0] === 'open' ? found[1] : found[2]
     if (onProgress !== undefined && Buffer.isBuffer(progress) && progress.length > 0) onProgress(readReport(progress))
@@ -218,15 +230,20 @@ export class JobBook {
     }
   }
 
-  async #find(layouts: readonly Layout[], id: string, within: number): Promise<Found> {
+  async #find(
+    layouts: readonly Layout[],
+    id: string,
+    within: number,
+    timeoutMs = this.#redis.timeoutMs,
+  ): Promise<Found> {
     for (const layout of layouts) {
-      const found = await this.#findIn(layout, id, within)
+      const found = await this.#findIn(layout, id, within, timeoutMs)
       if (found[0] !== 'absent') return found
     }
     return ['absent']
   }
 
-  async #findIn(layout: Layout, id: string, within: number): Promise<Found> {
+  async #findIn(layout: Layout, id: string, within: number, timeoutMs: number): Promise<Found> {
     let left = within
     let lane = 1
     let from = ''
@@ -237,7 +254,8 @@ export class JobBook {
         ...{ result: resultKey(layout.keys, id), lanes: layout.all },
       }
       const args = { layout: layout.text, id, most: Math.min(PAGE, left), lane, from }
-      const reply = await findJobScript.run(this.#redis, keys, args, { operation: 'queue.job', repeat: true })
+      const options = { operation: 'queue.job', repeat: true, timeoutMs }
+      const reply = await findJobScript.run(this.#redis, keys, args, options)
       if (reply[0] === 'layout') {
         layout.learn(reply[1])
         left = within
