@@ -69,7 +69,8 @@ export class ConsumerCalls {
     const alone = lease.alone === 'busy' ? 'busy' : lease.alone === 'ended' ? 'alone' : 'stay'
     const args = this.#turnArgs(lease, batch, count, inbox, lease.isJoined ? alone : 'join', bounds)
     const options = { operation: `${this.#room}.turn`, repeat: false }
-    return this.#readTurn(lease, await turnScript.run(this.#redis, this.#keys, args, options))
+    const { priorities } = this.#layout
+    return this.#readTurn(lease, priorities, await turnScript.run(this.#redis, this.#keys, args, options))
   }
 
   /** A turn beside the others, that ends nothing, and takes none of what is given out alone: two of those must not meet in one process. */
@@ -81,7 +82,8 @@ export class ConsumerCalls {
     way: Way,
   ): Promise<Turned | Undone> {
     const args = this.#turnArgs(lease, NOTHING, count, inbox, 'busy', bounds)
-    return this.#readTurn(lease, await turnScript.runOn(way, this.#keys, args, `${this.#room}.turn`))
+    const { priorities } = this.#layout
+    return this.#readTurn(lease, priorities, await turnScript.runOn(way, this.#keys, args, `${this.#room}.turn`))
   }
 
   #turnArgs(lease: ConsumerLease, batch: Batch, count: number, inbox: string, mode: string, bounds: Bounds) {
@@ -92,12 +94,13 @@ export class ConsumerCalls {
     }
   }
 
-  #readTurn(lease: ConsumerLease, reply: TurnReply): Turned | Undone {
+  /** `priorities`: of the layout that was sent along. Another may have been learnt before the answer of a turn beside is read. */
+  #readTurn(lease: ConsumerLease, priorities: readonly number[], reply: TurnReply): Turned | Undone {
     if (reply[0] === 'layout') return this.#learn(reply[1])
     if (reply[0] === 'gone') return 'gone'
     const [, , dueMs, flags, heads] = reply
     return {
-      deliveries: heads === '' ? [] : readDeliveries(lease, this.#layout.priorities, reply),
+      deliveries: heads === '' ? [] : readDeliveries(lease, priorities, reply),
       dueMs: dueMs < 0 ? undefined : dueMs,
       isPaused: (flags & PAUSED) !== 0,
       lastIsAlone: (flags & LAST_ALONE) !== 0,
