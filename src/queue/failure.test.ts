@@ -104,3 +104,33 @@ it('waits for a result no longer than it was told to, also while Redis is away',
     await proxy.close()
   }
 })
+
+it('lets a handler tell of its progress without waiting for that, also while Redis is away', async () => {
+  const proxy = await startProxy({ target: server })
+  const away = await connect(proxy.url, { timeout: '100ms' })
+  const unheard: unknown[] = []
+  const hear = (error: unknown) => void unheard.push(error)
+  process.on('unhandledRejection', hear)
+  try {
+    const queue = away.queue<number>('jobs')
+    let told: Promise<void> | undefined
+    const worker = queue.process(
+      async (_, { progress }) => {
+        proxy.drop()
+        void progress(1)
+        told = progress(2)
+        await expect(told).rejects.toMatchObject({ code: 'TIMEOUT' })
+        await proxy.heal()
+      },
+      { onError: () => {} },
+    )
+    await queue.add(1)
+    await vi.waitFor(() => expect(worker.stats).toMatchObject({ done: 1, failed: 0 }), SOON)
+    expect(unheard).toEqual([])
+  } finally {
+    process.off('unhandledRejection', hear)
+    await proxy.heal()
+    await away.close()
+    await proxy.close()
+  }
+})

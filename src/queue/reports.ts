@@ -46,9 +46,11 @@ export class Reports {
     this.#next.delete(job.id)
   }
 
-  /** Resolves when it is told. */
-  async tell(job: Teller, value: unknown): Promise<void> {
-    await this.#send(job, writeReport(value, LONGEST, 'progress'))
+  /** Resolves when it is told. Throws at once what `say` throws; that Redis was away hears only who waits for it. */
+  tell(job: Teller, value: unknown): Promise<void> {
+    const told = this.#send(job, writeReport(value, LONGEST, 'progress'))
+    told.catch(() => {})
+    return told
   }
 
   async #send(job: Teller, value: string): Promise<void> {
