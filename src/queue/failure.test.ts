@@ -134,3 +134,19 @@ it('lets a handler tell of its progress without waiting for that, also while Red
     await proxy.close()
   }
 })
+
+it('does all else that a job came to where a count of it can grow no more', async () => {
+  const queue = hf.queue<string>('jobs')
+  await server.command('HSET', '{hf:queue:jobs:0}:tallies', 'sum', '9223372036854775807')
+  const ran: string[] = []
+  queue.process(({ data }, { tally, follow }) => {
+    ran.push(data)
+    if (data !== 'counts') return
+    tally('sum', 1)
+    tally('done')
+    follow('follows')
+  })
+  await queue.add('counts')
+  await vi.waitFor(() => expect(ran).toEqual(['counts', 'follows']), SOON)
+  expect(await queue.tallies()).toMatchObject({ done: 1 })
+})

@@ -50,7 +50,8 @@ if ARGV[9] ~= '' then
   ready = true
 end
 for _ = 1, tonumber(ARGV[11]) do
-  call('HINCRBY', KEYS[7], ARGV[at], ARGV[at + 1])
+  -- One that can grow no more stays as it is: the job is out of its lane by now, and what follows it must not be lost.
+  redis.pcall('HINCRBY', KEYS[7], ARGV[at], ARGV[at + 1])
   at = at + 2
 end
 for i = at, #ARGV, 3 do
