@@ -49,6 +49,15 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
   return signal as AbortSignal
 }
 
+/** Whether a filter of the user's, or none, chooses a value. An async one would choose them all: a promise is as good as true. */
+export function isChosen<T>(filter: ((value: T) => unknown) | undefined, value: T): boolean {
+  if (filter === undefined) return true
+  const answer = filter(value)
+  if (typeof (answer as PromiseLike<unknown> | undefined | null)?.then === 'function')
+    throw new ConfigError('filter', 'a function that answers at once', answer)
+  return Boolean(answer)
+}
+
 /** Refuses options that do not exist: a misspelt name would otherwise be a default that nobody chose. */
 export function checkKnown(where: string, options: unknown, known: readonly string[]): void {
   if (options === undefined) return

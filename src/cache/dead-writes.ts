@@ -1,4 +1,4 @@
-import { checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { checkFunction, checkInteger, checkKnown, isChosen } from '../base/check.ts'
 import { decode } from '../base/codec.ts'
 import type { DirtyKeys, ValueKeys } from '../dirty/keys.ts'
 import { redriveScript } from '../dirty/lua.generated.ts'
@@ -126,7 +126,7 @@ export class DeadWrites {
           const { diedAtMs, error, record } = readDeadRecord(String(flat[i]), flat[i + 1] as Buffer)
           if (wanted?.has(record.id) === false) continue
           const write = { ...(toWritten(record) as WrittenEntry<T>), error, attempts: record.tries, diedAtMs }
-          if (filter?.(write) ?? true) found.set(record.id, write)
+          if (isChosen(filter, write)) found.set(record.id, write)
         }
       }
     return [...found.values()]

@@ -1,4 +1,4 @@
-import { checkBoolean, checkFunction, checkInteger, checkKnown } from '../base/check.ts'
+import { checkBoolean, checkFunction, checkInteger, checkKnown, isChosen } from '../base/check.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import { type Envelope, readEnvelope } from '../stream/envelope.ts'
@@ -79,7 +79,7 @@ export class DeadLetters<T> {
       this.#layouts.map(async (layout) => {
         const letters: DeadLetter<T>[] = []
         for await (const letter of this.#each(layout, filter === undefined ? limit : PAGE)) {
-          if (filter === undefined || filter(letter)) letters.push(letter)
+          if (isChosen(filter, letter)) letters.push(letter)
           if (letters.length === limit) break
         }
         return letters
@@ -159,7 +159,7 @@ export class DeadLetters<T> {
     const wanted = ids === undefined ? undefined : new Set(ids)
     const selected: string[] = []
     for await (const letter of this.#each(layout, PAGE))
-      if ((wanted?.has(letter.id) ?? true) && (filter?.(letter) ?? true)) selected.push(letter.id)
+      if ((wanted?.has(letter.id) ?? true) && isChosen(filter, letter)) selected.push(letter.id)
     // As they died: what failed together begins again in its order, that of a group above all.
     return selected.reverse()
   }

@@ -150,3 +150,15 @@ it('does all else that a job came to where a count of it can grow no more', asyn
   await vi.waitFor(() => expect(ran).toEqual(['counts', 'follows']), SOON)
   expect(await queue.tallies()).toMatchObject({ done: 1 })
 })
+
+it('purges and redrives nothing by a filter that answers later', async () => {
+  const queue = hf.queue<string>('jobs', { attempts: 1 })
+  const worker = queue.process(() => Promise.reject(new Error('fails')), { onError: () => {} })
+  await queue.add('x')
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1), SOON)
+  await worker.close()
+  const filter = (async () => false) as never
+  for (const called of [queue.purge({ filter }), queue.redrive({ filter }), queue.deadLetters({ filter })])
+    await expect(called).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'filter' })
+  expect((await queue.counts()).dead).toBe(1)
+})
