@@ -144,16 +144,19 @@ export class Attempt implements JobContext {
     const timeoutMs = optionsOf(this.#delivery).timeoutMs ?? options.timeoutMs
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs)
     let answer: unknown
+    let isLater = false
     try {
       const job = new Job(this.#delivery, data as never, this.#place.reports)
       answer = PROCESSED.heard
         ? PROCESSED.run({ queue: this.#place.queue, id: job.id, attempt: job.attempt }, async () => handler(job, this))
         : handler(job, this)
+      // Asking may throw too, and must not keep others of the same turn from being begun.
+      isLater = typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function'
     } catch (error) {
       return this.#failed(error)
     }
-    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== 'function') return this.#succeeded(answer)
-    ;(answer as PromiseLike<unknown>).then(
+    if (!isLater) return this.#succeeded(answer)
+    Promise.resolve(answer).then(
       (value) => this.#succeeded(value),
       (error) => this.#failed(error),
     )

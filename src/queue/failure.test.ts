@@ -162,3 +162,24 @@ it('purges and redrives nothing by a filter that answers later', async () => {
     await expect(called).rejects.toMatchObject({ code: 'CONFIG_INVALID', option: 'filter' })
   expect((await queue.counts()).dead).toBe(1)
 })
+
+const refuse = () => {
+  throw new Error('no promise')
+}
+it.each([Object.defineProperty({}, 'then', { get: refuse }), Object.defineProperty({}, 'then', { value: refuse })])(
+  'fails a job whose handler answers what cannot be waited for, and begins those beside it: %#',
+  async (answer) => {
+    const queue = hf.queue<string>('jobs', { attempts: 1 })
+    const ran: string[] = []
+    await queue.addMany(['odd', 'even', 'third'])
+    queue.process(
+      ({ data }) => {
+        ran.push(data)
+        return data === 'odd' ? answer : undefined
+      },
+      { concurrency: 3, onError: () => {} },
+    )
+    await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ dead: 1, active: 0, waiting: 0 }), SOON)
+    expect(ran.toSorted()).toEqual(['even', 'odd', 'third'])
+  },
+)
