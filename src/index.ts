@@ -179,6 +179,7 @@ export type {
   QueueCounts,
   QueueDurability,
   QueueOptions,
+  QueueRate,
   RedriveOptions,
   RedriveResult,
   RepeatOptions,

@@ -3,7 +3,7 @@ import { Observed } from '../base/observe.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { Effects, type FollowOptions } from './effects.ts'
-import { deferredOf, doneOf, failedOf, handedBackOf, PayloadFault } from './endings.ts'
+import { deferredOf, doneOf, expiredOf, failedOf, handedBackOf, PayloadFault } from './endings.ts'
 import { isFull, JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
 import { delayBefore } from './failure.ts'
 import type { Finisher } from './finisher.ts'
@@ -126,6 +126,12 @@ export class Attempt implements JobContext {
 
   start(): void {
     const { payloads } = this.#place
+    const expired = expiredOf(this.#delivery)
+    if (expired !== undefined) {
+      this.#place.buried(this.#delivery.envelope.id, 'expired', expired.error)
+      this.#settle(expired.ending)
+      return this.#leave(false)
+    }
     let data: unknown
     try {
       data = payloads.read(this.#delivery.envelope)

@@ -31,7 +31,7 @@ export interface FollowUp {
   readonly queue: FollowUpTarget | undefined
 }
 
-const FOLLOW = ['id', 'delay', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult']
+const FOLLOW = ['id', 'delay', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult', 'expiresIn']
 /** More would make one script long. */
 const MOST = 100
 

@@ -5,8 +5,8 @@ import { delayBefore, writeFailure } from './failure.ts'
 import { optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 
-/** Why a job is dead. `payload`: it cannot be read, or does not fit the schema. */
-export type DeadReason = 'attempts' | 'given-up' | 'payload' | 'crash'
+/** Why a job is dead. `payload`: it cannot be read, or does not fit the schema. `expired`: it did not begin in time. */
+export type DeadReason = 'attempts' | 'given-up' | 'payload' | 'expired' | 'crash'
 
 export const doneOf = ({ envelope: { isNamed, id, group = '' } }: Delivery): Ending =>
   isNamed || group !== '' ? { op: 'done', named: isNamed ? id : '', group } : PLAIN_DONE
@@ -28,6 +28,17 @@ export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknow
 export function forgottenOf(queue: ResolvedQueue, delivery: Delivery, error: unknown): Ending {
   const ending = failedOf(queue, delivery, error)
   return ending.op === 'retry' ? { ...ending, delayMs: 0 } : ending
+}
+
+/** What becomes of a job that was to begin earlier; undefined where it may begin. It is one that never began: what did, or was redriven, is stamped. */
+export function expiredOf(delivery: Delivery): { readonly ending: Ending; readonly error: Error } | undefined {
+  const { envelope, deliveries, fence } = delivery
+  if (envelope.options === '' || envelope.addedAtMs !== undefined || deliveries > 1) return undefined
+  const { expiresAtMs } = optionsOf(delivery)
+  // A fence is the moment at which the job was given, in µs of the server's clock.
+  if (expiresAtMs === undefined || Number(fence / 1_000n) <= expiresAtMs) return undefined
+  const error = new Error(`it was to begin before ${new Date(expiresAtMs).toISOString()}`)
+  return { ending: { op: 'dead', used: 0, reason: 'expired', error: writeFailure(error) }, error }
 }
 
 /** Its payload will not be better next time. */

@@ -28,6 +28,7 @@ export type {
   ProcessOptions,
   QueueDurability,
   QueueOptions,
+  QueueRate,
 } from './options.ts'
 export type { PulledJob } from './pulled.ts'
 export type { Queue } from './queue.ts'

@@ -51,7 +51,7 @@ export abstract class QueueOperations<T> {
     this.layouts = Array.from({ length: options.shards }, (_, shard) =>
       shard === 0 ? first : new Layout(redis, keys.shard(shard), { shape: options, first }),
     )
-    this.postings = new Postings(this.payloads, options)
+    this.postings = new Postings(this.payloads, () => redis.serverNowMs(), options)
     this.planned = new Schedules(redis, this.layouts, this.postings, { name, maxLength: options.maxLength })
     this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, this.postings)
     this.#book = new JobBook(redis, this.layouts)

@@ -47,10 +47,22 @@ export interface QueueOptions<T = unknown> {
   readonly mode?: 'stream' | 'priority'
   /** How many jobs of one group may run at the same time, 1 to 1,000. Default 1: one after the other. The same in every process. */
   readonly groupConcurrency?: number
+  /**
+   * How many jobs the whole fleet begins, such as `{ limit: 100, per: '1s' }`: after a rest up to `limit` at once, then evenly. Asked before a job
+   * leaves its place, by the server's clock. With `shards` each has an equal part. Default: any number.
+   */
+  readonly rate?: QueueRate
   /** Parts of the queue, each on a server of its own where there are several. 1 to 64, default 1. The same in every process. */
   readonly shards?: number
   /** What adds must have reached when their answer says `durable: true`; an add may ask for something else. Default `'async'`. */
   readonly durability?: QueueDurability
+}
+
+export interface QueueRate {
+  /** A whole number of 1 to 1,000,000. */
+  readonly limit: number
+  /** At most a day. */
+  readonly per: Duration
 }
 
 export interface AddOptions {
@@ -70,6 +82,11 @@ export interface AddOptions {
   readonly timeout?: Duration
   /** As of the queue, for this job; a function is the queue's alone. */
   readonly backoff?: BackoffOptions
+  /**
+   * How long it may wait to begin, once its `delay` is over: later it is not begun, but a dead letter of the reason `'expired'`. Whatever has begun
+   * once, or was redriven, does not expire. Default: however long.
+   */
+  readonly expiresIn?: Duration
   /** How long what its handler returns is kept for `queue.result`. Default: not at all. */
   readonly keepResult?: Duration
   /** What it must have reached for `durable: true`. Default: as of the queue. Of `addMany`, one for the whole call: of all its jobs the same. */
@@ -114,6 +131,8 @@ export interface ResolvedQueue {
   readonly shards: number
   readonly mode: 'stream' | 'priority'
   readonly groupConcurrency: number
+  /** `limit` 0: any number. */
+  readonly rate: { readonly limit: number; readonly perMs: number }
   readonly durability: QueueDurability
 }
 
@@ -123,6 +142,7 @@ export interface JobOptions {
   readonly timeoutMs?: number
   readonly backoff?: ResolvedBackoff
   readonly resultMs?: number
+  readonly expiresAtMs?: number
 }
 
 const QUEUE = [
@@ -137,9 +157,22 @@ const QUEUE = [
   'shards',
   'mode',
   'groupConcurrency',
+  'rate',
   'durability',
 ]
-const ADD = ['id', 'delay', 'at', 'priority', 'group', 'attempts', 'timeout', 'backoff', 'keepResult', 'durability']
+const ADD = [
+  'id',
+  'delay',
+  'at',
+  'priority',
+  'group',
+  'attempts',
+  'timeout',
+  'backoff',
+  'keepResult',
+  'expiresIn',
+  'durability',
+]
 /** With it and 2^36 jobs a rank is still exact. */
 export const HIGHEST_PRIORITY = 100_000
 const DEFAULT_BACKOFF: ResolvedBackoff = { baseMs: 1_000, maxMs: 300_000, jitter: 0.2 }
@@ -170,6 +203,7 @@ export function resolveQueueOptions<T>(options: QueueOptions<T> = {}): ResolvedQ
     shards: checkInteger('shards', shards, 1, 64),
     mode: checkOneOf('mode', options.mode ?? 'stream', ['stream', 'priority']),
     groupConcurrency: checkInteger('groupConcurrency', options.groupConcurrency ?? 1, 1, 1_000),
+    rate: resolveRate(options.rate),
     durability: checkDurability(options.durability) ?? 'async',
   }
 }
@@ -180,6 +214,15 @@ const checkDurability = (durability: unknown): QueueDurability | undefined =>
     : checkOneOf<QueueDurability>('durability', durability, ['async', 'replica', 'fsync'])
 
 const checkAttempts = (attempts: unknown): number => checkInteger('attempts', attempts, 1, Math.min(100, MOST_ATTEMPTS))
+
+function resolveRate(rate: QueueRate | undefined): ResolvedQueue['rate'] {
+  if (rate === undefined) return ANY_RATE
+  checkKnown('rate', rate, ['limit', 'per'])
+  const { limit, per } = rate
+  return { limit: checkInteger('rate.limit', limit, 1, 1e6), perMs: toMs(per, 'rate.per', { max: 86_400_000 }) }
+}
+
+const ANY_RATE = { limit: 0, perMs: 0 }
 
 function resolveBackoff(backoff: BackoffOptions | undefined): ResolvedBackoff {
   if (backoff === undefined) return DEFAULT_BACKOFF
@@ -201,18 +244,20 @@ export interface CheckedAdd {
   readonly ms: number
   /** JSON of `JobOptions`; '' for none. */
   readonly options: string
+  readonly expiresInMs: number | undefined
   /** Undefined: as of the queue. */
   readonly durability: QueueDurability | undefined
 }
 
 const PLAIN_ADD: CheckedAdd = {
-  ...{ id: undefined, priority: 0, group: undefined, kind: 'in', ms: 0, options: '', durability: undefined },
+  ...{ id: undefined, priority: 0, group: undefined, kind: 'in', ms: 0, options: '' },
+  ...{ expiresInMs: undefined, durability: undefined },
 }
 
 export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   if (options === undefined) return PLAIN_ADD
   checkKnown('options', options, ADD)
-  const { id, delay, at, priority = 0, group, attempts, timeout, backoff, keepResult } = options
+  const { id, delay, at, priority = 0, group, attempts, timeout, backoff, keepResult, expiresIn } = options
   if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID))
     throw new ConfigError('id', `a text of 1 to ${LONGEST_ID} bytes`, id)
   if (
@@ -234,6 +279,7 @@ export function checkAdd(options: AddOptions | undefined): CheckedAdd {
     kind: at === undefined ? 'in' : 'at',
     ms: at === undefined ? toMs(delay ?? 0, 'delay', { min: 0 }) : checkMoment(at),
     options: Object.keys(own).length === 0 ? '' : JSON.stringify(own),
+    expiresInMs: expiresIn === undefined ? undefined : toMs(expiresIn, 'expiresIn'),
     durability: checkDurability(options.durability),
   }
 }

@@ -2,7 +2,7 @@ import { writeEnvelope } from '../stream/envelope.ts'
 import { HELD } from '../stream/keys.ts'
 import { type Posting, ProducerIds } from '../stream/producer.ts'
 import { shardOf } from './keys.ts'
-import { type AddOptions, checkAdd, type QueueDurability, type ResolvedQueue } from './options.ts'
+import { type AddOptions, checkAdd, type JobOptions, type QueueDurability, type ResolvedQueue } from './options.ts'
 import type { Payloads } from './payload.ts'
 
 /** A job on its way into its shard. */
@@ -28,6 +28,7 @@ export class Postings {
   readonly #payloads: Payloads
   readonly #mode: ResolvedQueue['mode']
   readonly #shards: number
+  readonly #nowMs: () => number
   readonly #durability: QueueDurability
   readonly #ids = new ProducerIds()
   /** Jobs of one group that may run at the same time. */
@@ -35,7 +36,13 @@ export class Postings {
   /** Jobs that there may be in one shard; 0 for any number. */
   readonly lengthMost: number
 
-  constructor(payloads: Payloads, { mode, shards, groupConcurrency, durability, maxLength }: ResolvedQueue) {
+  /** `nowMs`: the server's clock. */
+  constructor(
+    payloads: Payloads,
+    nowMs: () => number,
+    { mode, shards, groupConcurrency, durability, maxLength }: ResolvedQueue,
+  ) {
+    this.#nowMs = nowMs
     this.#durability = durability
     this.#payloads = payloads
     this.#mode = mode
@@ -46,9 +53,13 @@ export class Postings {
 
   /** `data` fits the schema. */
   prepare(data: unknown, options: AddOptions | undefined): Prepared {
-    const { id: own, priority, group, kind, ms, options: text, durability } = checkAdd(options)
+    const { id: own, priority, group, kind, ms, expiresInMs, durability, ...checked } = checkAdd(options)
     const id = own ?? this.#ids.next()
     const { payload, types } = this.#payloads.write(data)
+    const text =
+      expiresInMs === undefined
+        ? checked.options
+        : expiringAt((kind === 'at' ? ms : this.#nowMs() + ms) + expiresInMs, checked.options)
     const { lane, envelope } = this.write(id, own !== undefined, { priority, group, options: text, types, payload })
     const posting = { envelope, lane, kind, ms, named: own ?? '' }
     return { id, shard: this.shardOf({ id, group }), posting, durability: durability ?? this.#durability }
@@ -77,3 +88,9 @@ export class Postings {
     return shardOf(group ?? id, this.#shards)
   }
 }
+
+const expiringAt = (expiresAtMs: number, options: string): string =>
+  JSON.stringify({
+    ...(options === '' ? {} : (JSON.parse(options) as JobOptions)),
+    expiresAtMs: Math.ceil(expiresAtMs),
+  })

@@ -9,7 +9,7 @@ import { Adding } from './adding.ts'
 import { Alarm } from './alarm.ts'
 import type { Handler } from './attempt.ts'
 import type { AddedJob } from './effects.ts'
-import { failedOf, PayloadFault } from './endings.ts'
+import { expiredOf, failedOf, PayloadFault } from './endings.ts'
 import { Finisher } from './finisher.ts'
 import { Notices } from './notices.ts'
 import { QueueOperations } from './operations.ts'
@@ -57,6 +57,9 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     this.#crew = new ShardCrew(redis, this.layouts, bell, {
       ...{ room: 'queue', leaseMs: options.leaseMs, deadMost: Math.ceil(options.keepDead / options.shards) },
       groupMost: options.groupConcurrency,
+      rate: options.rate.limit,
+      // Each shard has its part: the limit is a whole number, and so the time grows.
+      perMs: options.rate.perMs * options.shards,
       onRefused: (count) => {
         this.#refused += count
       },
@@ -154,6 +157,11 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
         const delivery = await this.#crew.take()
         operation.outcome = delivery === undefined ? 'none' : 'taken'
         if (delivery === undefined) return undefined
+        const expired = expiredOf(delivery)
+        if (expired !== undefined) {
+          delivery.lease.settle(delivery, expired.ending)
+          continue
+        }
         try {
           const read = this.payloads.read(delivery.envelope)
           const data = (this.payloads.hasSchema ? await this.payloads.fit(read) : read) as T

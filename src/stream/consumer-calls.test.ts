@@ -27,7 +27,7 @@ it('reads what a turn brought by the layout that it was sent with, also where a 
   await layout.open(0, 'queue.turn')
   const calls = new ConsumerCalls(redis, layout, 'queue')
   const lease = new ConsumerLease(15_000, { lost: () => {}, settled: () => {} })
-  const bounds = { deadMost: 10, groupMost: 1 }
+  const bounds = { deadMost: 10, groupMost: 1, rate: 0, perMs: 0 }
   await calls.turn(lease, { done: new Map(), others: [], size: 0 }, 0, '', bounds)
   const turned = await calls.turnBeside(lease, 1, '', bounds, async (words) => {
     const options = { operation: 'queue.turn', repeat: false, bytes: true }

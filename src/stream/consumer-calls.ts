@@ -27,6 +27,9 @@ export interface Bounds {
   readonly deadMost: number
   /** Jobs of one group that may run at the same time. */
   readonly groupMost: number
+  /** Jobs that may begin in each `perMs`; 0: any number. */
+  readonly rate: number
+  readonly perMs: number
 }
 
 /** How a turn leaves: by the common connection, or behind a command that blocks on a connection of its own. */
@@ -87,10 +90,10 @@ export class ConsumerCalls {
   }
 
   #turnArgs(lease: ConsumerLease, batch: Batch, count: number, inbox: string, mode: string, bounds: Bounds) {
-    const { deadMost: most, groupMost: group } = bounds
+    const { deadMost: most, groupMost: group, rate, perMs } = bounds
     return {
       ...{ layout: this.#layout.text, channel: this.#channel, consumer: lease.id, lease: lease.leaseMs, count },
-      ...{ inbox, mode, most, group, settles: settleArgs(batch, this.#laneOf) },
+      ...{ inbox, mode, most, group, rate, per: perMs * 1_000, settles: settleArgs(batch, this.#laneOf) },
     }
   }
 

@@ -20,6 +20,9 @@ export interface CrewOptions {
   readonly leaseMs: number
   readonly deadMost: number
   readonly groupMost: number
+  /** Jobs that may begin in each `perMs` on each shard; 0: any number. */
+  readonly rate: number
+  readonly perMs: number
   readonly onRefused: (count: number) => void
   readonly onError: (error: unknown) => void
 }
@@ -29,6 +32,8 @@ export class ShardCrew implements Crew {
   readonly leaseMs: number
   readonly deadMost: number
   readonly groupMost: number
+  readonly rate: number
+  readonly perMs: number
   readonly consumers: readonly Consumer[]
   readonly #options: CrewOptions
   readonly #bell: Bell
@@ -44,6 +49,8 @@ export class ShardCrew implements Crew {
     this.leaseMs = options.leaseMs
     this.deadMost = options.deadMost
     this.groupMost = options.groupMost
+    this.rate = options.rate
+    this.perMs = options.perMs
     this.#options = options
     this.#bell = bell
     this.consumers = layouts.map((layout) => new Consumer(redis, layout, this, bell, options.room))

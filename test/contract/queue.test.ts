@@ -198,6 +198,28 @@ describe('an attempt', () => {
     expect(await queue.deadLetters()).toMatchObject([{ data: 'hopeless', reason: 'given-up' }])
   })
 
+  it('is not made of a job that should have begun before: it is dead, and redriven it does not expire', async () => {
+    const queue = queueOf<string>({ attempts: 1 })
+    const late = { expiresIn: 1 }
+    await queue.addMany(['alone', 'urgent', 'grouped', 'in time'], (data) =>
+      data === 'in time' ? { expiresIn: '1h', delay: 5 } : { ...late, ...(data === 'grouped' ? { group: 'g' } : {}) },
+    )
+    await queue.add('taken', { ...late, at: new Date(0) })
+    await vi.waitFor(async () => expect((await queue.counts()).delayed).toBe(0), { interval: 5 }).catch(() => {})
+    const ran: string[] = []
+    const worker = queue.process((job) => void ran.push(job.data), { concurrency: 5, onError: () => {} })
+    await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(4), { timeout: 10_000, interval: 5 })
+    await vi.waitFor(() => expect(ran).toEqual(['in time']), { timeout: 10_000, interval: 5 })
+    const dead = await queue.deadLetters()
+    expect(dead.map(({ reason, attempts }) => [reason, attempts])).toEqual(dead.map(() => ['expired', 0]))
+    await queue.redrive()
+    await vi.waitFor(() => expect(ran).toHaveLength(5), { timeout: 10_000, interval: 5 })
+    await worker.close()
+    await queue.add('taken', { ...late, at: new Date(0) })
+    expect(await queue.take()).toBeUndefined()
+    expect(await queue.deadLetters()).toMatchObject([{ data: 'taken', reason: 'expired' }])
+  })
+
   it('that was taken and forgotten comes back after the lease, though its taker lives; extended, it does not', async () => {
     const queue = hf.queue<string>('jobs', { lease: '500ms', attempts: 2 })
     await queue.addMany(['forgotten', 'kept'])
@@ -290,6 +312,19 @@ describe('the fleet', () => {
       [2, 1],
       [3, 1],
     ])
+  })
+
+  it('begins so many jobs in a time and no more, whoever asks, and goes on by itself', async () => {
+    const rate = { limit: 4, per: '200ms' } as const
+    const queue = queueOf<number>({ rate })
+    const other = queueOf<number>({ rate }, await place.connect())
+    await queue.addMany(Array.from({ length: 12 }, (_, i) => i))
+    const begun: number[] = []
+    for (const one of [queue, other]) one.process(() => void begun.push(performance.now()), { concurrency: 10 })
+    await vi.waitFor(() => expect(begun).toHaveLength(12), { timeout: 10_000, interval: 5 })
+    // Four at once, and each other one 50 ms after the one before: on a slow machine later, never sooner.
+    expect((begun[11] as number) - (begun[0] as number)).toBeGreaterThan(8 * 50 - 60)
+    expect(await queue.take()).toBeUndefined()
   })
 
   it('spreads shards over servers, and each keeps all of its keys in one place', async () => {

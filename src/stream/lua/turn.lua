@@ -19,6 +19,8 @@
 --       mode      text: join, the first turn of this consumer; stay; busy, with a job that was given out alone; alone, that one has ended
 --       most      int, dead letters that are kept
 --       group     int, jobs of one group that may run at the same time
+--       rate      int, jobs that the fleet may begin in each `per`; 0: any number
+--       per       int, µs
 --       settles…  text: how many lots of done jobs; each: lane, how many, entries. Then by six: op, lane, entry, number, text, text
 -- REPLY {'turn', fence:text, dueMs:int, flags:int, heads:text, blob:bytes} | {'layout', layout:text} | {'gone'}
 -- WHY   one round trip for a batch, and one fence for all that it ends: a consumer whose jobs were given to others ends nothing.
@@ -33,7 +35,7 @@ local clock = call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local now = math.floor(micros / 1000)
 local lease, most, group_most = tonumber(ARGV[4]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local lease_end, mode, ready, at = now + lease, ARGV[7], false, 10
+local lease_end, mode, ready, at = now + lease, ARGV[7], false, 12
 local score = tonumber(call('ZSCORE', KEYS[2], me) or -1)
 if score < 0 and mode ~= 'join' then return {'gone'} end
 -- PUT ring
@@ -77,6 +79,12 @@ local function give(lane, deliveries, one)
 end
 -- PUT reclaim
 -- PUT giving
+-- A bucket of `rate` that fills evenly, as the moment at which it will be full: asked before anything leaves its place.
+local rate, per, asked, full_at = tonumber(ARGV[10]), tonumber(ARGV[11]), count, micros
+if rate > 0 and not known[2] then
+  full_at = math.max(micros, tonumber(call('HGET', KEYS[1], 'fullAt') or 0))
+  count = math.min(count, math.max(0, math.floor((micros + per - full_at) * rate / per)))
+end
 if known[2] then
   flags = 1
 elseif count > 0 then
@@ -109,7 +117,14 @@ if given > 0 then
 end
 
 local next = -1
-if given < count then
+if rate > 0 and given > 0 then
+  full_at = full_at + given * per / rate
+  call('HSET', KEYS[1], 'fullAt', format('%.0f', full_at))
+end
+if given == count and count < asked and flags ~= 1 then
+  -- Nobody else may have more now: who asked comes again when there is room for one.
+  next = math.max(1, (full_at + per / rate - per - micros) / 1000)
+elseif given < count then
   if given == 0 and flags == 0 and micros % 4 == 0 then find_ownerless() end
   -- The next job that is due, and the end of the next lease but the caller's: whose jobs may have to be given to somebody.
   local moments = { flags ~= 1 and due[2] or nil }
