@@ -7,20 +7,38 @@ import { longStory, showStory, TOPOLOGIES } from './queue/long.ts'
 import type { QueueStory } from './queue/story.ts'
 import { clusterStory, type Story, sentinelStory, showChapter } from './stories.ts'
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    cluster: { type: 'boolean', default: false },
-    sentinel: { type: 'boolean', default: false },
-    standalone: { type: 'boolean', default: false },
-    locks: { type: 'boolean', default: false },
-    queue: { type: 'boolean', default: false },
-    jobs: { type: 'string', default: '20000' },
-    workers: { type: 'string', default: '4' },
-    seed: { type: 'string', default: String(Math.ceil(Math.random() * 1e9)) },
-    json: { type: 'boolean', default: false },
-  },
-})
+const USAGE = `npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks] [--json]
+npm run chaos -- --queue [--standalone] [--cluster] [--sentinel] [--jobs 20000] [--workers 4] [--seed N] [--json]
+Without any of these names: all of them.
+`
+
+function readWords() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string', default: '3' },
+        cluster: { type: 'boolean', default: false },
+        sentinel: { type: 'boolean', default: false },
+        standalone: { type: 'boolean', default: false },
+        locks: { type: 'boolean', default: false },
+        queue: { type: 'boolean', default: false },
+        jobs: { type: 'string', default: '20000' },
+        workers: { type: 'string', default: '4' },
+        seed: { type: 'string', default: String(Math.ceil(Math.random() * 1e9)) },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (!values.help) return values
+    process.stdout.write(USAGE)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+  process.exit(0)
+}
+
+const values = readWords()
 /** A whole number from `least`. */
 function numberOf(name: 'rounds' | 'jobs' | 'workers' | 'seed', least: number): number {
   const number = Number(values[name])
