@@ -24,7 +24,9 @@ export async function readMetric(store: MonitorStore, name: string, windowMs: nu
   const { fromMs, cells } = cover(windowMs, toMs)
   const { values, errors } = await store.read(name, cells)
   return {
-    ...{ count: values.count, errors, sum: values.sum, min: values.min, max: values.max, avg: values.mean },
+    ...{ count: values.count, errors, sum: values.sum, min: values.min, max: values.max },
+    // Sums are kept in thousandths: of small values the mean may be beyond all of them.
+    avg: Math.min(values.max, Math.max(values.min, values.mean)),
     ...{ p50: values.percentile(0.5), p95: values.percentile(0.95), p99: values.percentile(0.99) },
     ...{ fromMs, toMs },
   }

@@ -164,6 +164,13 @@ it('counts what one name too many brings apart', async () => {
   expect(await monitor.list()).toHaveLength(1_001)
 })
 
+it('never tells a mean that is beyond all of its values', async () => {
+  const { monitor } = await make({})
+  await monitor.record({ a: { value: 0.0002 }, b: { value: 0.0186 } })
+  expect(await monitor.stats('a')).toMatchObject({ min: 0.0002, max: 0.0002, avg: 0.0002 })
+  expect(await monitor.stats('b')).toMatchObject({ max: 0.0186, avg: 0.0186 })
+})
+
 it('sums what is beyond the largest whole number, and tells when Redis refuses what it is given', async () => {
   const namespace = testNamespace('monitor')
   const { monitor } = await make({ namespace })
