@@ -23,8 +23,15 @@ export function toMs(value: Duration, option: string, bounds: DurationBounds = {
   const ms = typeof value === 'number' ? value : parse(value)
   if (!Number.isFinite(ms)) throw new ConfigError(option, FORM, value)
   const rounded = Math.round(ms)
-  if (rounded < min || rounded > max) throw new ConfigError(option, `a duration of ${min} ms to ${max} ms`, value)
+  if (rounded < min || rounded > max)
+    throw new ConfigError(option, `a duration of ${words(min)} to ${words(max)}`, value)
   return rounded
+}
+
+/** As it may be written: in the longest unit that it is whole in. */
+function words(ms: number): string {
+  const [unit, size] = Object.entries(UNITS).findLast(([, size]) => ms >= size && ms % size === 0) ?? ['ms', 1]
+  return `'${ms / size}${unit}'`
 }
 
 function parse(text: unknown): number {
