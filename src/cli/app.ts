@@ -1,4 +1,5 @@
-import { type Application, buildApplication, buildRouteMap, text_en } from '@stricli/core'
+import { type Application, ArgumentParseError, buildApplication, buildRouteMap, text_en } from '@stricli/core'
+import { HoldfastError } from '../base/errors.ts'
 import { benchCommand } from './bench/command.ts'
 import { clusterVerbs } from './cluster/verbs.ts'
 import type { Context } from './context.ts'
@@ -36,7 +37,17 @@ Environment: REDIS_URL, HOLDFAST_PASSWORD, HOLDFAST_ADDRESS_MAP, NO_COLOR.`,
     // Behind `--` a word is an argument, whatever it begins with: references of sessions may begin with a dash.
     scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
     documentation: { caseStyle: 'convert-camel-to-kebab', onlyRequiredInUsageLine: true },
-    localization: { text: { ...text_en, exceptionWhileRunningCommand: (error) => explain(error) } },
+    localization: {
+      text: {
+        ...text_en,
+        exceptionWhileRunningCommand: (error) => explain(error),
+        // Ours name the flag and what came themselves.
+        exceptionWhileParsingArguments(error, ansi) {
+          const own = error instanceof ArgumentParseError && error.exception instanceof HoldfastError
+          return own ? explain(error.exception) : text_en.exceptionWhileParsingArguments.call(this, error, ansi)
+        },
+      },
+    },
     determineExitCode: exitCodeOf,
   })
 }

@@ -62,7 +62,11 @@ describe('holdfast', () => {
   it.each([
     [['nonsense'], 2, /nonsense/],
     [['cluster', 'status', '--nonsense'], 2, /nonsense/],
-    [['cluster', 'status', '--url', 'redis+cluster://h', '--timeout', 'soon'], 2, /--timeout: expected/],
+    [
+      ['cluster', 'status', '--url', 'redis+cluster://h', '--timeout', 'soon'],
+      2,
+      /^CONFIG_INVALID: --timeout: expected/,
+    ],
     [['cluster', 'status'], 2, /--url: expected an address here or in REDIS_URL/],
     [['up', '--cluster', '--sentinel'], 2, /expected one kind of servers/],
     [['cluster', 'check', '--url', 'redis+cluster://:s3cret@127.0.0.1:1', '--timeout', '300ms'], 3, /CONNECTION_LOST/],

@@ -27,6 +27,7 @@ const answer = async (...words: string[]) => {
 
 describe('holdfast queue', () => {
   it('adds jobs, lists queues, and shows what is in one', async () => {
+    expect((await run('ls')).err).toMatch(/^No queue was used in the namespace \S+\.\n$/)
     expect(await answer('add', 'e mail', '{"to":"me"}', '--id', 'first', '--shards', '3')).toEqual({
       id: 'first',
       added: true,

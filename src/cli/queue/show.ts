@@ -4,6 +4,7 @@ import { findQueues, inspectQueue, type PeekedJob, peekJobs, type Shape } from '
 import type { Context } from '../context.ts'
 import { count, plural, seconds, short } from '../terminal/figures.ts'
 import type { Paint } from '../terminal/paint.ts'
+import { printable } from '../terminal/printable.ts'
 import { type Column, table } from '../terminal/table.ts'
 import { asJson, chosen, type LetterFlags } from './letters.ts'
 import { type NamespaceFlags, withQueue, withServer } from './with-queue.ts'
@@ -22,17 +23,18 @@ const WIDTH = 60
 
 export async function ls(this: Context, flags: NamespaceFlags): Promise<void> {
   const terminal = this.terminal(flags)
-  const queues = await withServer(this, flags, async (_, redis) =>
-    Promise.all(
+  const { queues, space } = await withServer(this, flags, async (_, redis) => ({
+    queues: await Promise.all(
       (await findQueues(redis)).map(async ({ name, shape }) => ({
         name,
         ...shape,
         ...plainCounts(await inspectQueue(redis, name, shape.shards)),
       })),
     ),
-  )
+    space: redis.keyspace.namespace,
+  }))
   if (flags.json) return terminal.json(queues)
-  if (queues.length === 0) return terminal.note('No queue was used in this namespace.')
+  if (queues.length === 0) return terminal.note(`No queue was used in the namespace ${printable(space)}.`)
   const columns = [
     { title: 'QUEUE' },
     ...['WAITING', 'ACTIVE', 'DELAYED', 'DEAD', 'OLDEST'].map(right),

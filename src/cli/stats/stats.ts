@@ -3,6 +3,7 @@ import { type Duration, toMs } from '../../base/duration.ts'
 import { ConfigError } from '../../base/errors.ts'
 import { Holdfast } from '../../holdfast.ts'
 import { inspectMetrics, type MetricStats } from '../../monitor/inspect.ts'
+import type { Redis } from '../../redis/redis.ts'
 import type { Context } from '../context.ts'
 import { count, short, span } from '../terminal/figures.ts'
 import type { Paint } from '../terminal/paint.ts'
@@ -29,17 +30,24 @@ export async function stats(this: Context, flags: StatsFlags, ...metrics: string
     ...{ min: 60_000, max: site === undefined ? LONGEST_MS.metric : LONGEST_MS.site },
   })
   if (site !== undefined) {
-    const view = await withHoldfast(this, flags, (hf) =>
-      inspectSite(Holdfast.redisOf(hf), site, { windowMs, options: spread === undefined ? {} : { spread } }),
+    const [view, space] = await look(this, flags, (redis) =>
+      inspectSite(redis, site, { windowMs, options: spread === undefined ? {} : { spread } }),
     )
     const events = view.events.map((event) => ({ ...event, sums: Object.fromEntries(event.sums) }))
-    return json ? terminal.json({ site, ...view, events }) : terminal.data(showSite(site, view, terminal.paint))
+    return json ? terminal.json({ site, ...view, events }) : terminal.data(showSite(site, view, space, terminal.paint))
   }
   const names = metrics.length === 0 ? undefined : metrics
-  const found = await withHoldfast(this, flags, (hf) => inspectMetrics(Holdfast.redisOf(hf), windowMs, names))
+  const [found, space] = await look(this, flags, (redis) => inspectMetrics(redis, windowMs, names))
   if (json) return terminal.json({ metrics: Object.fromEntries(found) })
-  terminal.data(showMetrics(found, windowMs, terminal.paint))
+  terminal.data(showMetrics(found, windowMs, space, terminal.paint))
 }
+
+/** What is found, and the namespace that was looked into: the one that a program has is easily left out. */
+const look = <T>(context: Context, flags: StatsFlags, read: (redis: Redis) => Promise<T>): Promise<[T, string]> =>
+  withHoldfast(context, flags, async (hf) => {
+    const redis = Holdfast.redisOf(hf)
+    return [await read(redis), printable(redis.keyspace.namespace)]
+  })
 
 const right = (title: string): Column => ({ title, align: 'right' })
 const METRICS: readonly Column[] = [
@@ -47,8 +55,13 @@ const METRICS: readonly Column[] = [
   ...['COUNT', 'ERRORS', 'MIN', 'AVG', 'P50', 'P95', 'P99', 'MAX'].map(right),
 ]
 
-export function showMetrics(found: ReadonlyMap<string, MetricStats>, windowMs: number, paint: Paint): string {
-  if (found.size === 0) return `No metric has a value within ${span(windowMs)}.`
+export function showMetrics(
+  found: ReadonlyMap<string, MetricStats>,
+  windowMs: number,
+  space: string,
+  paint: Paint,
+): string {
+  if (found.size === 0) return `No metric of the namespace ${space} has a value within ${span(windowMs)}.`
   const rows = [...found].map(([name, { count: n, errors, min, avg, p50, p95, p99, max }]) => [
     short(printable(name), 60),
     count(n),
@@ -62,8 +75,9 @@ export function showMetrics(found: ReadonlyMap<string, MetricStats>, windowMs: n
 const figure = (value: number): string =>
   value >= 1_000 ? count(Math.round(value)) : String(Number(value.toPrecision(4)))
 
-export function showSite(site: string, { fromMs, events, dimensions }: SiteView, paint: Paint): string {
-  if (events.length + dimensions.length === 0) return `Nothing was counted for ${printable(site)}.`
+export function showSite(site: string, { fromMs, events, dimensions }: SiteView, space: string, paint: Paint): string {
+  if (events.length + dimensions.length === 0)
+    return `Nothing was counted for ${printable(site)} in the namespace ${space}.`
   const parts = [`${paint('bold', printable(site))}, from ${new Date(fromMs).toISOString()}`]
   if (events.length > 0) {
     const sumsOf = (sums: ReadonlyMap<string, number>) =>
