@@ -25,8 +25,8 @@ export default defineConfig({
     // Real kills and freezes on a shared machine: there, a test that failed once is asked once more, and the report says so.
     retry: process.env.CI ? 1 : 0,
     hookTimeout: 60_000,
-    // Two cores, and files that wait more than they work: three at a time.
-    maxWorkers: 3,
+    // Two cores, and files that wait more than they work: four at a time.
+    maxWorkers: 4,
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     reporters: ['default'],
