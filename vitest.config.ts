@@ -9,7 +9,7 @@ const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta
 const CONTRACT = 'test/contract/*.test.ts'
 
 /** Of the sources, what needs a process of its own: it changes what all share, such as the global Response, or watches its own process. */
-const APART = ['src/{cli,http,ops,otel,telemetry,testing}/**/*.test.ts']
+const APART = ['src/{cli,http,ops,otel,telemetry,testing}/**/*.test.ts', 'apps/box-office/{sale,pages}/*.test.ts']
 
 export default defineConfig({
   resolve: {
@@ -28,6 +28,8 @@ export default defineConfig({
     // Two cores, and files that wait more than they work: four at a time.
     maxWorkers: 4,
     pool: 'forks',
+    // What one project has transformed the others need not: half of that time.
+    experimental: { fsModuleCache: true },
     sequence: { sequencer: LongestFirst },
     reporters: ['default'],
     projects: [
@@ -35,7 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'rooms',
-          include: ['src/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'apps/box-office/*/*.test.ts'],
           exclude: [...configDefaults.exclude, ...APART],
           // One process for many files: reading the sources anew for each took a third of their time.
           isolate: false,
@@ -45,13 +47,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'house',
-          include: [
-            ...APART,
-            'apps/**/*.test.ts',
-            'test/**/*.test.ts',
-            'examples/**/*.test.ts',
-            'scripts/**/*.test.ts',
-          ],
+          include: [...APART, 'apps/*/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: [...configDefaults.exclude, CONTRACT],
         },
       },

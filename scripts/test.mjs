@@ -29,11 +29,13 @@ await main(async () => {
 
   if (isWhole) {
     await lua()
-    await part('types', tool('tsc'), ['--noEmit'])
     await part('format and lint', tool('biome'), ['check', '--error-on-warnings', '.'])
   }
+  // Beside the build and the first tests, which wait for servers more than they work.
+  const types = isWhole ? part('types', tool('tsc'), ['--noEmit']) : undefined
   await build()
   const counts = await tests(browser.path)
+  await types
   if (withPackage) await part('package', process.execPath, [join(ROOT, 'scripts/check-package.mjs')])
 
   say('')
