@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { slotOf } from '../../redis/slots.ts'
 import { startCluster, type TestCluster, type TestServer } from '../../testing/index.ts'
 import { type ClusterAdmin, openClusterAdmin } from './admin.ts'
@@ -94,6 +94,20 @@ describe('a cluster admin', () => {
     } finally {
       await other.stop()
     }
+  })
+
+  it('knows a member by the name that it has now, and adds it until every member does', async () => {
+    const [name, port] = announced(spare).split(':')
+    const rename = (to: string) => spare.command('CONFIG', 'SET', 'cluster-announce-hostname', to)
+    const hear = async (heard: string) => {
+      for (const node of cluster.nodes) expect(await node.command('CLUSTER', 'NODES')).toContain(`,${heard}`)
+    }
+    await rename('renamed.invalid')
+    expect(await nodeOf(spare)).toMatchObject({ address: `renamed.invalid:${port}` })
+    await vi.waitFor(() => hear('renamed.invalid'), 10_000)
+    await rename(name as string)
+    await admin.add(announced(spare))
+    await hear(name as string)
   })
 
   it('moves chosen slots with their keys, of every type and with their lifetimes', async () => {

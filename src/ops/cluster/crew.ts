@@ -131,7 +131,10 @@ export class Crew {
       .map((seen) => {
         // A node that was never told its own address is the one that we asked for it.
         const known = this.#nodeOf(seen.id)
-        const announced = seen.ip === '' && known !== undefined ? known.settings : this.#announced(seen)
+        const own = known === undefined ? undefined : views.get(known)?.self
+        // Its name travels with its own messages: for seconds after it joined, others know its IP address alone.
+        const named = own?.id === seen.id ? { ...seen, hostname: own.hostname } : seen
+        const announced = seen.ip === '' && known !== undefined ? known.settings : this.#announced(named)
         const node = known ?? this.nodeAt(announced)
         const view = views.get(node)
         const isSame = view?.self.id === seen.id

@@ -81,8 +81,11 @@ async function joinWell(crew: Crew, node: Node, id: string): Promise<void> {
     const asked = members.filter(({ view }) => view !== undefined)
     const strangers = asked.filter((member) => member.id !== id && !member.view?.nodes.some((seen) => seen.id === id))
     const known = asked.find((member) => member.id === id)
-    if (known !== undefined && strangers.length === 0)
+    if (known !== undefined && strangers.length === 0) {
+      const unsure = asked.find(({ view }) => nameOf(view, id) !== nameOf(known.view, id))
+      if (unsure !== undefined) return `${unsure.address} does not know the hostname of ${known.address} yet`
       return (await isServing(known)) ? undefined : `${known.address} does not serve yet`
+    }
     if (monotonicMs() - askedMs > MEET_AGAIN_MS) {
       askedMs = monotonicMs()
       await Promise.all(strangers.map(async (member) => meet(node, await busOf(member))))
@@ -90,6 +93,9 @@ async function joinWell(crew: Crew, node: Node, id: string): Promise<void> {
     return `${(strangers[0] ?? asked[0])?.address} does not know ${node.address} yet`
   })
 }
+
+/** Where hostnames are announced, a member that does not know one yet sends clients to `?`. */
+const nameOf = (view: View | undefined, id: string) => view?.nodes.find((seen) => seen.id === id)?.hostname
 
 const meet = (node: Node, { host, port, busPort }: Address & { readonly busPort: number }) =>
   command(node, 'CLUSTER', 'MEET', host, port, busPort)
