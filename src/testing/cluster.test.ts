@@ -206,8 +206,7 @@ describe('a cluster', () => {
     expect(primary.paused).toBe(true)
     await cluster.settled()
     expect(await cluster.primaries()).toContain(replica)
-    await primary.resume()
-    await cluster.settled()
+    await cluster.heal()
     expect(await cluster.replicasOf(replica!)).toEqual([primary])
   })
 

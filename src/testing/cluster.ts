@@ -20,6 +20,7 @@ import {
   type Ground,
   type GroupOptions,
   groundOf,
+  healAll,
   isAwake,
   memberOptions,
   replicationDirectives,
@@ -207,6 +208,12 @@ export class TestCluster {
    */
   async settled(): Promise<void> {
     await settle('settled', this.#ground.timeoutMs, () => this.#expectSettled())
+  }
+
+  /** Bring back every server that was paused or killed, and wait until all is well. For `afterEach`. throws  NotSettledError */
+  async heal(): Promise<void> {
+    await healAll(this.#all)
+    await this.settled()
   }
 
   /** Kill all nodes and remove their folders. Calling it again does nothing. */

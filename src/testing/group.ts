@@ -85,6 +85,11 @@ export async function startAll(servers: readonly TestServer[]): Promise<void> {
   if (failed) throw failed.reason
 }
 
+/** Bring back those that were paused or killed. */
+export async function healAll(servers: readonly TestServer[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.heal()))
+}
+
 export async function stopAll(servers: readonly TestServer[]): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()))
 }

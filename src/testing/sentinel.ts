@@ -8,6 +8,7 @@ import {
   type Ground,
   type GroupOptions,
   groundOf,
+  healAll,
   isAwake,
   memberOptions,
   newPassword,
@@ -158,6 +159,12 @@ export class TestSentinel {
    */
   async settled(): Promise<void> {
     await settle('settled', this.#ground.timeoutMs, () => this.#expectSettled())
+  }
+
+  /** Bring back every server that was paused or killed, and wait until all is well. For `afterEach`. throws  NotSettledError */
+  async heal(): Promise<void> {
+    await healAll([...this.sentinels, ...this.servers])
+    await this.settled()
   }
 
   /** Kill everything and remove its folders. Calling it again does nothing. */

@@ -103,6 +103,18 @@ describe('a private server', () => {
     expect(await asked).toBe('late')
   })
 
+  it('is healed of a pause, of a kill, and left alone while it runs', async () => {
+    const server = await start()
+    await server.pause()
+    await server.heal()
+    await server.command('SET', 'k', 'kept')
+    await server.heal()
+    expect(await server.command('GET', 'k')).toBe('kept')
+    await server.kill()
+    await server.heal()
+    expect(await server.command('PING')).toBe('PONG')
+  })
+
   it('refuses connections once it is killed', async () => {
     const server = await start()
     await server.kill()

@@ -152,6 +152,12 @@ export class TestServer {
     this.#paused = false
   }
 
+  /** Bring it back, whatever was done to it: from `pause()` or `kill()`. Does nothing to one that runs. For `afterEach`. */
+  async heal(): Promise<void> {
+    if (this.#paused) await this.resume()
+    else if (this.pid === undefined) await this.restart()
+  }
+
   /**
    * Ask the server with a client that shares nothing with the library, with full rights.
    *

@@ -20,6 +20,7 @@ beforeEach(() => {
   namespace = testNamespace('behind')
 })
 afterEach(async () => {
+  await server.heal()
   await proxy.heal()
   await Promise.all(open.splice(0).map((one) => one.close()))
 })

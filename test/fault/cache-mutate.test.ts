@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 afterEach(() => {
   child?.kill('SIGKILL')
+  return server.heal()
 })
 
 describe('mutate', () => {

@@ -16,6 +16,7 @@ beforeAll(async () => {
   cluster = await startCluster({ announceHostnames: true })
 })
 afterEach(async () => {
+  await cluster.heal()
   await Promise.all(open.splice(0).map((each) => each.close()))
 })
 afterAll(() => cluster.stop())

@@ -12,6 +12,7 @@ beforeAll(async () => {
   cluster = await startCluster({ announceHostnames: true })
 })
 afterEach(async () => {
+  await cluster.heal()
   for (const close of closing.splice(0).reverse()) await close()
 })
 afterAll(() => cluster.stop())

@@ -21,7 +21,7 @@ beforeEach(async () => {
   near = await open(server.url)
 })
 afterEach(async () => {
-  if (server.paused) await server.resume()
+  await server.heal()
   await proxy.heal()
   await Promise.all(closing.splice(0).map((close) => close()))
   await server.command('CONFIG', 'SET', 'maxmemory', '0')

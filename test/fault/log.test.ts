@@ -23,6 +23,7 @@ beforeEach(async () => {
   hf = await start(server.url)
 })
 afterEach(async () => {
+  await server.heal()
   await proxy.heal()
   await Promise.all(open.splice(0).map((one) => one.close()))
 })

@@ -11,6 +11,7 @@ beforeAll(async () => {
   group = await startSentinel({ replicas: 1, sentinels: 1, appendOnly: false })
 })
 afterEach(async () => {
+  await group.heal()
   for (const hf of open.splice(0)) await hf.close()
 })
 afterAll(() => group.stop())

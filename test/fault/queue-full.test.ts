@@ -23,6 +23,7 @@ beforeEach(async () => {
   queue = hf.queue<string>('jobs', { attempts: 1, lease: '2s' })
 })
 afterEach(async () => {
+  await server.heal()
   await fill(false)
   await hf.close()
 })

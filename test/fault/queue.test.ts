@@ -61,6 +61,7 @@ beforeEach(() => {
   namespace = testNamespace('queue')
 })
 afterEach(async () => {
+  await server.heal()
   await proxy.heal()
   await server.command('CONFIG', 'SET', 'maxmemory', '0')
   await Promise.all(open.splice(0).map((hf) => hf.close()))
@@ -89,7 +90,7 @@ describe('a worker process', () => {
     const child = living()
     await queue.addMany(['hang a', 'hang b', 'hang c'])
     child.work(600, 3)
-    await child.said('began', 3)
+    for (const job of ['a', 'b', 'c']) await child.said(`began ${job} `)
     await child.kill()
     const killedMs = performance.now()
     const ran: string[] = []

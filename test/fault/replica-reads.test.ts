@@ -1,5 +1,5 @@
 // Reads from replicas: only those that never load, and never at the price of an answer.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connect, type Holdfast } from '../../src/index.ts'
 import { startCluster, startSentinel, type TestCluster, type TestSentinel } from '../../src/testing/index.ts'
 
@@ -9,6 +9,7 @@ let group: TestSentinel
 beforeAll(async () => {
   ;[cluster, group] = await Promise.all([startCluster({ announceHostnames: true }), startSentinel({ replicas: 1 })])
 })
+afterEach(() => Promise.all([cluster.heal(), group.heal()]))
 afterAll(() => Promise.all([cluster.stop(), group.stop()]))
 
 const topologies = [

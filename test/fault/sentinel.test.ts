@@ -1,7 +1,9 @@
 // What the way to a Sentinel group does when the primary fails, sleeps or is replaced as planned, for real.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type ConnectOptions, connect, type Holdfast } from '../../src/index.ts'
 import { startSentinel, type TestSentinel } from '../../src/testing/index.ts'
+
+const SOON = { timeout: 20_000, interval: 20 }
 
 let group: TestSentinel
 const open: Holdfast[] = []
@@ -9,8 +11,8 @@ const open: Holdfast[] = []
 beforeAll(async () => {
   group = await startSentinel({ password: 'server secret', sentinelPassword: 'sentinel secret' })
 })
-beforeEach(() => group.settled())
 afterEach(async () => {
+  await group.heal()
   await Promise.all(open.splice(0).map((hf) => hf.close()))
 })
 afterAll(() => group.stop())
@@ -37,6 +39,11 @@ function writers(hf: Holdfast, count: number) {
       }
     }),
   )
+  // A test that fails before it stops them closes what they use.
+  work.catch(() => {})
+  onTestFinished(() => {
+    over = true
+  })
   return {
     get done() {
       return done
@@ -53,23 +60,23 @@ describe('the primary', () => {
   test('is replaced as planned, and nothing that was acknowledged is lost', async () => {
     const hf = await connected()
     const work = writers(hf, 16)
-    await vi.waitFor(() => expect(work.done).toBeGreaterThan(500))
+    await vi.waitFor(() => expect(work.done).toBeGreaterThan(500), SOON)
     await group.failover()
-    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1))
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
     const before = work.done
-    await vi.waitFor(() => expect(work.done).toBeGreaterThan(before + 500))
+    await vi.waitFor(() => expect(work.done).toBeGreaterThan(before + 500), SOON)
     expect(await work.stop()).toEqual([])
   })
 
   test('is killed, and callers go on with the next one', async () => {
     const hf = await connected()
     const work = writers(hf, 16)
-    await vi.waitFor(() => expect(work.done).toBeGreaterThan(500))
+    await vi.waitFor(() => expect(work.done).toBeGreaterThan(500), SOON)
     const victim = await group.primary()
     await victim.kill()
-    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
     const before = work.done
-    await vi.waitFor(() => expect(work.done).toBeGreaterThan(before + 500))
+    await vi.waitFor(() => expect(work.done).toBeGreaterThan(before + 500), SOON)
     expect(await work.stop()).toEqual([])
     await victim.restart()
   })
@@ -77,13 +84,13 @@ describe('the primary', () => {
   test('sleeps, is replaced, and what it says when it wakes is not believed', async () => {
     const hf = await connected()
     const work = writers(hf, 16)
-    await vi.waitFor(() => expect(work.done).toBeGreaterThan(500))
+    await vi.waitFor(() => expect(work.done).toBeGreaterThan(500), SOON)
     const sleeper = await group.primary()
     await sleeper.pause()
-    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
     await sleeper.resume()
     const before = work.done
-    await vi.waitFor(() => expect(work.done).toBeGreaterThan(before + 2_000))
+    await vi.waitFor(() => expect(work.done).toBeGreaterThan(before + 2_000), SOON)
     expect(await work.stop()).toEqual([])
   })
 
@@ -106,17 +113,17 @@ describe('the primary', () => {
     await vi.waitFor(async () => {
       expect(await kept.get('k')).toBe(1)
       expect(kept.stats.memory.entries).toBe(1)
-    })
+    }, SOON)
     await group.failover()
-    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1))
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
     await writing.set('k', 2)
-    await vi.waitFor(async () => expect(await kept.get('k')).toBe(2))
+    await vi.waitFor(async () => expect(await kept.get('k')).toBe(2), SOON)
     await vi.waitFor(async () => {
       await kept.get('k')
       expect(kept.stats.memory.entries).toBe(1)
-    })
+    }, SOON)
     await other.seats('night').hold({ id: 'h', customer: 'c', seats: ['A-1-1'], for: '1m' })
-    await vi.waitFor(() => expect(heard).toContain('held'))
+    await vi.waitFor(() => expect(heard).toContain('held'), SOON)
     ending.abort()
     await following
     await night.remove()
@@ -130,7 +137,7 @@ describe('the Sentinels', () => {
     // One that nobody hears: the others tell of the failover.
     await group.sentinels[0]?.pause()
     await group.failover().catch(() => {})
-    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
     await cache.set('k', 1)
     expect(await cache.peek('k')).toBe(1)
     await group.sentinels[0]?.resume()
@@ -152,7 +159,7 @@ describe('the Sentinels', () => {
     await named?.kill()
     expect(others.length).toBe(2)
     await group.failover()
-    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(hf.stats.failovers).toBe(1), SOON)
     await hf.cache('n', { ttl: '1h' }).set('k', 3)
     await named?.restart()
   })
@@ -161,8 +168,9 @@ describe('the Sentinels', () => {
     await group.sentinels[0]?.pause()
     await group.sentinels[1]?.kill()
     const startMs = performance.now()
-    await connected({ timeout: '2s' })
-    expect(performance.now() - startMs).toBeLessThan(1_000)
+    await connected()
+    // By itself 0.2 s; a second for a machine that has much to do.
+    expect(performance.now() - startMs).toBeLessThan(2_000)
     await group.sentinels[0]?.resume()
     await group.sentinels[1]?.restart()
   })

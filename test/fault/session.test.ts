@@ -22,6 +22,7 @@ beforeEach(() => {
   namespace = testNamespace('session')
 })
 afterEach(async () => {
+  await server.heal()
   for (const close of closing.splice(0).reverse()) await close()
 })
 afterAll(() => server.stop())
