@@ -34,9 +34,10 @@ await main(async () => {
   // Beside the build and the first tests, which wait for servers more than they work.
   const types = isWhole ? part('types', tool('tsc'), ['--noEmit']) : undefined
   await build()
+  const packed = withPackage ? checkPackage(types) : undefined
   const counts = await tests(browser.path)
   await types
-  if (withPackage) await part('package', process.execPath, [join(ROOT, 'scripts/check-package.mjs')])
+  await packed
 
   say('')
   for (const line of notRun) say(`NOT RUN  ${line}`)
@@ -55,6 +56,12 @@ async function part(name, program, programArgs) {
   if (outcome.code === 0) return
   process.stdout.write(outcome.output)
   failed.push(name)
+}
+
+/** One after the other: each of them keeps a core busy by itself. */
+async function checkPackage(types) {
+  await types
+  await part('package', process.execPath, [join(ROOT, 'scripts/check-package.mjs')])
 }
 
 /** Tests run on the sources, and some start the compiled programs: those then say what is missing. */

@@ -39,9 +39,9 @@ it('ends each hold exactly once while eight sweepers race eight confirmers at th
   })
   const buyers = Array.from({ length: 1_600 }, async (_, i) => {
     const seats = [`A-${1 + Math.floor(i / 40)}-${1 + (i % 40)}`]
-    const hold = await nights[i % 8]!.hold({ id: `h${i}`, customer: `c${i % 7}`, seats, for: 200 + (i % 100) * 10 })
+    const hold = await nights[i % 8]!.hold({ id: `h${i}`, customer: `c${i % 7}`, seats, for: 900 + (i % 100) * 10 })
     // The server's clock is this machine's: a third comes early, a third a moment before or after the end, a third late.
-    const offsetMs = [-150, (i % 5) - 2.5, 5][i % 3] as number
+    const offsetMs = [-700, (i % 5) - 2.5, 5][i % 3] as number
     await wait((hold.expiresAtMs as number) - Date.now() + offsetMs)
     const { status } = await nights[(i + 3) % 8]!.confirm(`h${i}`, { payment: `pi_${i}` })
     endings[status]++

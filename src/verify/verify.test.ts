@@ -90,7 +90,7 @@ describe('says in a line why it has failed on a server', () => {
   it('that leaves a check waiting for ever, at its deadline, and goes on with the next', async () => {
     server = await startServer()
     const between = ({ check }: Moment) => (check === 'lock' ? new Promise(() => {}) : undefined)
-    const crosses = await onlyCrosses({ only: ['lock', 'semaphore'], deadline: 200, between })
+    const crosses = await onlyCrosses({ only: ['lock', 'semaphore'], deadline: 800, between })
     expect([...crosses]).toEqual([['lock', { code: 'OVERDUE', message: expect.stringContaining("step 'held'") }]])
     expect(await server.command('KEYS', '*')).toEqual([])
   })

@@ -382,7 +382,7 @@ test('keeps no more pending and no more memory after a long time without Redis t
   )
   const report = JSON.parse(stdout.trim().split('\n').at(-1) as string)
   expect(report.unhandled).toBe(0)
-  expect(report.callsDuring).toBeGreaterThan(seconds * 1_000)
+  expect(report.callsDuring).toBeGreaterThan(seconds * 300)
   expect(Math.max(report.slowestMs, 0)).toBeLessThan(report.timeoutMs + 250)
   expect(report.pendingAfter).toBeLessThanOrEqual(report.pendingBefore * 1.1 + 1)
   expect(report.heapAfter).toBeLessThanOrEqual(report.heapBefore * 1.1)

@@ -42,7 +42,7 @@ export class ShardGroup {
   }
 
   async connectAt(url: string, options: ConnectOptions = {}): Promise<Holdfast> {
-    const hf = await connect(url, { namespace: this.namespace, timeout: '5s', ...options })
+    const hf = await connect(url, { namespace: this.namespace, timeout: '20s', ...options })
     this.#open.push(hf)
     return hf
   }
