@@ -1,24 +1,26 @@
 import { randomId } from '../base/id.ts'
+import { Doorbell } from '../redis/doorbell.ts'
 import type { Redis } from '../redis/redis.ts'
 import { inboxPrefix } from './keys.ts'
-
-/** A server that would not let us listen is asked again so much later. */
-const AGAIN_MS = 5_000
 
 /** Where this process is told that something it waits for is there: one channel, whatever it waits for. */
 export class Inbox {
   /** 22 letters. */
   readonly id = randomId()
-  readonly #redis: Redis
+  readonly #doorbell: Doorbell
   readonly #readers = new Map<string, (words: readonly string[]) => void>()
   readonly #lookers: (() => void)[] = []
-  #listening: Promise<void> | undefined
-  #stop: (() => void) | undefined
-  #triedMs = Number.NEGATIVE_INFINITY
-  #closed = false
 
   constructor(redis: Redis) {
-    this.#redis = redis
+    this.#doorbell = new Doorbell(redis.listeners, inboxPrefix(redis.keyspace) + this.id, {
+      onMessage: (message) => {
+        const words = message.split(' ')
+        this.#readers.get(words[0] as string)?.(words)
+      },
+      onUp: () => {
+        for (const look of this.#lookers) look()
+      },
+    })
   }
 
   /** Who reads messages that begin with `word`. */
@@ -31,35 +33,12 @@ export class Inbox {
     this.#lookers.push(look)
   }
 
-  /** Listens from the first call on. */
+  /** Listens from the first call on: whoever never waits needs no channel. */
   listen(): void {
-    if (this.#closed || this.#listening !== undefined) return
-    const nowMs = performance.now()
-    if (nowMs - this.#triedMs < AGAIN_MS) return
-    this.#triedMs = nowMs
-    const channel = inboxPrefix(this.#redis.keyspace) + this.id
-    this.#listening = this.#redis.listeners
-      .listen(channel, (message) => this.#onMessage(message))
-      .then(
-        (stop) => {
-          if (this.#closed) return stop()
-          this.#stop = stop
-          for (const look of this.#lookers) look()
-        },
-        () => {
-          // Without the right to listen, those who wait look again every half second.
-          this.#listening = undefined
-        },
-      )
-  }
-
-  #onMessage(message: string): void {
-    const words = message.split(' ')
-    this.#readers.get(words[0] as string)?.(words)
+    this.#doorbell.listen()
   }
 
   close(): void {
-    this.#closed = true
-    this.#stop?.()
+    this.#doorbell.close()
   }
 }

@@ -1,9 +1,7 @@
 import { sleep } from '../base/clock.ts'
+import { Doorbell } from '../redis/doorbell.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { LogKeys } from './keys.ts'
-
-/** A server that would not let us listen is asked again so much later. */
-const AGAIN_MS = 5_000
 
 /** Who is told that there is something new. */
 export interface Rung {
@@ -19,27 +17,21 @@ export interface Ear {
   close(): void
 }
 
-/**
- * Tells all that wait for one log in this process that there is something new: one channel, and no connection of anybody's own. A bell, not
- * a letter: what rings look, and they look now and then also when it is silent.
- */
+/** Tells all that wait for one log in this process that there is something new: one channel, and no connection of anybody's own. */
 export class Bell {
-  readonly #redis: Redis
-  readonly #keys: LogKeys
+  readonly #doorbell: Doorbell
   readonly #rung = new Set<Rung>()
-  #listening: Promise<void> | undefined
-  #stop: (() => void) | undefined
-  #triedMs = Number.NEGATIVE_INFINITY
-  #closed = false
 
-  constructor(redis: Redis, keys: LogKeys) {
-    this.#redis = redis
-    this.#keys = keys
+  constructor(redis: Redis, { channel, entries }: LogKeys) {
+    const ring = () => {
+      for (const rung of this.#rung) rung.ring()
+    }
+    this.#doorbell = new Doorbell(redis.listeners, channel, { near: entries, onMessage: ring, onUp: ring })
   }
 
   add(rung: Rung): void {
     this.#rung.add(rung)
-    this.#listen()
+    this.#doorbell.listen()
   }
 
   delete(rung: Rung): void {
@@ -66,39 +58,13 @@ export class Bell {
         wake = () => end.abort()
         const both = signal === undefined ? end.signal : AbortSignal.any([end.signal, signal])
         await sleep(ms, both).catch(() => signal?.throwIfAborted())
-        this.#listen()
       },
       close: () => this.delete(rung),
     }
   }
 
-  #listen(): void {
-    const nowMs = performance.now()
-    if (this.#closed || this.#listening !== undefined || nowMs - this.#triedMs < AGAIN_MS) return
-    this.#triedMs = nowMs
-    const { channel, entries } = this.#keys
-    const ring = () => this.#ring()
-    this.#listening = this.#redis.listeners.listen(channel, ring, entries).then(
-      (stop) => {
-        if (this.#closed) return stop()
-        this.#stop = stop
-        // What happened before made no sound.
-        ring()
-      },
-      () => {
-        // Without the right to listen, all look now and then.
-        this.#listening = undefined
-      },
-    )
-  }
-
-  #ring(): void {
-    for (const rung of this.#rung) rung.ring()
-  }
-
   close(): void {
-    this.#closed = true
-    this.#stop?.()
+    this.#doorbell.close()
     this.#rung.clear()
   }
 }

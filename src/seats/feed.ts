@@ -1,5 +1,6 @@
 import { HoldfastError } from '../base/errors.ts'
 import { Loop } from '../loop/loop.ts'
+import { Doorbell } from '../redis/doorbell.ts'
 import { isOutage, type Redis } from '../redis/redis.ts'
 import { unpackCells } from './cells.ts'
 import { type EventKeys, eventChannel } from './keys.ts'
@@ -41,7 +42,7 @@ export class Feed {
   #recent: SeatChange[] = []
   #version: number | undefined
   #loop: Loop | undefined
-  #hush: (() => void) | undefined
+  #doorbell: Doorbell | undefined
   #rung = false
   #closed = false
 
@@ -91,26 +92,14 @@ export class Feed {
   #start(): void {
     if (this.#followers++ > 0) return
     this.#loop = new Loop(() => this.#turn(), { every: POLL_MS }).start()
-    const loop = this.#loop
-    this.#redis.listeners
-      .listen(
-        eventChannel(this.#redis.keyspace, this.#id),
-        (message) => {
-          // A ring for what is known already is the echo of one's own read.
-          if (Number(message) !== this.#version) this.#ring()
-        },
-        this.#keys.event,
-      )
-      .then(
-        (hush) => {
-          if (this.#loop !== loop) return hush()
-          this.#hush = hush
-          // What happened before the doorbell was up made no sound.
-          this.#ring()
-        },
-        // Without the right to listen the poll does it, up to a second later.
-        () => {},
-      )
+    this.#doorbell = new Doorbell(this.#redis.listeners, eventChannel(this.#redis.keyspace, this.#id), {
+      near: this.#keys.event,
+      onMessage: (message) => {
+        // A ring for what is known already is the echo of one's own read.
+        if (Number(message) !== this.#version) this.#ring()
+      },
+      onUp: () => this.#ring(),
+    }).listen()
   }
 
   /** Reads as soon as the read under way has ended; many rings until then are one. */
@@ -125,8 +114,8 @@ export class Feed {
     void this.#loop?.stop()
     this.#loop = undefined
     this.#rung = false
-    this.#hush?.()
-    this.#hush = undefined
+    this.#doorbell?.close()
+    this.#doorbell = undefined
     this.#forget()
   }
 

@@ -220,7 +220,6 @@ export class Consumer implements BlockedOwner {
     if (this.#isEmpty && this.#crew.isWaiting) {
       const ms = waitOf(turned)
       if (!this.#block(ms)) this.#wakeIn(ms)
-      this.#bell.hear(this.layout.keys.state)
     }
     return this.#takes.length > 0 || (!this.#isEmpty && deliveries.length > 0) || lease.settlements.size > 0
   }
