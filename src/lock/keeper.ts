@@ -1,6 +1,7 @@
 import { LONGEST_TIMER_MS, monotonicMs } from '../base/clock.ts'
 import { type Moment, momentNow } from './moment.ts'
-import type { Holdable, Renewer, Request } from './resource.ts'
+import type { Renewer } from './renewer.ts'
+import type { Holdable, Request } from './resource.ts'
 
 /** A renewal that failed is tried again after this share of the lease. */
 const AGAIN_SHARE = 1 / 12

@@ -1,23 +1,17 @@
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import { inboxPrefix } from './keys.ts'
-import { acquireScript, beatScript, releaseScript, renewScript } from './lua.generated.ts'
+import { acquireScript, beatScript, releaseForcedScript, releaseScript, renewScript } from './lua.generated.ts'
+import { MOST_RENEWALS, type Renewer, renewerInLots } from './renewer.ts'
 import {
   type AcquireReply,
   type BeatReply,
+  CALLS,
   KEEP_MS,
-  type Renewal,
-  type Renewer,
   type Request,
   type Resource,
+  readAcquired,
 } from './resource.ts'
-
-/** Most locks of one renewal: 100 take the server 0.3 ms. */
-const MOST_PER_CALL = 100
-
-const ACQUIRE = { operation: 'lock.acquire', repeat: true } as const
-const RELEASE = { operation: 'lock.release', repeat: true } as const
-const BEAT = { operation: 'lock.wait', repeat: true } as const
 
 /** A lock in Redis: one holder. */
 export class LockResource implements Resource {
@@ -28,7 +22,7 @@ export class LockResource implements Resource {
   readonly #inbox: string
   readonly #channel: string
 
-  constructor(redis: Redis, key: Key, name: string, inbox: string, renewer: LockRenewer) {
+  constructor(redis: Redis, key: Key, name: string, inbox: string, renewer: Renewer) {
     this.key = key
     this.name = name
     this.renewer = renewer
@@ -47,52 +41,32 @@ export class LockResource implements Resource {
       owner,
       keepMs: ttlMs + KEEP_MS,
     }
-    const reply = await acquireScript.run(this.#redis, { lock: this.key }, args, ACQUIRE)
-    switch (reply[0]) {
-      case 'held':
-        return { word: 'held', fence: BigInt(reply[1]), nowMs: reply[2] }
-      case 'queued':
-        return { word: 'queued', leftMs: reply[1], nowMs: reply[2] }
-      default:
-        return { word: reply[0] }
-    }
+    const reply = await acquireScript.run(this.#redis, { lock: this.key }, args, CALLS.acquire)
+    return readAcquired(reply)
   }
 
   async release(token: string): Promise<'released' | 'left' | 'gone'> {
     const args = { token, channel: this.#channel }
-    const [word] = await releaseScript.run(this.#redis, { lock: this.key }, args, RELEASE)
+    const [word] = await releaseScript.run(this.#redis, { lock: this.key }, args, CALLS.release)
     return word
   }
 
   async beat(tokens: readonly string[], patienceMs: number): Promise<BeatReply> {
     const args = { channel: this.#channel, patienceMs, tokens }
-    const [, leftMs, nowMs, ...missing] = await beatScript.run(this.#redis, { lock: this.key }, args, BEAT)
+    const [, leftMs, nowMs, ...missing] = await beatScript.run(this.#redis, { lock: this.key }, args, CALLS.beat)
     return { leftMs, nowMs, missing }
+  }
+
+  async releaseForced(): Promise<boolean> {
+    const args = { channel: this.#channel }
+    const [word] = await releaseForcedScript.run(this.#redis, { lock: this.key }, args, CALLS.releaseForced)
+    return word === 'released'
   }
 }
 
 /** Renews locks, those of one place in one call. */
-export class LockRenewer implements Renewer {
-  readonly #redis: Redis
-
-  constructor(redis: Redis) {
-    this.#redis = redis
-  }
-
-  renew(
-    renewals: readonly Renewal[],
-    timeoutMs: number,
-    tell: (at: number, still: boolean | undefined, error?: unknown) => void,
-  ): void {
-    const items = renewals.map((renewal, at) => ({ ...renewal, at }))
-    for (const lot of this.#redis.groupByPlace(items, ({ key }) => key, MOST_PER_CALL)) {
-      const locks = lot.map(({ key }) => key)
-      const holds = lot.map(({ token, ttlMs }) => `${token}${ttlMs}`)
-      const options = { operation: 'lock.renew', repeat: true, timeoutMs }
-      renewScript.run(this.#redis, { locks }, { holds }, options).then(
-        ([, ...still]) => lot.forEach(({ at }, i) => void tell(at, still[i] === 1)),
-        (error) => lot.forEach(({ at }) => void tell(at, undefined, error)),
-      )
-    }
-  }
-}
+export const lockRenewer = (redis: Redis): Renewer =>
+  renewerInLots(
+    (renewals) => redis.groupByPlace(renewals, ({ key }) => key, MOST_RENEWALS),
+    (lot, holds, options) => renewScript.run(redis, { locks: lot.map(({ key }) => key) }, { holds }, options),
+  )

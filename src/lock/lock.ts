@@ -1,16 +1,6 @@
-import type { Hold } from './hold.ts'
+import { FairLock } from './fair-lock.ts'
 import { inspectLock, type LockView } from './inspect.ts'
-import { inboxPrefix } from './keys.ts'
-import { Lockable } from './lockable.ts'
-import { releaseForcedScript } from './lua.generated.ts'
-import {
-  type AcquireOptions,
-  type CheckedLock,
-  checkAcquire,
-  checkLockName,
-  checkLockOptions,
-  type LockOptions,
-} from './options.ts'
+import { checkLockName, checkLockOptions, type LockOptions } from './options.ts'
 import type { Resource } from './resource.ts'
 import type { LockRoom } from './room.ts'
 
@@ -21,28 +11,16 @@ import type { LockRoom } from './room.ts'
  *          failover forgets may be held twice: then the fence, which every later holder has higher, keeps a resource that checks it safe.
  * costs    one script, one round trip to take it and one to release it; a waiter costs two calls a second for each process and lock
  */
-export class Lock extends Lockable {
+export class Lock extends FairLock {
   readonly #room: LockRoom
   readonly #resource: Resource
-  readonly #options: CheckedLock
 
   /** @internal */
   constructor(room: LockRoom, name: string, options?: LockOptions) {
-    super(checkLockName(name))
-    this.#options = checkLockOptions(options)
+    const resource = room.lockResource('lock', checkLockName(name))
+    super(room, resource, checkLockOptions(options))
     this.#room = room
-    this.#resource = room.lockResource('lock', name)
-  }
-
-  protected take(options: AcquireOptions | undefined): Promise<Hold> {
-    const { waitMs, signal } = checkAcquire(options, this.#options.waitMs)
-    const { renewed } = this.#options
-    return this.#room.acquire(this.#resource, this.#room.request(this.#options), { waitMs, signal, renewed })
-  }
-
-  protected takeNow(options: AcquireOptions | undefined): Promise<Hold | undefined> {
-    checkAcquire(options, 0)
-    return this.#room.tryAcquire(this.#resource, this.#room.request(this.#options), this.#options.renewed)
+    this.#resource = resource
   }
 
   /** Who has it and who waits, at one moment. */
@@ -58,11 +36,6 @@ export class Lock extends Lockable {
    * returns  false when nobody held it
    */
   async forceRelease(): Promise<boolean> {
-    this.#room.enter(this.#resource.key)
-    const { redis } = this.#room
-    const args = { channel: inboxPrefix(redis.keyspace) }
-    const options = { operation: 'lock.forceRelease', repeat: false }
-    const [word] = await releaseForcedScript.run(redis, { lock: this.#resource.key }, args, options)
-    return word === 'released'
+    return this.#room.releaseForced(this.#resource)
   }
 }

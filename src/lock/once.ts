@@ -11,7 +11,8 @@ import { inboxPrefix, lockKey } from './keys.ts'
 import { type BeginOnceReply, beginOnceScript, finishOnceScript, renewOnceScript } from './lua.generated.ts'
 import { momentNow } from './moment.ts'
 import { type CheckedOnce, checkLockName, checkOnce, type OnceOptions, type Term } from './options.ts'
-import type { Holdable, Renewal, Renewer } from './resource.ts'
+import type { Renewal, Renewer, Tell } from './renewer.ts'
+import type { Holdable } from './resource.ts'
 import type { LockRoom } from './room.ts'
 
 /** Who waits for a result looks for it this often, should the message be lost or whoever runs it die. */
@@ -157,11 +158,7 @@ export class Once {
     }
   }
 
-  #renew(
-    renewals: readonly Renewal[],
-    timeoutMs: number,
-    tell: (at: number, still: boolean | undefined, error?: unknown) => void,
-  ): void {
+  #renew(renewals: readonly Renewal[], timeoutMs: number, tell: Tell): void {
     const options = { operation: 'lock.renew', repeat: true, timeoutMs }
     renewals.forEach(({ key, token, ttlMs }, at) => {
       renewOnceScript.run(this.#room.redis, { once: key }, { token, leaseMs: ttlMs }, options).then(

@@ -3,9 +3,8 @@ import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import { inboxPrefix } from './keys.ts'
 import { acquireScript, releaseScript, renewScript } from './lua.generated.ts'
-import { type Holdable, KEEP_MS, type Renewal, type Renewer, type Request } from './resource.ts'
-
-type Tell = (at: number, still: boolean | undefined, error?: unknown) => void
+import type { Renewal, Renewer, Tell } from './renewer.ts'
+import { type Holdable, KEEP_MS, type Request } from './resource.ts'
 
 /** Nobody is told anything on these servers: whoever waits asks again. */
 const INBOX = randomId()

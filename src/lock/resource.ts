@@ -1,4 +1,5 @@
 import type { Key } from '../redis/keyspace.ts'
+import type { Renewer } from './renewer.ts'
 
 /** A lock's key outlives its lease by so much, for the last fence. The scripts keep the same. */
 export const KEEP_MS = 3_600_000
@@ -43,19 +44,31 @@ export interface Resource extends Holdable {
   /** `patienceMs` 0: does not wait. */
   acquire(request: Request, patienceMs: number): Promise<AcquireReply>
   beat(tokens: readonly string[], patienceMs: number): Promise<BeatReply>
+  /** Takes it away from all who hold it; false when nobody did. */
+  releaseForced(): Promise<boolean>
 }
 
-export interface Renewal {
-  readonly key: Key
-  readonly token: string
-  readonly ttlMs: number
-}
+/** How each is called; a token makes what carries one safe to repeat. */
+export const CALLS = {
+  acquire: { operation: 'lock.acquire', repeat: true },
+  release: { operation: 'lock.release', repeat: true },
+  beat: { operation: 'lock.wait', repeat: true },
+  releaseForced: { operation: 'lock.forceRelease', repeat: false },
+} as const
 
-export interface Renewer {
-  /** For each whether it is still held; one place's answer may come before another's, so each is given by itself. */
-  renew(
-    renewals: readonly Renewal[],
-    timeoutMs: number,
-    tell: (at: number, still: boolean | undefined, error?: unknown) => void,
-  ): void
+/** An answer of the scripts that acquire, which differ in what they say of others alone. */
+export function readAcquired(
+  reply:
+    | readonly ['held', string, number]
+    | readonly ['queued', number, number]
+    | readonly ['taken' | 'crowded', ...unknown[]],
+): AcquireReply {
+  switch (reply[0]) {
+    case 'held':
+      return { word: 'held', fence: BigInt(reply[1]), nowMs: reply[2] }
+    case 'queued':
+      return { word: 'queued', leftMs: reply[1], nowMs: reply[2] }
+    default:
+      return { word: reply[0] }
+  }
 }

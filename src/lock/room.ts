@@ -2,15 +2,16 @@ import { ConnectionError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
-import { GateRenewer, GateResource } from './gate-resource.ts'
+import { GateResource, gateRenewer } from './gate-resource.ts'
 import { Hold } from './hold.ts'
 import { Inbox } from './inbox.ts'
 import { Keeper } from './keeper.ts'
 import { inboxPrefix, type LockKind, lockKey } from './keys.ts'
 import { Line } from './line.ts'
-import { LockRenewer, LockResource } from './lock-resource.ts'
+import { LockResource, lockRenewer } from './lock-resource.ts'
 import { momentNow } from './moment.ts'
 import type { CheckedLock } from './options.ts'
+import type { Renewer } from './renewer.ts'
 import type { Request, Resource } from './resource.ts'
 import { lockRights } from './rights.ts'
 import { Waiter } from './waiter.ts'
@@ -21,8 +22,8 @@ export class LockRoom {
   readonly keeper: Keeper
   readonly inbox: Inbox
   readonly #line: Line
-  readonly #lockRenewer: LockRenewer
-  readonly #gateRenewer: GateRenewer
+  readonly #lockRenewer: Renewer
+  readonly #gateRenewer: Renewer
   readonly #closers = new Set<() => Promise<void>>()
   #vetted = false
   #closed = false
@@ -32,8 +33,8 @@ export class LockRoom {
     this.inbox = new Inbox(redis)
     this.keeper = new Keeper(redis.timeoutMs)
     this.#line = new Line(this.inbox)
-    this.#lockRenewer = new LockRenewer(redis)
-    this.#gateRenewer = new GateRenewer(redis)
+    this.#lockRenewer = lockRenewer(redis)
+    this.#gateRenewer = gateRenewer(redis)
     this.inbox.onUp(() => this.keeper.renewAll())
     this.inbox.on('lost', ([, token]) => this.keeper.get(token as string)?.lose('it was released by force'))
   }
@@ -76,6 +77,12 @@ export class LockRoom {
       resource.release(request.token).catch(() => {})
       throw error
     }
+  }
+
+  /** Takes a resource away from all who hold it; false when nobody did. */
+  releaseForced(resource: Resource): Promise<boolean> {
+    this.enter(resource.key)
+    return resource.releaseForced()
   }
 
   /** Refuses when closed; looks once whether the server suits locks, behind the first call. */

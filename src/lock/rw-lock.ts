@@ -1,17 +1,7 @@
-import type { Hold } from './hold.ts'
+import { FairLock } from './fair-lock.ts'
 import { inspectGate, type LockView } from './inspect.ts'
-import { inboxPrefix } from './keys.ts'
-import { Lockable } from './lockable.ts'
-import { releaseGateForcedScript } from './lua.generated.ts'
-import {
-  type AcquireOptions,
-  type CheckedLock,
-  checkAcquire,
-  checkLockName,
-  checkLockOptions,
-  type LockOptions,
-  MOST_PERMITS,
-} from './options.ts'
+import type { Lockable } from './lockable.ts'
+import { checkLockName, checkLockOptions, type LockOptions, MOST_PERMITS } from './options.ts'
 import type { Resource } from './resource.ts'
 import type { LockRoom } from './room.ts'
 
@@ -23,8 +13,8 @@ export class RwLock {
   readonly name: string
   readonly #room: LockRoom
   readonly #resource: Resource
-  readonly #read: Side
-  readonly #write: Side
+  readonly #read: Lockable
+  readonly #write: Lockable
 
   /** @internal */
   constructor(room: LockRoom, name: string, options?: LockOptions) {
@@ -33,9 +23,9 @@ export class RwLock {
     const resource = room.gateResource('rwlock', name, MOST_PERMITS)
     this.#room = room
     this.#resource = resource
-    this.#read = new Side(room, resource, checked, 1)
+    this.#read = new FairLock(room, resource, checked)
     // A writer needs all there is, so nobody else is in beside him.
-    this.#write = new Side(room, resource, checked, MOST_PERMITS)
+    this.#write = new FairLock(room, resource, checked, MOST_PERMITS)
   }
 
   /** Beside other readers. */
@@ -55,38 +45,6 @@ export class RwLock {
 
   /** Take it away from the writer or all readers, and let the next in; see `Lock.forceRelease`. False when nobody had it. */
   async forceRelease(): Promise<boolean> {
-    this.#room.enter(this.#resource.key)
-    const { redis } = this.#room
-    const args = { channel: inboxPrefix(redis.keyspace), capacity: MOST_PERMITS }
-    const options = { operation: 'lock.forceRelease', repeat: false }
-    const [word] = await releaseGateForcedScript.run(redis, { gate: this.#resource.key }, args, options)
-    return word === 'released'
-  }
-}
-
-class Side extends Lockable {
-  readonly #room: LockRoom
-  readonly #resource: Resource
-  readonly #options: CheckedLock
-  readonly #permits: number
-
-  constructor(room: LockRoom, resource: Resource, options: CheckedLock, permits: number) {
-    super(resource.name)
-    this.#room = room
-    this.#resource = resource
-    this.#options = options
-    this.#permits = permits
-  }
-
-  protected take(options: AcquireOptions | undefined): Promise<Hold> {
-    const { waitMs, signal } = checkAcquire(options, this.#options.waitMs)
-    const request = this.#room.request(this.#options, this.#permits)
-    return this.#room.acquire(this.#resource, request, { waitMs, signal, renewed: this.#options.renewed })
-  }
-
-  protected takeNow(options: AcquireOptions | undefined): Promise<Hold | undefined> {
-    checkAcquire(options, 0)
-    const request = this.#room.request(this.#options, this.#permits)
-    return this.#room.tryAcquire(this.#resource, request, this.#options.renewed)
+    return this.#room.releaseForced(this.#resource)
   }
 }

@@ -1,5 +1,6 @@
 import { monotonicMs } from '../base/clock.ts'
 import { ConnectionError, type HoldfastError, ServerError, TimeoutError } from '../base/errors.ts'
+import { lotsBy } from '../base/lots.ts'
 import type { CallOptions } from './call.ts'
 import { type CallStats, Calls } from './calls.ts'
 import type { ConnectionSettings } from './connection.ts'
@@ -193,19 +194,7 @@ export class Redis {
 
   /** `items` in lots whose keys may stand in one command: those of one slot on a Cluster, of one server elsewhere. */
   groupByPlace<T>(items: readonly T[], keyOf: (item: T) => Key, most: number): readonly (readonly T[])[] {
-    const open = new Map<number, T[]>()
-    const lots: T[][] = []
-    for (const item of items) {
-      const group = this.#topology.groupOf(keyOf(item))
-      let lot = open.get(group)
-      if (lot === undefined || lot.length === most) {
-        lot = []
-        lots.push(lot)
-        open.set(group, lot)
-      }
-      lot.push(item)
-    }
-    return lots
+    return lotsBy(items, (item) => this.#topology.groupOf(keyOf(item)), most)
   }
 
   /** Where keys live, for what works on whole servers. */
