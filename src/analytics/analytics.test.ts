@@ -4,9 +4,9 @@ import { Redis } from '../redis/redis.ts'
 import { resolveSettings } from '../redis/settings.ts'
 import { testNamespace } from '../testing/index.ts'
 import { inspectAnalytics } from './inspect.ts'
-import { Ground } from './site.fixture.ts'
+import { SiteGround } from './site.fixture.ts'
 
-const ground = new Ground()
+const ground = new SiteGround()
 const DAY = { window: '1d' } as const
 
 describe('what was counted', () => {

@@ -3,13 +3,13 @@ import { expect, it } from 'vitest'
 import type { Analytics } from '../index.ts'
 import { testNamespace } from '../testing/index.ts'
 import { checkSteps } from './options.ts'
-import { Ground } from './site.fixture.ts'
+import { SiteGround } from './site.fixture.ts'
 import { coverOf, floorTo, TIERS } from './tiers.ts'
 
 const MINUTE = 60_000
 const HOUR = 3_600_000
 const DAY = 86_400_000
-const ground = new Ground()
+const ground = new SiteGround()
 
 /** All that was marked, and each figure by its plain meaning. */
 class Oracle {

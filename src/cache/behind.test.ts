@@ -1,24 +1,15 @@
 import { once } from 'node:events'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { connect, type Holdfast } from '../holdfast.ts'
-import { startServer, type TestServer } from '../testing/index.ts'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { Ground, SOON } from '../holdfast.fixture.ts'
+import type { Holdfast } from '../holdfast.ts'
 import type { WrittenEntry } from './write-options.ts'
 
-const SOON = { timeout: 15_000, interval: 5 }
-let server: TestServer
+const ground = new Ground('cache')
 let hf: Holdfast
 
-beforeAll(async () => {
-  server = await startServer()
-})
 beforeEach(async () => {
-  hf = await connect(server.url)
+  hf = await ground.connect()
 })
-afterEach(async () => {
-  await hf.close()
-  await server.command('FLUSHALL')
-})
-afterAll(() => server.stop())
 
 const cacheOf = (thrown: unknown, onError: (error: unknown) => void) => {
   const persist = (entries: readonly WrittenEntry<number>[]) => {

@@ -1,23 +1,14 @@
 import { once } from 'node:events'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { connect, type Holdfast } from '../holdfast.ts'
-import { startServer, type TestServer } from '../testing/index.ts'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { Ground, SOON } from '../holdfast.fixture.ts'
+import type { Holdfast } from '../holdfast.ts'
 
-const SOON = { timeout: 15_000, interval: 5 }
-let server: TestServer
+const ground = new Ground('log')
 let hf: Holdfast
 
-beforeAll(async () => {
-  server = await startServer()
-})
 beforeEach(async () => {
-  hf = await connect(server.url)
+  hf = await ground.connect()
 })
-afterEach(async () => {
-  await hf.close()
-  await server.command('FLUSHALL')
-})
-afterAll(() => server.stop())
 
 it.each([null, Object.create(null), Object.assign(new Error('x'), { message: undefined })])(
   'parks an entry whose handler throws what no text can be made of, and goes on: %#',

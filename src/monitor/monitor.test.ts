@@ -1,28 +1,14 @@
 import fc from 'fast-check'
-import { type ConnectOptions, connect, type Holdfast } from 'holdfast'
-import { startProxy, startServer, type TestServer, testNamespace } from 'holdfast/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { connect } from 'holdfast'
+import { testNamespace } from 'holdfast/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { Ground } from '../holdfast.fixture.ts'
 import { Holdfast as Instance } from '../holdfast.ts'
 import { Series } from './series.ts'
 import { MonitorStore } from './store.ts'
 import { cover, endOfLife } from './tiers.ts'
 
-let server: TestServer
-const open: { close(): Promise<unknown> }[] = []
-
-beforeAll(async () => {
-  server = await startServer()
-})
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close()
-})
-afterAll(() => server.stop())
-
-async function make(options: ConnectOptions = {}): Promise<Holdfast> {
-  const hf = await connect(server.url, { namespace: testNamespace('monitor'), timeout: '10s', ...options })
-  open.push(hf)
-  return hf
-}
+const ground = new Ground('monitor')
 
 it('covers any window by cells that lie side by side, and are kept for so long', () => {
   const MINUTE = 60_000
@@ -50,18 +36,16 @@ it('covers any window by cells that lie side by side, and are kept for so long',
 
 describe('a batch', () => {
   it('is added once, also when the answer to it was lost', async () => {
-    const proxy = await startProxy({ target: server })
-    open.push(proxy)
+    const proxy = await ground.proxy()
     const namespace = testNamespace('monitor')
-    const through = await connect(proxy.url, { namespace, timeout: '10s' })
-    open.push(through)
+    const through = await ground.connect({ namespace }, proxy.url)
     await through.monitor.record({ orders: { value: 1 } })
     for (let i = 0; i < 3; i++) {
       proxy.dropReplies()
       const recorded = through.monitor.record({ orders: { value: 1 } })
       await vi.waitFor(async () => {
-        const [key] = await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
-        expect(await server.command('HGET', key as string, 'n')).toBe(String(i + 2))
+        const [key] = await ground.server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
+        expect(await ground.server.command('HGET', key as string, 'n')).toBe(String(i + 2))
       })
       // The connection that lost the answer is reset.
       await proxy.heal()
@@ -71,14 +55,12 @@ describe('a batch', () => {
   })
 
   it('that nobody heard of for an hour is given up: its minute may not know any more that it was added', async () => {
-    const proxy = await startProxy({ target: server })
-    open.push(proxy)
+    const proxy = await ground.proxy()
     const namespace = testNamespace('monitor')
     const [through, reader] = [
-      await connect(proxy.url, { namespace, timeout: 200, lazy: true }),
-      await make({ namespace }),
+      await ground.connect({ namespace, timeout: 200, lazy: true }, proxy.url),
+      await ground.connect({ namespace }),
     ]
-    open.push(through)
     let laterMs = 0
     class Later extends MonitorStore {
       override get nowMs() {
@@ -96,24 +78,24 @@ describe('a batch', () => {
     await vi.waitFor(counted, 10_000)
     await proxy.heal()
     laterMs = 4 * 3_600_000
-    for (const key of await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:m*`))
-      await server.command('DEL', key)
+    for (const key of await ground.server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:m*`))
+      await ground.server.command('DEL', key)
     await vi.waitFor(async () => expect(await series.write()).toBe(true))
     expect(series.lost).toBe(1)
-    const days = await server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
-    expect(await Promise.all(days.map((day) => server.command('HGET', day, 'n')))).toEqual(['1'])
+    const days = await ground.server.command<string[]>('KEYS', `{${namespace}:monitor:orders}:d*`)
+    expect(await Promise.all(days.map((day) => ground.server.command('HGET', day, 'n')))).toEqual(['1'])
   })
 
   it('stays with its process while Redis is frozen, and is written when it is back', async () => {
-    const hf = await make({ timeout: '500ms' })
+    const hf = await ground.connect({ timeout: '500ms' })
     await hf.monitor.record({ orders: { value: 1 } })
-    await server.pause()
+    await ground.server.pause()
     try {
       expect(await hf.monitor.record({ orders: { value: 2 } })).toBe(false)
       expect(await hf.monitor.time('checkout', () => 1)).toBe(1)
       expect(await hf.monitor.record({ orders: { value: 3, count: 2 } })).toBe(false)
     } finally {
-      await server.resume()
+      await ground.server.resume()
     }
     await vi.waitFor(async () => expect(await hf.monitor.flush()).toBe(true))
     expect(await hf.monitor.stats('orders')).toMatchObject({ count: 4, sum: 6 })
@@ -123,10 +105,13 @@ describe('a batch', () => {
 
   it('is written by close, and by the loop before it', async () => {
     const namespace = testNamespace('monitor')
-    const [a, reader] = [await make({ namespace, monitor: { flush: 10 } }), await make({ namespace })]
+    const [a, reader] = [
+      await ground.connect({ namespace, monitor: { flush: 10 } }),
+      await ground.connect({ namespace }),
+    ]
     await a.monitor.time('checkout', () => 1)
     await vi.waitFor(async () => expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 1 }))
-    const b = await connect(server.url, { namespace, timeout: '10s' })
+    const b = await ground.connect({ namespace })
     await b.monitor.time('checkout', () => 1)
     await b.close()
     expect(await reader.monitor.stats('checkout')).toMatchObject({ count: 2 })
@@ -135,7 +120,7 @@ describe('a batch', () => {
 
 it('keeps a cell small, however many values there are, and under its bound wherever they lie', async () => {
   const namespace = testNamespace('monitor')
-  const { monitor } = await make({ namespace })
+  const { monitor } = await ground.connect({ namespace })
   // Each of the 1,568 buckets: to 0.063 one by one, above it 32 to a doubling.
   const everywhere = Array.from({ length: 64 }, (_, i) => i / 1_000)
   for (let value = 0.064; value <= 9e12; value *= 2 ** (1 / 64)) everywhere.push(value)
@@ -145,17 +130,19 @@ it('keeps a cell small, however many values there are, and under its bound where
     ['alike', 400],
     ['everywhere', 81_920],
   ] as const) {
-    const cells = await server.command<string[]>('KEYS', `{${namespace}:monitor:${name}}:*`)
-    const sizes = await Promise.all(cells.map((cell) => server.command<number>('MEMORY', 'USAGE', cell, 'SAMPLES', 0)))
+    const cells = await ground.server.command<string[]>('KEYS', `{${namespace}:monitor:${name}}:*`)
+    const sizes = await Promise.all(
+      cells.map((cell) => ground.server.command<number>('MEMORY', 'USAGE', cell, 'SAMPLES', 0)),
+    )
     expect(sizes.length).toBeGreaterThanOrEqual(3)
     expect(Math.max(...sizes), name).toBeLessThan(most)
   }
-  const [day] = await server.command<string[]>('KEYS', `{${namespace}:monitor:everywhere}:d*`)
-  expect(await server.command<number>('HLEN', day as string)).toBeGreaterThan(1_500)
+  const [day] = await ground.server.command<string[]>('KEYS', `{${namespace}:monitor:everywhere}:d*`)
+  expect(await ground.server.command<number>('HLEN', day as string)).toBeGreaterThan(1_500)
 })
 
 it('counts what one name too many brings apart', async () => {
-  const { monitor } = await make()
+  const { monitor } = await ground.connect()
   const names = Array.from({ length: 1_005 }, (_, i) => `m${i}`)
   await monitor.record(Object.fromEntries(names.map((name) => [name, {}])))
   expect(await monitor.stats('m999')).toMatchObject({ count: 1 })
@@ -165,7 +152,7 @@ it('counts what one name too many brings apart', async () => {
 })
 
 it('never tells a mean that is beyond all of its values', async () => {
-  const { monitor } = await make({})
+  const { monitor } = await ground.connect({})
   await monitor.record({ a: { value: 0.0002 }, b: { value: 0.0186 } })
   expect(await monitor.stats('a')).toMatchObject({ min: 0.0002, max: 0.0002, avg: 0.0002 })
   expect(await monitor.stats('b')).toMatchObject({ max: 0.0186, avg: 0.0186 })
@@ -173,15 +160,15 @@ it('never tells a mean that is beyond all of its values', async () => {
 
 it('sums what is beyond the largest whole number, and tells when Redis refuses what it is given', async () => {
   const namespace = testNamespace('monitor')
-  const { monitor } = await make({ namespace })
+  const { monitor } = await ground.connect({ namespace })
   const largest = { values: Array.from({ length: 1_200 }, () => 9e12) }
   for (let i = 0; i < 2; i++)
     expect(await monitor.record({ bytes: largest, times: { count: 1e12, value: 9e12 } })).toBe(true)
   const { count, sum, avg } = await monitor.stats('bytes')
   expect([count, sum / 2_400 / 9e12, avg / 9e12]).toEqual([2_400, expect.closeTo(1, 9), expect.closeTo(1, 9)])
   expect(await monitor.stats('times')).toMatchObject({ count: 2e12, sum: 1.8e13, p50: 9 })
-  for (const cell of await server.command<string[]>('KEYS', `{${namespace}:monitor:bytes}:*`))
-    await server.command('SET', cell, 'of another kind')
+  for (const cell of await ground.server.command<string[]>('KEYS', `{${namespace}:monitor:bytes}:*`))
+    await ground.server.command('SET', cell, 'of another kind')
   await expect(monitor.record({ bytes: { value: 1 }, others: { value: 2 } })).rejects.toMatchObject({
     reply: 'WRONGTYPE',
   })
@@ -190,8 +177,8 @@ it('sums what is beyond the largest whole number, and tells when Redis refuses w
 })
 
 it("publishes the library's own operations, of a memory tier their number alone", async () => {
-  const hf = await make({ monitor: { publish: true } })
-  const quiet = await make()
+  const hf = await ground.connect({ monitor: { publish: true } })
+  const quiet = await ground.connect()
   const products = hf.cache<number>('p', { ttl: '1m', memory: {}, load: () => 1 })
   await expect.poll(() => products.get('1').then(() => products.stats.hits.memory)).toBeGreaterThan(0)
   await expect(quiet.lock('l').run(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
@@ -206,7 +193,7 @@ it("publishes the library's own operations, of a memory tier their number alone"
 })
 
 it('refuses what makes no sense, and then adds nothing', async () => {
-  const { monitor } = await make()
+  const { monitor } = await ground.connect()
   for (const [option, sample] of [
     ['metrics.b.value', { value: -1 }],
     ['metrics.b.count', { count: 1.5 }],

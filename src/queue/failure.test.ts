@@ -1,23 +1,14 @@
 import { once } from 'node:events'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { connect, type Holdfast } from '../holdfast.ts'
-import { startProxy, startServer, type TestServer } from '../testing/index.ts'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { Ground, SOON } from '../holdfast.fixture.ts'
+import type { Holdfast } from '../holdfast.ts'
 
-const SOON = { timeout: 15_000, interval: 5 }
-let server: TestServer
+const ground = new Ground('queue')
 let hf: Holdfast
 
-beforeAll(async () => {
-  server = await startServer()
-})
 beforeEach(async () => {
-  hf = await connect(server.url)
+  hf = await ground.connect({ namespace: 'hf' })
 })
-afterEach(async () => {
-  await hf.close()
-  await server.command('FLUSHALL')
-})
-afterAll(() => server.stop())
 
 it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, Promise.resolve(5)])(
   'keeps a job whose backoff answers no time, as a dead letter that says so: %s',
@@ -84,30 +75,24 @@ it('counts an attempt that ends well after its timeout and within the grace', as
 })
 
 it('waits for a result no longer than it was told to, also while Redis is away', async () => {
-  const proxy = await startProxy({ target: server })
-  const away = await connect(proxy.url, { timeout: '10s' })
-  try {
-    const queue = away.queue<number>('jobs')
-    const { id } = await queue.add(1, { keepResult: '1m', delay: '1h' })
-    const started = performance.now()
-    proxy.drop()
-    await expect(queue.result(id, { wait: '100ms' })).rejects.toMatchObject({ code: 'TIMEOUT' })
-    const leaving = new AbortController()
-    const { signal } = leaving
-    setTimeout(() => leaving.abort('enough'), 50)
-    await expect(queue.result(id, { wait: '1m', signal })).rejects.toBe('enough')
-    expect(performance.now() - started).toBeLessThan(5_000)
-    await expect(queue.result(id, { signal })).rejects.toBe('enough')
-  } finally {
-    await proxy.heal()
-    await away.close()
-    await proxy.close()
-  }
+  const proxy = await ground.proxy()
+  const away = await ground.connect({}, proxy.url)
+  const queue = away.queue<number>('jobs')
+  const { id } = await queue.add(1, { keepResult: '1m', delay: '1h' })
+  const started = performance.now()
+  proxy.drop()
+  await expect(queue.result(id, { wait: '100ms' })).rejects.toMatchObject({ code: 'TIMEOUT' })
+  const leaving = new AbortController()
+  const { signal } = leaving
+  setTimeout(() => leaving.abort('enough'), 50)
+  await expect(queue.result(id, { wait: '1m', signal })).rejects.toBe('enough')
+  expect(performance.now() - started).toBeLessThan(5_000)
+  await expect(queue.result(id, { signal })).rejects.toBe('enough')
 })
 
 it('lets a handler tell of its progress without waiting for that, also while Redis is away', async () => {
-  const proxy = await startProxy({ target: server })
-  const away = await connect(proxy.url, { timeout: '100ms' })
+  const proxy = await ground.proxy()
+  const away = await ground.connect({ timeout: '100ms' }, proxy.url)
   const unheard: unknown[] = []
   const hear = (error: unknown) => void unheard.push(error)
   process.on('unhandledRejection', hear)
@@ -129,15 +114,12 @@ it('lets a handler tell of its progress without waiting for that, also while Red
     expect(unheard).toEqual([])
   } finally {
     process.off('unhandledRejection', hear)
-    await proxy.heal()
-    await away.close()
-    await proxy.close()
   }
 })
 
 it('does all else that a job came to where a count of it can grow no more', async () => {
   const queue = hf.queue<string>('jobs')
-  await server.command('HSET', '{hf:queue:jobs:0}:tallies', 'sum', '9223372036854775807')
+  await ground.server.command('HSET', '{hf:queue:jobs:0}:tallies', 'sum', '9223372036854775807')
   const ran: string[] = []
   queue.process(({ data }, { tally, follow }) => {
     ran.push(data)

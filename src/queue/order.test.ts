@@ -1,22 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { connect, type Holdfast } from '../holdfast.ts'
-import { startServer, type TestServer } from '../testing/index.ts'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { Ground, SOON } from '../holdfast.fixture.ts'
+import type { Holdfast } from '../holdfast.ts'
 
-const SOON = { timeout: 15_000, interval: 5 }
-let server: TestServer
+const ground = new Ground('queue')
 let hf: Holdfast
 
-beforeAll(async () => {
-  server = await startServer()
-})
 beforeEach(async () => {
-  hf = await connect(server.url)
+  hf = await ground.connect({ namespace: 'hf' })
 })
-afterEach(async () => {
-  await hf.close()
-  await server.command('FLUSHALL')
-})
-afterAll(() => server.stop())
 
 it.each([{ group: 'one' }, {}])('redrives dead letters in the order in which they died: %o', async (options) => {
   const queue = hf.queue<number>('jobs', { attempts: 1 })
@@ -63,8 +54,8 @@ it('makes no lane of the priority of a schedule whose slot is passed over, by ex
   const { nextAtMs = 0 } = await queue.repeat('hourly', { every: hour, anchor: Date.now() - hour / 2 }, 1, {
     ...{ priority: 7, missed: 'skip' },
   })
-  await server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
+  await ground.server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
   queue.process(() => {})
   await vi.waitFor(async () => expect(await queue.schedules()).toMatchObject([{ nextAtMs }]), SOON)
-  expect(await server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
+  expect(await ground.server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
 })

@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { connect, type Holdfast } from '../index.ts'
-import type { ConnectOptions } from '../redis/settings.ts'
-import { type ServerOptions, startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import { afterEach, expect } from 'vitest'
+import { Ground } from '../holdfast.fixture.ts'
+import type { Holdfast } from '../index.ts'
+import { testNamespace } from '../testing/index.ts'
 import { sweepScript } from './lua.generated.ts'
 import type { EventOptions } from './options.ts'
 import type { Seats } from './seats.ts'
@@ -15,34 +15,19 @@ export const SMALL: EventOptions = {
   ],
 }
 
-/** A server for the file, and for each test a box office of its own, checked by `verify` and closed when the test ends. */
-export class Box {
-  server!: TestServer
-  readonly #open: Holdfast[] = []
+/** The ground of seats: a test's events are checked by `verify` when it ends. */
+export class Box extends Ground {
   readonly #nights: Seats[] = []
 
-  constructor(options: ServerOptions = {}) {
-    beforeAll(async () => {
-      this.server = await startServer(options)
-    })
+  constructor() {
+    super('seats')
+    // The last hook runs first: while all is still open.
     afterEach(async () => {
-      const nights = this.#nights.splice(0)
-      try {
-        for (const night of nights) {
-          const { ok, problems } = await night.verify()
-          expect({ ok, problems }).toEqual({ ok: true, problems: [] })
-        }
-      } finally {
-        await Promise.all(this.#open.splice(0).map((hf) => hf.close()))
+      for (const night of this.#nights.splice(0)) {
+        const { ok, problems } = await night.verify()
+        expect({ ok, problems }).toEqual({ ok: true, problems: [] })
       }
     })
-    afterAll(() => this.server.stop())
-  }
-
-  async connect(options: ConnectOptions = {}): Promise<Holdfast> {
-    const hf = await connect(this.server.url, { namespace: testNamespace('seats'), ...options })
-    this.#open.push(hf)
-    return hf
   }
 
   /** An event that is open for sale, and whose books must be right when the test ends. */

@@ -1,34 +1,22 @@
-import { afterAll, afterEach, beforeAll } from 'vitest'
-import { connect, type Holdfast } from '../index.ts'
-import type { ConnectOptions } from '../redis/settings.ts'
-import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import { Ground } from '../holdfast.fixture.ts'
+import type { ConnectOptions, Holdfast } from '../index.ts'
+import { testNamespace } from '../testing/index.ts'
 
-/** A server for the file, and instances that are closed when their test ends. */
-export class House {
-  server!: TestServer
+/** The ground of sessions, which knows the namespace of the last instance. */
+export class House extends Ground {
   namespace = ''
-  readonly #open: Holdfast[] = []
 
   constructor() {
-    beforeAll(async () => {
-      this.server = await startServer()
-    })
-    afterEach(async () => {
-      await Promise.all(this.#open.splice(0).map((hf) => hf.close()))
-    })
-    afterAll(() => this.server.stop())
+    super('session')
   }
 
-  /** In a namespace of its own, unless told which. */
-  async connect(options: ConnectOptions = {}): Promise<Holdfast> {
+  override connect(options: ConnectOptions = {}): Promise<Holdfast> {
     this.namespace = options.namespace ?? testNamespace('session')
-    const hf = await connect(this.server.url, { timeout: '5s', ...options, namespace: this.namespace })
-    this.#open.push(hf)
-    return hf
+    return super.connect({ ...options, namespace: this.namespace })
   }
 
-  keys(): Promise<string[]> {
-    return this.server.command<string[]>('KEYS', `*${this.namespace}*`)
+  override keys(pattern = `*${this.namespace}*`): Promise<readonly string[]> {
+    return super.keys(pattern)
   }
 
   /** While the server refuses every write that does not free. */

@@ -1,31 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { connect, type Holdfast, ValueConflictError } from '../index.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Ground } from '../holdfast.fixture.ts'
+import { type Holdfast, ValueConflictError } from '../index.ts'
 import { Redis } from '../redis/redis.ts'
 import { type ConnectOptions, resolveSettings } from '../redis/settings.ts'
-import { startProxy, startServer, type TestProxy, type TestServer, testNamespace } from '../testing/index.ts'
+import { startProxy, type TestProxy, testNamespace } from '../testing/index.ts'
 import { valueKeys } from './keys.ts'
 import { removeScript, writeScript } from './lua.generated.ts'
 
-let server: TestServer
-const open: { close(): Promise<void> }[] = []
-
-beforeAll(async () => {
-  server = await startServer()
-})
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()))
-})
-afterAll(() => server.stop())
+const ground = new Ground('value')
 
 const namespaceOf = (hf: Holdfast): string => names.get(hf) as string
 const names = new WeakMap<Holdfast, string>()
 
-async function start(options: ConnectOptions = {}, url = server.url): Promise<Holdfast> {
+async function start(options: ConnectOptions = {}, url?: string): Promise<Holdfast> {
   const namespace = options.namespace ?? testNamespace('value')
-  const hf = await connect(url, { namespace, timeout: '10s', ...options })
+  const hf = await ground.connect({ ...options, namespace }, url)
   names.set(hf, namespace)
-  open.push(hf)
   return hf
 }
 
@@ -192,7 +183,7 @@ describe('a ttl', () => {
     const hf = await start()
     const box = hf.value<number>('box')
     const lives = () =>
-      Promise.all(['', ':log'].map((suffix) => server.command<number>('PTTL', keyOf(hf, 'box') + suffix)))
+      Promise.all(['', ':log'].map((suffix) => ground.server.command<number>('PTTL', keyOf(hf, 'box') + suffix)))
     await box.set(1, { ttl: '1h' })
     await box.update((n) => (n ?? 0) + 1, { log: () => 'x' })
     for (const life of await lives()) expect(life).toBeGreaterThan(3_500_000)
@@ -206,9 +197,9 @@ describe('a ttl', () => {
     const hf = await start()
     const box = hf.value<number>('box', { ttl: '1h' })
     await box.set(1)
-    await server.command('PEXPIRE', keyOf(hf, 'box'), 1_000)
+    await ground.server.command('PEXPIRE', keyOf(hf, 'box'), 1_000)
     await box.update((n) => (n ?? 0) + 1)
-    expect(await server.command<number>('PTTL', keyOf(hf, 'box'))).toBeGreaterThan(3_500_000)
+    expect(await ground.server.command<number>('PTTL', keyOf(hf, 'box'))).toBeGreaterThan(3_500_000)
   })
 
   it('is that of a deleted value no more, once it is written again', async () => {
@@ -216,9 +207,9 @@ describe('a ttl', () => {
     const box = hf.value<number>('box')
     await box.set(1)
     await box.delete()
-    expect(await server.command<number>('PTTL', keyOf(hf, 'box'))).toBeGreaterThan(0)
+    expect(await ground.server.command<number>('PTTL', keyOf(hf, 'box'))).toBeGreaterThan(0)
     await box.update(() => 2)
-    expect(await server.command<number>('PTTL', keyOf(hf, 'box'))).toBe(-1)
+    expect(await ground.server.command<number>('PTTL', keyOf(hf, 'box'))).toBe(-1)
   })
 
   it('that has passed means that there is no value', async () => {
@@ -272,7 +263,7 @@ describe('a connection that breaks after the write was sent', () => {
   let proxy: TestProxy
 
   beforeAll(async () => {
-    proxy = await startProxy({ target: server })
+    proxy = await startProxy({ target: ground.server })
   })
   afterAll(() => proxy.close())
 
@@ -316,7 +307,7 @@ describe('a connection that breaks after the write was sent', () => {
     meanwhile?: () => Promise<void>,
   ): Promise<void> {
     const writes = async () =>
-      Number(/cmdstat_hset:calls=(\d+)/.exec(String(await server.command('INFO', 'commandstats')))?.[1] ?? 0)
+      Number(/cmdstat_hset:calls=(\d+)/.exec(String(await ground.server.command('INFO', 'commandstats')))?.[1] ?? 0)
     const before = await writes()
     const working = work(() => proxy.dropReplies())
     await expect.poll(writes, { interval: 5 }).toBe(before + 1)
@@ -328,8 +319,7 @@ describe('a connection that breaks after the write was sent', () => {
 
 describe('the scripts', () => {
   it('know a repeat by its token for 31 writes, and after that say that they cannot know', async () => {
-    const redis = new Redis(resolveSettings(server.url, { namespace: testNamespace('value') }))
-    open.push(redis)
+    const redis = ground.closing(new Redis(resolveSettings(ground.server.url, { namespace: testNamespace('value') })))
     const keys = valueKeys(redis.keyspace, 'v')
     const write = async (token: string, base: string, again = '0') => {
       const args = { token, base, json: `"${token}"`, types: '', ttlMs: 0, again, keep: 0, entry: '', entryTypes: '' }
@@ -348,22 +338,22 @@ describe('the scripts', () => {
     expect(await remove()).toEqual(['removed'])
     expect(await remove()).toEqual(['repeated'])
     expect(await write(token(32), '*', '1')).toBe('repeated')
-    expect(await server.command('HEXISTS', keys.value, 'json')).toBe(0)
+    expect(await ground.server.command('HEXISTS', keys.value, 'json')).toBe(0)
   })
 
   it('go on when the server has forgotten them; a full server refuses writes, and lets delete', async () => {
     const box = (await start()).value<number>('box')
     await box.set(1)
-    await server.command('SCRIPT', 'FLUSH')
+    await ground.server.command('SCRIPT', 'FLUSH')
     await box.update((n) => (n ?? 0) + 1)
-    await server.command('CONFIG', 'SET', 'maxmemory', '1mb')
+    await ground.server.command('CONFIG', 'SET', 'maxmemory', '1mb')
     try {
       await expect(box.set(3)).rejects.toMatchObject({ code: 'SERVER_FULL' })
       expect(await box.get()).toBe(2)
       await box.delete()
       expect(await box.get()).toBeUndefined()
     } finally {
-      await server.command('CONFIG', 'SET', 'maxmemory', '0')
+      await ground.server.command('CONFIG', 'SET', 'maxmemory', '0')
     }
   })
 })
