@@ -1,20 +1,16 @@
-import { checkFunction } from '../base/check.ts'
 import { unlessAborted } from '../base/clock.ts'
-import { ConfigError, ConnectionError } from '../base/errors.ts'
+import { ConfigError } from '../base/errors.ts'
 import { Observed, type Operation } from '../base/observe.ts'
 import { validate } from '../base/schema.ts'
 import type { Breaker } from '../breaker/breaker.ts'
-import type { LeaseKeeper } from '../lease/lease.ts'
-import { isOutage, type Redis } from '../redis/redis.ts'
-import type { Rights } from '../redis/rights.ts'
-import { demand, WriteBehind, type WriteLag } from './behind.ts'
+import type { Redis } from '../redis/redis.ts'
+import { demand, type WriteBehind, type WriteLag } from './behind.ts'
+import { CallerReads } from './caller-reads.ts'
 import type { DeadWrite, DeadWriteSelection, DeadWritesOptions } from './dead-writes.ts'
-import type { Entries } from './entries.ts'
 import { type CacheStats, type Explanation, explain, type Staleness, staleness, statsOf } from './inspect.ts'
 import { removeMatching, removeTags } from './invalidation.ts'
 import type { CacheKeys } from './keys.ts'
 import type { LoadContext } from './load-context.ts'
-import type { LoadPlan } from './load-plan.ts'
 import type { MemoryTier } from './memory.ts'
 import { mutate } from './mutating.ts'
 import {
@@ -36,26 +32,20 @@ import {
   type WarmResult,
 } from './options.ts'
 import { makeParts } from './parts.ts'
-import type { Party } from './party.ts'
 import { RequestLayer, type Requests } from './per-request.ts'
 import type { ReadThrough, ReadThroughRoom } from './read-through.ts'
 import type { Reader } from './reader.ts'
 import type { Refill } from './refill.ts'
-import type { TagTable } from './tags.ts'
 import { Warming } from './warming.ts'
 import { type WithoutContext, type WrapOptions, type Wrapped, Wraps } from './wrap.ts'
-import { storeValue, writeThrough } from './writing.ts'
+import { writeValue } from './writing.ts'
 
 type Answer<T> = T | undefined | PromiseLike<T | undefined>
 
-const observedGet = new Observed('cache.get')
-const observedGetMany = new Observed('cache.getMany')
-const observedSet = new Observed('cache.set')
-const observedMutate = new Observed('cache.mutate')
-const observedWarm = new Observed('cache.warm')
-const observedPeek = new Observed('cache.peek')
 const observed = {
-  refresh: new Observed('cache.refresh'),
+  set: new Observed('cache.set'),
+  warm: new Observed('cache.warm'),
+  mutate: new Observed('cache.mutate'),
   delete: new Observed('cache.delete'),
   invalidateTag: new Observed('cache.invalidateTag'),
   invalidatePattern: new Observed('cache.invalidatePattern'),
@@ -73,12 +63,9 @@ export class Cache<T, Got = T | undefined> {
   readonly #redis: Redis
   readonly #options: ResolvedCacheOptions
   readonly #keys: CacheKeys
-  readonly #rights: Rights
-  readonly #entries: Entries
-  readonly #tags: TagTable
-  readonly #keeper: LeaseKeeper
   readonly #room: ReadThroughRoom
   readonly #reads: ReadThrough
+  readonly #callerReads: CallerReads
   readonly #reader: Reader
   readonly #refill: Refill
   readonly #memory: MemoryTier | undefined
@@ -86,7 +73,6 @@ export class Cache<T, Got = T | undefined> {
   readonly #behind: WriteBehind | undefined
   #wraps: Wraps | undefined
   readonly #closing = new AbortController()
-  #vetted = false
 
   /** @internal Made by `hf.cache`. */
   constructor(
@@ -100,25 +86,16 @@ export class Cache<T, Got = T | undefined> {
     this.#layer = new RequestLayer(requests)
     this.#redis = redis
     this.#options = options
-    const parts = makeParts(redis, name, options, requests, breaker, this.#closing.signal, () => this.#enter())
+    const forget = (id: string) => this.#forget(id)
+    const parts = makeParts(redis, name, options, requests, breaker, this.#closing.signal, forget)
     this.#room = parts.room
-    this.#keys = parts.keys
-    this.#rights = parts.rights
-    this.#entries = parts.entries
-    this.#tags = parts.tags
+    this.#keys = parts.room.keys
     this.#memory = parts.memory
-    this.#keeper = parts.keeper
     this.#reader = parts.reader
     this.#refill = parts.refill
     this.#reads = parts.reads
-    const { write, encoding } = options
-    if (write?.behind === undefined) return
-    this.#behind = new WriteBehind({
-      ...{ name, redis, encoding, keys: parts.keys, tags: parts.tags, refill: parts.refill },
-      ...{ channel: options.fleet ? parts.keys.channel : '', write: { ...write, behind: write.behind } },
-      forget: (id) => this.#forget(id),
-    })
-    this.#entries.unpersisted = this.#behind
+    this.#callerReads = new CallerReads(parts.room, parts.reads, parts.reader, parts.memory, this.#layer)
+    this.#behind = parts.behind
   }
 
   /** @internal What it was made with, every default in place. */
@@ -145,31 +122,7 @@ export class Cache<T, Got = T | undefined> {
         return Promise.resolve(kept.value)
       }
     }
-    return this.#get(id, second, third)
-  }
-
-  #get(id: string, second?: Load<T> | GetOptions, third?: SetOptions): Promise<unknown> {
-    const load = typeof second === 'function' ? (second as Load<unknown>) : this.#options.load
-    const options = typeof second === 'function' ? third : second
-    let plan: LoadPlan | undefined
-    try {
-      checkId(id)
-      checkCallOptions(options)
-      options?.signal?.throwIfAborted()
-      plan = load === undefined ? undefined : this.#reads.plan(id, load, options)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    const request = this.#layer.current
-    const signal = options?.signal
-    if (request === undefined && signal === undefined && !observedGet.heard) return this.#reads.one(id, plan)
-    return observedGet.run({ cache: this.name, id }, (operation) => {
-      const say = (how: string) => {
-        operation.outcome = how
-      }
-      const read = (party?: Party) => this.#reads.one(id, plan, say, undefined, party)
-      return this.#layer.one(request, id, plan !== undefined, signal, read, say)
-    })
+    return this.#callerReads.get(id, second as Load<unknown> | GetOptions | undefined, third)
   }
 
   /**
@@ -178,27 +131,13 @@ export class Cache<T, Got = T | undefined> {
    * returns  a Map with every id; `undefined` where there is no value
    * costs    one round trip for the look; two more for what is missing, whatever their number
    */
-  async getMany(
+  getMany(
     ids: Iterable<string>,
     second?: LoadMany<T> | GetOptions,
     third?: SetOptions,
   ): Promise<Map<string, T | undefined>> {
-    if (typeof ids !== 'object' || ids === null || typeof ids[Symbol.iterator] !== 'function')
-      throw new ConfigError('ids', 'an iterable of strings', ids)
-    const wanted = [...new Set(ids)]
-    for (const id of wanted) checkId(id)
-    const loadMany = typeof second === 'function' ? (second as LoadMany<unknown>) : this.#options.loadMany
-    const options = typeof second === 'function' ? third : second
-    checkCallOptions(options)
-    options?.signal?.throwIfAborted()
-    const request = this.#layer.current
-    const loads = loadMany !== undefined || this.#options.load !== undefined
-    const work = observedGetMany.run({ cache: this.name, count: wanted.length }, (operation) => {
-      const read = (ids: readonly string[], party?: Party) =>
-        this.#reads.many(ids, loadMany, options, (how) => (operation.outcome = how), party)
-      return this.#layer.many(request, wanted, loads, options?.signal, read)
-    })
-    return work as Promise<Map<string, T | undefined>>
+    const how = second as LoadMany<unknown> | GetOptions | undefined
+    return this.#callerReads.getMany(ids, how, third) as Promise<Map<string, T | undefined>>
   }
 
   /**
@@ -208,50 +147,14 @@ export class Cache<T, Got = T | undefined> {
    *          loading waits for it, and takes its value if `unless` says that it will do
    * throws   the loader's own error, and then the old value stays; `signal.reason`
    */
-  async refresh(id: string, load?: Load<T>, options: RefreshOptions<T> = {}): Promise<T | undefined> {
-    const { unless = () => false, ...rest } = options
-    checkId(id)
-    checkFunction('unless', unless)
-    checkCallOptions(rest)
-    rest.signal?.throwIfAborted()
-    const how = load ?? this.#options.load
-    if (how === undefined) throw new ConfigError('load', 'a loader, of the cache or of this call', load)
-    const work = observed.refresh.run({ cache: this.name, id }, async () => {
-      // Nothing that could be loaded is as new as what is not persisted.
-      if ((await this.#behind?.frameOf(id)) != null) return this.peek(id)
-      const plan = this.#reads.plan(id, how as Load<unknown>, rest)
-      const value = await this.#reads.renew(id, plan, unless as (value: unknown) => boolean)
-      this.#memory?.forget(id)
-      return value as T | undefined
-    })
-    return unlessAborted(work, rest.signal)
+  refresh(id: string, load?: Load<T>, options: RefreshOptions<T> = {}): Promise<T | undefined> {
+    const how = options as RefreshOptions<unknown>
+    return this.#callerReads.refresh(id, load as Load<unknown> | undefined, how) as Promise<T | undefined>
   }
 
   /** The value of `id` if there is one; never loads. While Redis cannot be asked: `undefined`, or with `whenDown: 'throw'` its error. */
-  async peek(id: string, options?: GetOptions): Promise<T | undefined> {
-    checkId(id)
-    checkCallOptions(options)
-    this.#enter()
-    options?.signal?.throwIfAborted()
-    const request = this.#layer.current
-    const look = observedPeek.run({ cache: this.name, id }, (operation) => {
-      const read = async () => {
-        const found = await this.#reader.look(id, true)
-        operation.outcome = found === undefined ? 'miss' : found.stale ? 'stale' : 'hit'
-        if (found === undefined) this.#reads.counts.misses++
-        return found?.value
-      }
-      const say = (how: string) => {
-        operation.outcome = how
-      }
-      return this.#layer.one(request, id, false, undefined, read, say)
-    })
-    try {
-      return (await unlessAborted(look, options?.signal)) as T | undefined
-    } catch (error) {
-      if (this.#options.whenDown === 'throw' || !isOutage(error)) throw error
-      return undefined
-    }
+  peek(id: string, options?: GetOptions): Promise<T | undefined> {
+    return this.#callerReads.peek(id, options) as Promise<T | undefined>
   }
 
   /**
@@ -262,19 +165,17 @@ export class Cache<T, Got = T | undefined> {
    */
   async set(id: string, value: T, options: SetOptions = {}): Promise<void> {
     checkId(id)
-    this.#enter()
+    this.#room.enter()
     checkCallOptions(options)
     options.signal?.throwIfAborted()
     if (value === undefined) throw new ConfigError('value', 'anything but undefined, which means "not there"', value)
     const plan = this.#reads.plan(id, async () => value, options)
-    const work = observedSet.run({ cache: this.name, id }, async () => {
-      const { write, encoding } = this.#options
-      const checked = encoding.schema === undefined ? value : await validate(encoding.schema, id, value)
+    const work = observed.set.run({ cache: this.name, id }, async () => {
+      const { schema } = this.#options.encoding
+      const checked = schema === undefined ? value : await validate(schema, id, value)
       this.#forget(id)
-      const store = (token?: string) => storeValue(this.#entries, this.#tags, this.#refill, id, checked, plan, token)
       if (this.#behind !== undefined) await this.#behind.set(id, checked, plan.ttlMs, plan.tags, options.signal)
-      else if (write === undefined) await store()
-      else await writeThrough(this.#entries, this.#keeper, write, id, checked, options.signal, store)
+      else await writeValue(this.#room, this.#refill, id, checked, plan, options.signal)
       this.#forget(id)
     })
     await unlessAborted(work, options.signal)
@@ -315,7 +216,7 @@ export class Cache<T, Got = T | undefined> {
     await this.#invalidate('delete', { id }, options, async () => {
       this.#forget(id)
       if (this.#behind !== undefined) await this.#behind.delete(id, options?.signal)
-      else await this.#entries.remove(id, 'cache.delete')
+      else await this.#room.entries.remove(id, 'cache.delete')
       this.#forget(id)
     })
   }
@@ -326,7 +227,7 @@ export class Cache<T, Got = T | undefined> {
     if (tags.length === 0) return
     await this.#invalidate('invalidateTag', { tags }, options, async () => {
       this.#layer.forgetAll()
-      await this.#tags.invalidate(tags)
+      await this.#room.tags.invalidate(tags)
       this.#memory?.forgetTags(tags)
       this.#layer.forgetAll()
     })
@@ -366,11 +267,11 @@ export class Cache<T, Got = T | undefined> {
   ): Promise<WarmResult> {
     checkWarmOptions(options)
     options.signal?.throwIfAborted()
-    this.#enter()
+    this.#room.enter()
     const plan = this.#reads.plan('', async () => undefined, options)
     const forget = (id: string) => this.#forget(id)
     const warming = new Warming(this.#room, this.#refill, forget, plan, options)
-    return observedWarm.run({ cache: this.name }, () => warming.run(rows))
+    return observed.warm.run({ cache: this.name }, () => warming.run(rows))
   }
 
   /**
@@ -391,9 +292,9 @@ export class Cache<T, Got = T | undefined> {
     const wanted = checkIds(ids)
     checkMutation(fn, options)
     options.signal?.throwIfAborted()
-    this.#enter()
+    this.#room.enter()
     const forget = () => wanted.forEach(this.#forget, this)
-    const work = observedMutate.run({ cache: this.name, count: wanted.length }, () =>
+    const work = observed.mutate.run({ cache: this.name, count: wanted.length }, () =>
       mutate(this.#room, wanted, fn, options, forget),
     )
     return unlessAborted(work, options.signal)
@@ -413,12 +314,12 @@ export class Cache<T, Got = T | undefined> {
   }
 
   #invalidate<R>(
-    verb: Exclude<keyof typeof observed, 'refresh'>,
+    verb: keyof typeof observed,
     fields: Operation,
     options: GetOptions | undefined,
     work: () => Promise<R>,
   ): Promise<R> {
-    this.#enter()
+    this.#room.enter()
     checkCallOptions(options)
     options?.signal?.throwIfAborted()
     return unlessAborted(observed[verb].run({ cache: this.name, ...fields }, work), options?.signal)
@@ -433,31 +334,31 @@ export class Cache<T, Got = T | undefined> {
   /** With write-behind: persists all that is written by now, also what waits for its next try. Throws the first error of `persist`. */
   async flush(options?: GetOptions): Promise<void> {
     checkCallOptions(options, ['signal'])
-    this.#enter()
+    this.#room.enter()
     return demand(this.#behind, 'flush').flush(options?.signal)
   }
 
   /** With write-behind: how far the system of record is behind. */
   writeLag(): Promise<WriteLag> {
-    this.#enter()
+    this.#room.enter()
     return demand(this.#behind, 'writeLag').lag()
   }
 
   /** With write-behind: writes that were given up; a later write of an id ends its dead one. */
   async deadWrites(options?: DeadWritesOptions<T>): Promise<readonly DeadWrite<T>[]> {
-    this.#enter()
+    this.#room.enter()
     return demand(this.#behind, 'deadWrites').dead.list(options)
   }
 
   /** With write-behind: has writes that were given up persisted after all, all or those that are chosen. Answers how many. */
   async redriveWrites(which: string | readonly string[] | DeadWriteSelection<T> = {}): Promise<number> {
-    this.#enter()
+    this.#room.enter()
     return demand(this.#behind, 'redriveWrites').dead.redrive(which)
   }
 
   /** With write-behind: forgets writes that were given up, all or those that are chosen. Answers how many. */
   async purgeWrites(which: string | readonly string[] | DeadWriteSelection<T> = {}): Promise<number> {
-    this.#enter()
+    this.#room.enter()
     return demand(this.#behind, 'purgeWrites').dead.purge(which)
   }
 
@@ -465,7 +366,7 @@ export class Cache<T, Got = T | undefined> {
   async explain(id: string, options?: GetOptions): Promise<Explanation> {
     checkId(id)
     checkCallOptions(options)
-    this.#enter()
+    this.#room.enter()
     return unlessAborted(explain(this.#room, this.#memory, id), options?.signal)
   }
 
@@ -478,26 +379,11 @@ export class Cache<T, Got = T | undefined> {
     return statsOf(this.#reader, this.#reads.counts, this.#refill.counts, this.#memory, this.#layer.hits)
   }
 
-  #vet(): void {
-    this.#vetted = true
-    const sample = this.#keys.entry('')
-    // What is not persisted must not be evicted.
-    const [room, role] =
-      this.#behind === undefined ? (['cache', 'cache'] as const) : (['write-behind', 'state'] as const)
-    this.#redis.vet(room, role, this.#rights, sample, this.#keys.channel).catch(() => {})
-  }
-
-  /** Every use comes through here: refused once closed; the first has the server looked at. */
-  #enter(): void {
-    if (this.#closing.signal.aborted) throw new ConnectionError('CONNECTION_CLOSED', 'cache', 'close() was called')
-    if (!this.#vetted) this.#vet()
-  }
-
   /** @internal Called by `hf.close()`: with write-behind, what can be persisted is. */
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#behind?.close()
-    this.#keeper.stop()
+    this.#room.keeper.stop()
     this.#memory?.close()
   }
 }

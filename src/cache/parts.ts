@@ -1,7 +1,9 @@
+import { ConnectionError } from '../base/errors.ts'
 import type { Breaker } from '../breaker/breaker.ts'
 import { LeaseKeeper } from '../lease/lease.ts'
 import type { Redis } from '../redis/redis.ts'
 import { aclRule } from '../redis/rights.ts'
+import { WriteBehind } from './behind.ts'
 import { Entries, LEASE_MS } from './entries.ts'
 import { decodeFrame } from './frame.ts'
 import { CacheKeys } from './keys.ts'
@@ -15,7 +17,7 @@ import { behindRights, cacheRights } from './rights.ts'
 import { TagTable } from './tags.ts'
 import { FillBell } from './waiting.ts'
 
-/** What a cache is made of. `signal` fires when it is closed, and `enter` throws from then on. */
+/** What a cache is made of. `signal` fires when it is closed; `forget` drops what this process keeps of an entry. */
 export function makeParts(
   redis: Redis,
   name: string,
@@ -23,9 +25,9 @@ export function makeParts(
   requests: Requests,
   breaker: Breaker | undefined,
   signal: AbortSignal,
-  enter: () => void,
+  forget: (id: string) => void,
 ) {
-  const { write } = options
+  const { write, encoding } = options
   const keys = new CacheKeys(redis.keyspace, name, write?.behind !== undefined)
   const listens = options.fleet || options.memory !== undefined
   const rights = write?.behind === undefined ? cacheRights(keys, listens) : behindRights(keys, listens)
@@ -36,10 +38,20 @@ export function makeParts(
   const keeper = new LeaseKeeper(redis, LEASE_MS, 'cache.renew')
   const reader = new Reader(redis, options, entries, tags, memory)
   const bell = new FillBell(redis, keys)
+  let isVetted = false
+  const enter = () => {
+    if (signal.aborted) throw new ConnectionError('CONNECTION_CLOSED', 'cache', 'close() was called')
+    if (isVetted) return
+    isVetted = true
+    // What is not persisted must not be evicted.
+    const [needs, role] =
+      write?.behind === undefined ? (['cache', 'cache'] as const) : (['write-behind', 'state'] as const)
+    redis.vet(needs, role, rights, keys.entry(''), keys.channel).catch(() => {})
+  }
   const room: ReadThroughRoom = {
     ...{ name, redis, keys, options, entries, tags, bell, keeper, signal, requests, breaker, enter },
     present: async (id, frame, counts) => {
-      const entry = counts ? reader.read(frame) : decodeFrame(frame, options.encoding)
+      const entry = counts ? reader.read(frame) : decodeFrame(frame, encoding)
       const found = entry === undefined ? undefined : await reader.judge(id, entry)
       if (counts && entry !== undefined && found === undefined) reader.refused.tag++
       if (entry === undefined || found === undefined) return undefined
@@ -48,5 +60,12 @@ export function makeParts(
   }
   const refill = new Refill(room)
   const reads = new ReadThrough(room, reader, refill)
-  return { room, keys, rights, entries, tags, memory, keeper, reader, refill, reads }
+  const behind =
+    write?.behind &&
+    new WriteBehind({
+      ...{ name, redis, encoding, keys, tags, refill, forget },
+      ...{ channel: options.fleet ? keys.channel : '', write: { ...write, behind: write.behind } },
+    })
+  entries.unpersisted = behind
+  return { room, memory, reader, refill, reads, behind }
 }

@@ -17,7 +17,7 @@ import type { RefillRoom } from './refill-room.ts'
 import { validLoad, validLoadMany } from './validation.ts'
 
 export interface ReadThroughRoom extends RefillRoom {
-  /** Throws when the cache was closed. */
+  /** Every use of the cache comes through here: refused once it is closed; the first has the server looked at. */
   enter(): void
 }
 

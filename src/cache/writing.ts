@@ -2,17 +2,30 @@ import { backoffMs } from '../base/backoff.ts'
 import { monotonicMs, sleep } from '../base/clock.ts'
 import { ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
-import { type LeaseKeeper, TOKEN_LENGTH } from '../lease/lease.ts'
-import type { Entries } from './entries.ts'
+import { TOKEN_LENGTH } from '../lease/lease.ts'
 import type { LoadPlan } from './load-plan.ts'
 import type { ResolvedCacheOptions } from './options.ts'
 import type { Refill } from './refill.ts'
-import type { TagTable } from './tags.ts'
+import type { RefillRoom } from './refill-room.ts'
+
+/** Writes a value to its entry, after it was persisted where the cache says so. */
+export async function writeValue(
+  room: RefillRoom,
+  refill: Refill,
+  id: string,
+  value: unknown,
+  plan: LoadPlan,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { write } = room.options
+  const store = (token?: string) => storeValue(room, refill, id, value, plan, token)
+  if (write === undefined) await store()
+  else await writeThrough(room, write, id, value, signal, store)
+}
 
 /** Writes an entry; with a token, only while its lease stands. False when it stands no more. */
-export async function storeValue(
-  entries: Entries,
-  tags: TagTable,
+async function storeValue(
+  { entries, tags }: RefillRoom,
   refill: Refill,
   id: string,
   value: unknown,
@@ -43,9 +56,8 @@ export async function storeValue(
  * store   writes the entry under a token; false when its lease stands no more
  * throws  the error of `persist`; then the entry is empty, since a failure may have been written all the same
  */
-export async function writeThrough(
-  entries: Entries,
-  keeper: LeaseKeeper,
+async function writeThrough(
+  { entries, keeper }: RefillRoom,
   write: NonNullable<ResolvedCacheOptions['write']>,
   id: string,
   value: unknown,
