@@ -3,7 +3,7 @@ import { Observed } from '../base/observe.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { Effects, type FollowOptions } from './effects.ts'
-import { deferredOf, doneOf, expiredOf, failedOf, handedBackOf, PayloadFault } from './endings.ts'
+import { deferredOf, doneOf, expiredOf, failedOf, HANDED_BACK, PayloadFault } from './endings.ts'
 import { isFull, JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
 import { delayBefore } from './failure.ts'
 import type { Finisher } from './finisher.ts'
@@ -275,7 +275,7 @@ export class Attempt implements JobContext {
   handBack(): void {
     if (this.#isSettled) return
     this.#abort(new WorkerClosedError(this.#place.queue, this.#delivery.envelope.id))
-    this.#settle(handedBackOf(this.#delivery))
+    this.#settle(HANDED_BACK)
     this.#leave(true)
   }
 

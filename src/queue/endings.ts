@@ -55,4 +55,4 @@ export const deferredOf = ({ envelope: { used } }: Delivery, delayMs: number): E
   delayMs,
 })
 
-export const handedBackOf = ({ deliveries }: Delivery): Ending => ({ op: 'back', deliveries })
+export const HANDED_BACK: Ending = { op: 'back' }

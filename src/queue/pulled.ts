@@ -2,7 +2,7 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { TimeoutError } from '../base/errors.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
-import { doneOf, failedOf, forgottenOf, handedBackOf } from './endings.ts'
+import { doneOf, failedOf, forgottenOf, HANDED_BACK } from './endings.ts'
 import { JobCancelledError, JobLeaseLostError, JobTimeoutError } from './errors.ts'
 import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
@@ -103,7 +103,7 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
 
   /** Back for another to take, without using an attempt. */
   release(): Promise<void> {
-    return this.#end(handedBackOf(this.delivery))
+    return this.#end(HANDED_BACK)
   }
 
   /** The time for it is over so long from now. Throws JOB_LEASE_LOST when it is over already. */

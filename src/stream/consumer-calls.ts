@@ -5,7 +5,7 @@ import type { ConsumerLease, Delivery } from './consumer-lease.ts'
 import { readEnvelope } from './envelope.ts'
 import { bellPrefix } from './keys.ts'
 import type { Layout } from './layout.ts'
-import { extendScript, releaseScript, settleScript, type TurnReply, turnScript } from './lua.generated.ts'
+import { excuseScript, extendScript, releaseScript, settleScript, type TurnReply, turnScript } from './lua.generated.ts'
 import { type Batch, settleArgs } from './settlements.ts'
 
 /** A message may be lost: who waits looks by himself now and then. */
@@ -30,6 +30,14 @@ export interface Bounds {
   /** Jobs that may begin in each `perMs`; 0: any number. */
   readonly rate: number
   readonly perMs: number
+}
+
+/** What a lost lease had been given. */
+export interface Excuse {
+  /** `id`: '' where only the entry is known. */
+  readonly jobs: { readonly lane: number; readonly entry: string; readonly id: string }[]
+  /** The entry of one that ran alone; '' for none. */
+  readonly alone: string
 }
 
 /** How a turn leaves: by the common connection, or behind a command that blocks on a connection of its own. */
@@ -134,6 +142,27 @@ export class ConsumerCalls {
       const reply = await releaseScript.run(this.#redis, keys, args, options)
       if (reply[0] === 'layout') this.#learn(reply[1])
       else if (reply[0] !== 'more' || !leaves) return
+    }
+  }
+
+  /** What this consumer had is blamed on nobody; see `Excuses`. */
+  async excuse(
+    consumer: string,
+    { jobs, alone }: Excuse,
+    { groupMost: group }: Pick<Bounds, 'groupMost'>,
+  ): Promise<void> {
+    const { state, leases, bodies, dead, deadBodies, ids, idle, wake } = this.#layout.keys
+    const options = { operation: `${this.#room}.excuse`, repeat: true }
+    for (;;) {
+      const keys = { state, leases, bodies, dead, deadBodies, ids, idle, wake, lanes: this.#layout.all }
+      const known = jobs.filter(({ lane }) => this.#laneOf(lane) > 0)
+      const args = {
+        ...{ layout: this.#layout.text, channel: this.#channel, consumer, group, alone },
+        jobs: known.flatMap(({ lane, entry, id }) => [String(this.#laneOf(lane)), entry, id]),
+      }
+      const reply = await excuseScript.run(this.#redis, keys, args, options)
+      if (reply[0] !== 'layout') return
+      this.#learn(reply[1])
     }
   }
 

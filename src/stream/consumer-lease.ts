@@ -43,6 +43,7 @@ export class ConsumerLease {
   /** A job of it runs alone, or has just ended. */
   alone: 'none' | 'busy' | 'ended' = 'none'
   #validUntilMs = 0
+  #renewedMs = monotonicMs()
   #timer: NodeJS.Timeout | undefined
   readonly #owner: LeaseOwner
 
@@ -54,7 +55,13 @@ export class ConsumerLease {
   /** The server counts so long from later than `fromMs`. */
   renewed(fromMs: number, forMs: number): void {
     this.#validUntilMs = Math.max(this.#validUntilMs, fromMs + forMs)
+    this.#renewedMs = Math.max(this.#renewedMs, fromMs)
     if (this.#timer === undefined && !this.isLost) this.#watch()
+  }
+
+  /** When the last call was sent that renewed it. */
+  get renewedMs(): number {
+    return this.#renewedMs
   }
 
   /** True while nobody else can have been given what is held here: by this process's own steady clock, so also while Redis is away. */

@@ -5,6 +5,7 @@ import type { Bell } from './bell.ts'
 import { Blocked, type BlockedOwner } from './blocked.ts'
 import { ConsumerCalls, isUnsent, NOTHING, POLL_MS, type Turned, type Undone, waitOf } from './consumer-calls.ts'
 import { ConsumerLease, type Delivery } from './consumer-lease.ts'
+import { Excuses, type ExcusesOwner } from './excuses.ts'
 import type { Layout } from './layout.ts'
 import { RetiredLeases, type RetiredOwner } from './retired.ts'
 import { type Batch, tellAll } from './settlements.ts'
@@ -18,7 +19,7 @@ const SURE_SHARE = 7 / 8
 export const MOST_OF_TURN = 1_000
 
 /** For whom a consumer takes jobs. */
-export interface Crew extends RetiredOwner {
+export interface Crew extends RetiredOwner, ExcusesOwner {
   readonly leaseMs: number
   /** Sets places aside for jobs of this shard, and says how many. */
   reserve(consumer: Consumer): number
@@ -42,6 +43,7 @@ export class Consumer implements BlockedOwner {
   readonly #bell: Bell
   #lease: ConsumerLease | undefined
   readonly #retired: RetiredLeases
+  readonly #excuses: Excuses
   #takes: Taken[] = []
   #isScheduled = false
   /** There may be something to do that the turn under way does not know of. */
@@ -60,7 +62,8 @@ export class Consumer implements BlockedOwner {
   constructor(redis: Redis, layout: Layout, crew: Crew, bell: Bell, room: string) {
     this.layout = layout
     this.#calls = new ConsumerCalls(redis, layout, room)
-    this.#retired = new RetiredLeases(this.#calls, crew)
+    this.#excuses = new Excuses(this.#calls, crew)
+    this.#retired = new RetiredLeases(this.#calls, this.#excuses, crew)
     this.#blocked = new Blocked(redis, layout, this.#calls, this)
     this.#crew = crew
     this.#bell = bell
@@ -144,6 +147,17 @@ export class Consumer implements BlockedOwner {
     this.#takes = this.#takes.slice(takes.length)
     this.#isRinging = false
     this.#hasNews = false
+    if (this.#excuses.size > 0) {
+      try {
+        // Before this very turn blames anybody.
+        await this.#excuses.tell()
+      } catch (error) {
+        crew.deliver(reserved, [])
+        for (const take of takes) take(undefined, error)
+        this.#troubled(error)
+        return false
+      }
+    }
     const lease = this.#leaseNow()
     const batch = lease.settlements.take()
     const sentMs = monotonicMs()
@@ -204,7 +218,8 @@ export class Consumer implements BlockedOwner {
     this.#blocked.end(lost)
     if (this.#lease === lost) this.#lease = undefined
     this.#retired.delete(lost)
-    while (lost.settlements.size > 0) this.#retired.refuse(lost.settlements.take())
+    this.#excuses.lost(lost)
+    while (lost.settlements.size > 0) this.#retired.refuse(lost, lost.settlements.take())
     this.pump()
   }
 
@@ -228,9 +243,14 @@ export class Consumer implements BlockedOwner {
   async #onFailed(lease: ConsumerLease, batch: Batch, error: unknown): Promise<void> {
     this.#retired.tellAgain(lease, batch)
     if (!isUnsent(error)) this.#retire(lease)
-    this.#crew.onError(error)
     if (String((error as Error).message).includes('NOGROUP'))
       await this.#calls.mendLanes().catch((thrown) => this.#crew.onError(thrown))
+    this.#troubled(error)
+  }
+
+  /** Asks again after a while. */
+  #troubled(error: unknown): void {
+    this.#crew.onError(error)
     this.#isEmpty = true
     this.#wakeIn(backoffMs(this.#failures++, AGAIN_BASE_MS, AGAIN_MAX_MS))
   }
@@ -295,6 +315,8 @@ export class Consumer implements BlockedOwner {
   async beat(): Promise<void> {
     const leases = [...this.#retired.all]
     if (this.#lease?.isJoined && (this.#lease.held.size > 0 || this.#crew.isWaiting)) leases.push(this.#lease)
+    // Also while no place is free for a turn to be made for.
+    if (this.#excuses.size > 0) await this.#excuses.tell()
     if (leases.length === 0) return
     const { leaseMs } = this.#crew
     const sentMs = monotonicMs()
@@ -335,7 +357,7 @@ export class Consumer implements BlockedOwner {
         // The server is away: its lease ends by itself there.
         this.#crew.onError(error)
       }
-      while (lease.settlements.size > 0) this.#retired.refuse(lease.settlements.take())
+      while (lease.settlements.size > 0) this.#retired.refuse(lease, lease.settlements.take())
       lease.end()
     }
   }

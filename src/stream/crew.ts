@@ -1,3 +1,4 @@
+import { Presence } from '../base/presence.ts'
 import { Loop } from '../loop/loop.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from './bell.ts'
@@ -34,6 +35,7 @@ export class ShardCrew implements Crew {
   readonly groupMost: number
   readonly rate: number
   readonly perMs: number
+  readonly presence: Presence
   readonly consumers: readonly Consumer[]
   readonly #options: CrewOptions
   readonly #bell: Bell
@@ -52,6 +54,7 @@ export class ShardCrew implements Crew {
     this.rate = options.rate
     this.perMs = options.perMs
     this.#options = options
+    this.presence = new Presence(options.leaseMs)
     this.#bell = bell
     this.consumers = layouts.map((layout) => new Consumer(redis, layout, this, bell, options.room))
     this.#beat = new Loop(() => this.#beatAll(), {
@@ -113,6 +116,7 @@ export class ShardCrew implements Crew {
     if (this.#isBeating) return
     this.#isBeating = true
     this.#beat.start()
+    this.presence.start()
   }
 
   async #beatAll(): Promise<void> {
@@ -144,7 +148,7 @@ export class ShardCrew implements Crew {
       const taker = takers[at]
       // Closed or paused since it was asked for.
       if (taker === undefined) {
-        delivery.lease.settle(delivery, { op: 'back', deliveries: delivery.deliveries })
+        delivery.lease.settle(delivery, { op: 'back' })
         continue
       }
       taker.give(delivery)
@@ -173,5 +177,6 @@ export class ShardCrew implements Crew {
     for (const taker of [...this.#takers]) this.leave(taker)
     await this.#beat.stop()
     await Promise.all(this.consumers.map((consumer) => consumer.close()))
+    this.presence.stop()
   }
 }

@@ -1,5 +1,6 @@
 import type { Bounds, ConsumerCalls } from './consumer-calls.ts'
 import type { ConsumerLease, Delivery } from './consumer-lease.ts'
+import type { Excuses } from './excuses.ts'
 import { type Batch, Settlements, tellAll } from './settlements.ts'
 
 /** Whose leases they are. */
@@ -13,13 +14,15 @@ export interface RetiredOwner extends Bounds {
 export class RetiredLeases {
   readonly #calls: ConsumerCalls
   readonly #owner: RetiredOwner
+  readonly #excuses: Excuses
   readonly #leases = new Set<ConsumerLease>()
   #tending: Promise<void> | undefined
   /** Something has ended that the tending under way may have passed by. */
   #isWanted = false
 
-  constructor(calls: ConsumerCalls, owner: RetiredOwner) {
+  constructor(calls: ConsumerCalls, excuses: Excuses, owner: RetiredOwner) {
     this.#calls = calls
+    this.#excuses = excuses
     this.#owner = owner
   }
 
@@ -88,15 +91,14 @@ export class RetiredLeases {
 
   /** A batch that was not carried out, or may not have been: for as long as the lease lasts. */
   tellAgain(lease: ConsumerLease, batch: Batch): void {
-    if (lease.isLost) this.refuse(batch)
+    if (lease.isLost) this.refuse(lease, batch)
     else lease.settlements.putBack(batch)
   }
 
   /** What came when the lease was over here, and nobody will renew it: whoever ran these would run them in vain. */
   async handBack(lease: ConsumerLease, deliveries: readonly Delivery[]): Promise<void> {
     const backs = new Settlements()
-    for (const { lane, entry, deliveries: times } of deliveries)
-      backs.add(lane, entry, { op: 'back', deliveries: times })
+    for (const { lane, entry } of deliveries) backs.add(lane, entry, { op: 'back' })
     while (backs.size > 0) {
       const batch = backs.take()
       if ((await this.#calls.settle(lease, batch, this.#owner)) === 'layout') backs.putBack(batch)
@@ -106,12 +108,13 @@ export class RetiredLeases {
   /** The server knows a lease no more. */
   gone(lease: ConsumerLease, batch: Batch): void {
     lease.lose('the server says that it has ended')
-    this.refuse(batch)
+    this.refuse(lease, batch)
   }
 
   /** Endings that do not count. */
-  refuse(batch: Batch): void {
+  refuse(lease: ConsumerLease, batch: Batch): void {
     if (batch.size === 0) return
+    this.#excuses.refused(lease, batch)
     this.#owner.onRefused(batch.size)
     tellAll(batch, false)
   }

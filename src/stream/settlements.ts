@@ -5,7 +5,7 @@ export type Ending =
   | { readonly op: 'retry'; readonly used: number; readonly delayMs: number }
   | { readonly op: 'dead'; readonly used: number; readonly reason: string; readonly error: string }
   /** As if it had never been given out. */
-  | { readonly op: 'back'; readonly deliveries: number }
+  | { readonly op: 'back' }
 
 /** Told what came of an ending: whether it counts. */
 export type Told = (settled: boolean, error?: unknown) => void
@@ -117,6 +117,6 @@ function wordsOf(ending: Ending): Pick<Other, 'op' | 'number' | 'text' | 'more'>
     case 'dead':
       return { op: 'dead', number: ending.used, text: ending.reason, more: ending.error }
     case 'back':
-      return { op: 'back', number: Math.max(0, ending.deliveries - 1), text: '', more: '' }
+      return { op: 'back', number: 0, text: '', more: '' }
   }
 }

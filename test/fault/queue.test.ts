@@ -210,6 +210,82 @@ describe('answers that come after the lease is over', () => {
   })
 })
 
+// A process that stands still has no excuse, and on a machine with much to do any does now and then: then once more.
+describe('an outage longer than the lease', { retry: 3 }, () => {
+  const LEASE_MS = 600
+  const given = async () =>
+    (await server.command('XPENDING', `{${namespace}:queue:jobs:0}:lane:0`, 'g', '-', '+', '10')) as [
+      ...[entry: string, owner: string, idleMs: number, times: number],
+    ][]
+  /** Of each job that is given out, how often that was: all but one ended with a death. */
+  const timesGiven = async () => (await given()).map(([, , , times]) => Number(times))
+  const takenBy = (queue: Queue) =>
+    vi.waitFor(async () => (await queue.take()) ?? Promise.reject(new Error('not yet')), SOON)
+
+  it('is no death of whom it kept from being heard, however often; who does not come back has died', async () => {
+    const queues = [await queueOf({ lease: LEASE_MS }, server.url, 200), await queueOf({ lease: LEASE_MS })]
+    const lost = await queueOf({ lease: LEASE_MS }, proxy.url, 200)
+    await lost.add('of the dead')
+    expect(await lost.take()).toBeDefined()
+    proxy.drop()
+    await queues[0]?.addMany(['long a', 'long b'])
+    const held = () => queues.map(({ stats }) => stats.held).reduce((sum, one) => sum + one)
+    const runLong = (_: Job<string>, { signal }: { signal: AbortSignal }) =>
+      new Promise((resolve) => signal.addEventListener('abort', resolve))
+    const workers = queues.map((queue) => queue.process(runLong, { concurrency: 3, onError: () => {} }))
+    await vi.waitFor(() => expect(held()).toBe(3), SOON)
+    for (let times = 1; times <= 3; times++) {
+      await server.pause()
+      await vi.waitFor(() => expect(held()).toBe(0), SOON)
+      server.resume()
+      await vi.waitFor(() => expect(held()).toBe(3), SOON)
+      await vi.waitFor(async () => expect(await timesGiven(), `outage ${times}`).toEqual([2, 1, 1]))
+    }
+    await Promise.all(workers.map((worker) => worker.close({ timeout: 0 })))
+  })
+
+  it('of one process is taken back when it comes again, though another has the job by then or it was buried', async () => {
+    const far = await queueOf({ lease: LEASE_MS }, proxy.url, 200)
+    const near = await queueOf({ lease: LEASE_MS })
+    await near.add('x', { id: 'of a user' })
+    expect((await takenBy(far)).attempt).toBe(1)
+    proxy.drop()
+    const other = await takenBy(near)
+    expect(other.attempt).toBe(2)
+    await proxy.heal()
+    await vi.waitFor(async () => expect(await timesGiven()).toEqual([1]), SOON)
+    await other.release()
+    // As two deaths leave it.
+    const [[entry = ''] = []] = await given()
+    const key = `{${namespace}:queue:jobs:0}`
+    await server.command('XCLAIM', `${key}:lane:0`, 'g', '!', '0', entry, 'RETRYCOUNT', '2', 'JUSTID')
+    await server.command('ZADD', `${key}:leases`, '+inf', '!')
+    expect((await takenBy(far)).attempt).toBe(3)
+    proxy.drop()
+    await vi.waitFor(async () => {
+      expect(await near.take()).toBeUndefined()
+      expect(await near.deadLetters()).toMatchObject([{ reason: 'crash', attempts: 3 }])
+    }, SOON)
+    await proxy.heal()
+    const job = await takenBy(near)
+    expect([job.id, job.attempt]).toEqual(['of a user', 3])
+    expect(await near.add('y', { id: job.id })).toMatchObject({ added: false })
+    expect(await near.counts()).toMatchObject({ dead: 0, active: 1 })
+  })
+
+  it('is none where the process stood still: a job that blocks it is buried', async () => {
+    const queue = await queueOf({ lease: 200 })
+    const began: number[] = []
+    queue.process((job) => {
+      began.push(job.attempt)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    })
+    await queue.add('blocks')
+    await vi.waitFor(async () => expect(await queue.deadLetters()).toMatchObject([{ reason: 'crash' }]), SOON)
+    expect(began).toEqual([1, 2, 3])
+  })
+})
+
 describe('a server', () => {
   it('that is away for longer than the lease fires the signals of all that runs', async () => {
     const queue = await queueOf({ lease: 400 }, proxy.url, 200)

@@ -1,6 +1,14 @@
 -- Gives the jobs of a consumer whose lease has ended to this one, up to `room`. One consumer a call; one whose jobs are not all moved has
 -- the score -1 or -2 and is gone on with first; -2: nobody is to blame. `~` holds what was handed back, its score is 0, and `!` what two
--- crashes are blamed on: given out alone, under a lease of its own, so that a third crash finds the one to blame.
+-- crashes are blamed on: given out alone, under a lease of its own, so that a third crash finds the one to blame. Who was blamed is on record: it may
+-- have an excuse, see `excuse`.
+local function blame(gone)
+  local blamed = call('HGET', KEYS[1], 'blamed') or ''
+  if string.find(' ' .. blamed, ' ' .. gone .. ' ', 1, true) then return end
+  -- So many as are as long as 256 of 16 letters; half a name that is left at the end is nobody's.
+  call('HSET', KEYS[1], 'blamed', sub(gone .. ' ' .. blamed, 1, 256 * 17))
+end
+
 local function reclaim(room)
   local ended = call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1)
   local gone, score = ended[1], tonumber(ended[2])
@@ -20,6 +28,7 @@ local function reclaim(room)
     local pending = {}
     if given < room then pending = call('XPENDING', lane, 'g', '-', '+', room - given, gone) end
     if #pending == room - given then drained = false end
+    if #pending > 0 and score == -1 then blame(gone) end
     for _, one in ipairs(pending) do
       local entry, count = one[1], one[4]
       if score == -1 and count >= 3 then

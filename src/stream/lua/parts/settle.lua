@@ -1,4 +1,4 @@
--- Ends deliveries, from ARGV[at] on. Reads: call, now, most; the layout and that the consumer has its lease are checked.
+-- Ends deliveries, from ARGV[at] on. Reads: call, me, now, most; the layout and that the consumer has its lease are checked.
 local ended, failed = 0, 0
 for _ = 1, tonumber(ARGV[at]) do
   local lane, n = KEYS[LANES + ARGV[at + 1]], tonumber(ARGV[at + 2])
@@ -18,8 +18,12 @@ for i = at + 1, #ARGV, 6 do
       end
     end
   elseif op == 'back' then
-    if #call('XPENDING', lane, 'g', entry, entry, 1) > 0 then hand_back(lane, entry, ARGV[i + 3]) end
-    ready = true
+    -- By the server's own count: a death that was taken back meanwhile stays so. By a repeat it may be another's.
+    local one = call('XPENDING', lane, 'g', entry, entry, 1)[1]
+    if one and (one[2] == me or one[2] == me .. '!') then
+      hand_back(lane, entry, math.max(0, one[4] - 1))
+      ready = true
+    end
   else
     local envelope = body_of(lane, entry)
     if envelope and take_out(lane, entry) then
