@@ -18,7 +18,8 @@ export const ERROR_CODES = {
     'The connection is away, or broke with the command under way (`sent`). The library reconnects by itself.',
   CONNECTION_CLOSED: 'The instance was closed by `close()`.',
   AUTH_FAILED: 'The server refused the user name or password.',
-  SERVER_FULL: 'The server is at `maxmemory` and its policy refuses the write. Nothing was written.',
+  SERVER_FULL:
+    'The server is at `maxmemory` and its policy refuses the write. Nothing was written; with `sent`, unless by an earlier try of this call whose answer was lost.',
   SERVER_DENIED: "The server's user may not do this. `operation` says what was tried and `needs` what to grant.",
   SERVER_UNFIT: 'The server is too old, or is not in the mode that the address says.',
   SERVER_ERROR: 'The server answered with an error of its own; `reply` is its first word.',
@@ -166,17 +167,20 @@ export class ServerError extends HoldfastError {
   readonly operation: string
   /** For SERVER_DENIED: what to grant, as an ACL rule. */
   readonly needs: string | undefined
+  /** True when this answers a repeat, and nobody knows what became of the try before it: the effect may exist. */
+  readonly sent: boolean
 
   constructor(
     code: 'SERVER_FULL' | 'SERVER_DENIED' | 'SERVER_ERROR' | 'REPLY_UNKNOWN',
     operation: string,
     message: string,
-    fields: { reply: string; needs?: string; retryable?: boolean; cause?: unknown },
+    fields: { reply: string; needs?: string; retryable?: boolean; sent?: boolean; cause?: unknown },
   ) {
     super(code, `${operation}: ${message}`, { retryable: fields.retryable ?? false, cause: fields.cause })
     this.operation = operation
     this.reply = fields.reply
     this.needs = fields.needs
+    this.sent = fields.sent ?? false
   }
 }
 

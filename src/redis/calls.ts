@@ -151,7 +151,8 @@ export class Calls implements Desk {
       return ++call.redirects % REDIRECTS_AT_ONCE === 0 ? this.#attemptLater(call) : this.attempt(call, monotonicMs())
     }
     if (byReplica && fault.prefix !== 'NOPERM') return this.attempt(call, monotonicMs())
-    if (!isNotNow(fault)) return this.fail(call, replyError(call.options.operation, fault, this.#needs(call.options)))
+    if (!isNotNow(fault))
+      return this.fail(call, replyError(call.options.operation, fault, this.#needs(call.options), call.everSent))
     call.router.troubled(place, fault)
     call.lastFault = fault
     this.#repeats++

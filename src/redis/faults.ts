@@ -22,17 +22,24 @@ export const isLasting = (fault: ReplyFault): boolean =>
 /** Of Redis 7.0, and of Redis 7.2 and Valkey. */
 const SCRIPT_DENIED = /^ERR (The user executing the script can't|ACL failure in script)/
 
-/** The typed error for a server's answer. `needs` says what the operation's room must be allowed to do. */
-export function replyError(operation: string, fault: ReplyFault, needs?: string): HoldfastError {
+/**
+ * The typed error for a server's answer. `needs` says what the operation's room must be allowed to do; `sent`: it answers a repeat, and the answer to
+ * the try before it was lost.
+ */
+export function replyError(operation: string, fault: ReplyFault, needs?: string, sent = false): HoldfastError {
   // What a script may not do comes as a plain ERR.
   const prefix = SCRIPT_DENIED.test(fault.message) ? 'NOPERM' : fault.prefix
   const fields = { reply: prefix, cause: fault }
   switch (prefix) {
     case 'OOM':
-      return new ServerError('SERVER_FULL', operation, 'the server is at maxmemory and refuses writes', {
-        ...fields,
-        retryable: true,
-      })
+      return new ServerError(
+        'SERVER_FULL',
+        operation,
+        sent
+          ? 'the server is at maxmemory and refuses the repeat of a write whose answer was lost, so its effect may exist'
+          : 'the server is at maxmemory and refuses writes',
+        { ...fields, retryable: true, sent },
+      )
     case 'NOPERM': {
       const grant = needs === undefined ? '' : `; its user needs: ${needs}`
       return new ServerError('SERVER_DENIED', operation, `${fault.message}${grant}`, {

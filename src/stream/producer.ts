@@ -1,5 +1,5 @@
 import { monotonicMs } from '../base/clock.ts'
-import { ConfigError } from '../base/errors.ts'
+import { ConfigError, ServerError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import type { Durability } from '../redis/durable/durable.ts'
 import type { Key } from '../redis/keyspace.ts'
@@ -7,7 +7,7 @@ import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import { bellPrefix } from './keys.ts'
 import { type Layout, MOST_LANES } from './layout.ts'
-import { addScript } from './lua.generated.ts'
+import { addScript, recallScript } from './lua.generated.ts'
 
 /** A job on its way into a stream. */
 export interface Posting {
@@ -159,29 +159,37 @@ export class Producer {
   async #send(slot: Slot, pieces: readonly Piece[]): Promise<void> {
     slot.isBusy = true
     try {
-      const { outcomes, durable } = await this.#add(slot, pieces)
+      const { outcomes, durable, refusal } = await this.#add(slot, pieces)
       let at = 0
       for (const { order, from, to } of pieces) {
-        for (let i = from; i < to; i++) order.outcomes[i] = outcomes[at++] as Outcome
+        const own = outcomes.slice(at, at + to - from)
+        at += to - from
+        if (own.includes(undefined)) {
+          this.#fail(order, refusal)
+          continue
+        }
+        for (let i = from; i < to; i++) order.outcomes[i] = own[i - from] as Outcome
         order.durable &&= durable
         order.left -= to - from
         // Of two pieces under way the later may be answered first.
         if (order.left === 0 && !order.failed) order.resolve(order)
       }
     } catch (error) {
-      for (const { order } of pieces) {
-        order.failed = true
-        order.reject(error)
-        const waiting = this.#orders.indexOf(order)
-        if (waiting >= 0) this.#orders.splice(waiting, 1)
-      }
+      for (const { order } of pieces) this.#fail(order, error)
     } finally {
       slot.isBusy = false
       this.#schedule()
     }
   }
 
-  async #add(slot: Slot, pieces: readonly Piece[]): Promise<Posted> {
+  #fail(order: Order, error: unknown): void {
+    order.failed = true
+    order.reject(error)
+    const waiting = this.#orders.indexOf(order)
+    if (waiting >= 0) this.#orders.splice(waiting, 1)
+  }
+
+  async #add(slot: Slot, pieces: readonly Piece[]): Promise<Answer> {
     const postings = pieces.flatMap(({ order, from, to }) =>
       from === 0 && to === order.postings.length ? order.postings : order.postings.slice(from, to),
     )
@@ -197,14 +205,37 @@ export class Producer {
         ...{ group: this.#groupMost, plain, jobs },
       }
       const options = this.#optionsAfter(monotonicMs() - oldestMs)
-      const { reply, durable } =
+      const sending =
         this.#durability === undefined
-          ? { reply: await addScript.run(this.#redis, { ...keys, lanes }, args, options), durable: false }
-          : await addScript.runDurably(this.#redis, { ...keys, lanes }, args, options, this.#durability)
+          ? addScript.run(this.#redis, { ...keys, lanes }, args, options).then((reply) => ({ reply, durable: false }))
+          : addScript.runDurably(this.#redis, { ...keys, lanes }, args, options, this.#durability)
+      const answer = await sending.catch((error) => this.#recall(slot, postings, error))
+      if ('outcomes' in answer) return answer
+      const { reply, durable } = answer
       if (reply[0] === 'layout') this.#layout.learn(String(reply[1]))
       else if (reply[0] === 'full') return { outcomes: postings.map(() => 'full'), durable: false }
       else return { outcomes: outcomesOf(postings, reply[1], String(reply[2])), durable }
     }
+  }
+
+  /**
+   * A full server refuses a call that is repeated as it refuses any, also where the one before it was carried out and its answer lost. It can still be
+   * asked. Throws the refusal where it cannot, or where nothing of this is there.
+   */
+  async #recall(slot: Slot, postings: readonly Posting[], refusal: unknown): Promise<Answer> {
+    const isFull = refusal instanceof ServerError && refusal.code === 'SERVER_FULL'
+    const others = postings.filter((posting) => !isPlain(posting)).map(({ named }) => named)
+    if (!isFull || !(refusal.sent || others.some((named) => named !== ''))) throw refusal
+    const keys = { receipt: slot.receipt, ids: this.#layout.keys.ids }
+    const options = { operation: this.#operation, repeat: true }
+    const reply = await recallScript.run(this.#redis, keys, { batch: slot.batch, ids: others }, options).catch(() => {
+      throw refusal
+    })
+    if (reply[0] === 'added') return { outcomes: outcomesOf(postings, reply[1], reply[2]), durable: false }
+    const words = reply[1]
+    let other = 0
+    const outcomes = postings.map((posting) => (!isPlain(posting) && words[other++] === 'x' ? 'exists' : undefined))
+    return { outcomes, durable: false, refusal: refusal.sent ? certainOf(refusal) : refusal }
   }
 
   /** What is left of the timeout, in few steps: the ground completes options once, and keeps a list for each length of deadlines. */
@@ -248,6 +279,19 @@ export class Producer {
     return { keys, lanes, jobs, plain }
   }
 }
+
+/** What came of a batch: `undefined` of a job that was refused, for what `refusal` says. */
+interface Answer {
+  readonly outcomes: readonly (Outcome | undefined)[]
+  readonly durable: boolean
+  readonly refusal?: unknown
+}
+
+/** The same refusal, of which it is known by now that nothing was added. */
+const certainOf = ({ code, operation, reply, retryable, cause }: ServerError): ServerError =>
+  new ServerError(code as 'SERVER_FULL', operation, 'the server is at maxmemory and refuses writes', {
+    ...{ reply, retryable, cause },
+  })
 
 interface Piece {
   readonly order: Order

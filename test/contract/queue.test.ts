@@ -81,8 +81,11 @@ describe('adding', () => {
     const queue = queueOf({ maxLength: 3 })
     await queue.addMany([1, 2])
     await expect(queue.addMany([3, 4])).rejects.toMatchObject({ code: 'QUEUE_FULL', added: [] })
-    await queue.add(3, { delay: '1h' })
+    await queue.add(3, { delay: '1h', id: 'three' })
     await expect(queue.add(4)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryable: true, maxLength: 3 })
+    // What exists needs no room.
+    const again = [queue.add(3, { id: 'three' }), queue.addMany([3], { id: 'three' })]
+    expect(await Promise.all(again)).toEqual([{ id: 'three', added: false }, [{ id: 'three', added: false }]])
     await (await queue.take())?.complete()
     await queue.add(4)
     expect(await drain(queue)).toEqual([2, 4])

@@ -88,6 +88,7 @@ it('goes on with all that frees, ends and looks', async () => {
   }))
   await queue.add('moved', { id: 'moved', delay: '1h' })
   await queue.repeat('slot', { every: '1h' }, 'x')
+  expect(await goesOn('stream/recall', () => queue.add('x', { id: 'kept' }))).toEqual({ id: 'kept', added: false })
   const done = await goesOn('stream/turn', () => queue.take())
   const [fails, back] = [await queue.take(), await queue.take()]
   expect(await goesOn('queue/cancel', () => queue.cancel('cancelled'))).toBe('removed')
@@ -119,6 +120,18 @@ it('goes on with all that frees, ends and looks', async () => {
   await vi.waitFor(async () => expect(await endOf()).toBeGreaterThan(first), { timeout: 10_000, interval: 20 })
   seen.set('stream/extend', 'goes on')
   expect(again?.signal.aborted).toBe(false)
+  // Of a lease that the server ended by itself nobody is to blame.
+  await fill(false)
+  const short = hf.queue<string>('excused', { lease: 300 })
+  await short.add('x')
+  const lost = await short.take()
+  const leasesOfShort = `{${namespace}:queue:excused:0}:leases`
+  for (const consumer of await server.command<string[]>('ZRANGE', leasesOfShort, 0, -1))
+    await server.command('ZADD', leasesOfShort, -1, consumer)
+  await goesOn('stream/excuse', async () => {
+    await vi.waitFor(() => expect(lost?.signal.aborted).toBe(true), { timeout: 10_000, interval: 5 })
+    await vi.waitFor(async () => expect(await short.take()).toMatchObject({ attempt: 1 }), { timeout: 10_000 })
+  })
   // What is held is handed back by the one who ends.
   await goesOn('stream/release', () => queue.close())
   queue = hf.queue<string>('jobs', { attempts: 1, lease: '2s' })

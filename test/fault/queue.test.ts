@@ -158,6 +158,26 @@ describe('answers that are lost', () => {
     expect((await near.counts()).waiting).toBe(3)
   })
 
+  it('tell the truth of an add that is sent again when the server has no room any more', async () => {
+    const queue = await queueOf({}, proxy.url, 2_000)
+    await queue.add('first')
+    proxy.dropReplies()
+    const adding = [queue.add('plain'), queue.add('named', { id: 'n' }), queue.addMany(['many', 'more'])]
+    const near = await queueOf()
+    await vi.waitFor(async () => expect((await near.counts()).waiting).toBe(5), SOON)
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await proxy.heal()
+    proxy.cut()
+    expect((await Promise.all(adding)).flat().map(({ added }) => added)).toEqual([true, true, true, true])
+    // And of one that its adder sends again, by its id; what is not there is refused, also in the same call.
+    const ended = await Promise.allSettled([near.add('named', { id: 'n' }), near.add('o', { id: 'o' }), near.add('p')])
+    expect(ended).toMatchObject([
+      { value: { id: 'n', added: false } },
+      { reason: { code: 'SERVER_FULL', sent: false } },
+      { reason: { code: 'SERVER_FULL', sent: false } },
+    ])
+  })
+
   it('leave no job with a worker that never heard of it', async () => {
     const far = await queueOf({ lease: 2_000 }, proxy.url, 300)
     const near = await queueOf({ lease: 2_000 })

@@ -40,8 +40,16 @@ local LANES, plain, first = 8, tonumber(ARGV[8]), 9
 -- PUT length
 local length, wanted = tonumber(ARGV[5]), plain + (#ARGV - 8 - plain) / 4
 local left = room_of(length, KEYS[3])
-if left < wanted and (ARGV[6] == '1' or left <= 0) then return {'full', length - left} end
-if plain > left then plain = left end
+local function exists(id) return id ~= '' and call('HGET', KEYS[5], id) end
+if left < wanted then
+  -- What exists already needs no room.
+  local existing = 0
+  for i = first + plain, #ARGV, 4 do
+    if exists(ARGV[i + 2]) then existing = existing + 1 end
+  end
+  if left < wanted - existing and (ARGV[6] == '1' or (left <= 0 and existing == 0)) then return {'full', length - left} end
+end
+if plain > left then plain = math.max(0, left) end
 for i = first, first + plain - 1 do call('XADD', KEYS[7], '*', 'j', ARGV[i]) end
 left = left - plain
 local clock = call('TIME')
@@ -56,7 +64,7 @@ if first <= #ARGV then
     local due, id, envelope, word = tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3], 'a'
     if ARGV[i] == 'in' then due = now + due end
     if left <= 0 then
-      word = 'f'
+      word = exists(id) and 'x' or 'f'
     elseif id ~= '' and call('HSETNX', KEYS[5], id, '1') == 0 then
       word = 'x'
     else
