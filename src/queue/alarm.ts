@@ -32,6 +32,11 @@ export class Alarm {
     )
   }
 
+  /** A job is done, and its result was not kept. */
+  unkept(id: string, error: unknown): void {
+    this.#say('unkept', (times) => `the result of job '${id}' is not kept${times}: ${messageOf(error)}`)
+  }
+
   #say(kind: string, text: (times: string) => string): void {
     const said = this.#said.get(kind)
     const nowMs = monotonicMs()

@@ -59,6 +59,8 @@ export interface Workplace {
   zombieEnded(): void
   done(): void
   failed(error: unknown, job: { readonly id: string; readonly attempt: number }): void
+  /** It is done, and what it came to cannot be kept. */
+  unkept(error: unknown, job: { readonly id: string; readonly attempt: number }): void
   /** It is a dead letter from now on. */
   buried(id: string, reason: string, error: unknown): void
   /** What it ended with does not count. */
@@ -183,8 +185,11 @@ export class Attempt implements JobContext {
     this.#isSettled = true
     clearTimeout(this.#timer)
     const result = keepMs === undefined ? undefined : { value, keepMs }
+    const { id, used } = this.#delivery.envelope
+    // Its work is done: another attempt would do it again, and come to the same.
+    const onUnkept = (error: unknown) => this.#place.unkept(error, { id, attempt: used + this.#delivery.deliveries })
     this.#place.finisher
-      .finish(this.#delivery, this.#effects, result)
+      .finish(this.#delivery, this.#effects, result, onUnkept)
       .then(
         (counts) => (counts ? this.#place.done() : this.#place.refused()),
         (error) => (isFull(error) ? this.#putBack(error) : this.#fail(error)),

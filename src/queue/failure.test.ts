@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { beforeEach, expect, it, vi } from 'vitest'
+import type { HoldfastError } from '../base/errors.ts'
 import { Ground, SOON } from '../holdfast.fixture.ts'
 import type { Holdfast } from '../holdfast.ts'
+import { startProxy } from '../testing/index.ts'
 
 const ground = new Ground('queue')
 let hf: Holdfast
@@ -165,3 +167,34 @@ it.each([Object.defineProperty({}, 'then', { get: refuse }), Object.defineProper
     expect(ran.toSorted()).toEqual(['even', 'odd', 'third'])
   },
 )
+
+it('is done, and run no second time, where what it came to cannot be kept: told to onError, or by a warning', async () => {
+  const queue = hf.queue<string>('jobs')
+  const ran: string[] = []
+  const heard: unknown[] = []
+  const come: Record<string, unknown> = { circle: {}, function: () => 1, large: 'x'.repeat(1024 * 1024) }
+  ;(come.circle as Record<string, unknown>).self = come.circle
+  const handler = ({ data }: { data: string }) => {
+    ran.push(data)
+    return come[data]
+  }
+  const worker = queue.process(handler, {
+    onError: (error, job) => heard.push([(error as HoldfastError).code, job?.id]),
+  })
+  const names = Object.keys(come)
+  await queue.addMany(names, (id) => ({ id, keepResult: '1m' }))
+  for (const id of names) expect(await queue.result(id, { wait: '10s' })).toEqual({ status: 'done', value: undefined })
+  expect(ran).toEqual(names)
+  expect(heard).toEqual([
+    ['VALUE_UNWRITABLE', 'circle'],
+    ['VALUE_UNWRITABLE', 'function'],
+    ['CONFIG_INVALID', 'large'],
+  ])
+  await worker.close()
+  expect(worker.stats).toMatchObject({ done: 3, failed: 0 })
+  const silent = queue.process(handler)
+  const warned = once(process, 'warning')
+  await queue.add('circle', { id: 'circle', keepResult: '1m' })
+  expect(String((await warned)[0])).toContain("the result of job 'circle' is not kept")
+  await silent.close()
+})

@@ -33,17 +33,21 @@ export class Finisher {
     this.#own = own
   }
 
-  /** Whether it counts. Throws what cannot be written, or the server's own error: then nothing was done. */
+  /**
+   * Whether it counts. `onUnkept` hears of a result that cannot be written: the job is done all the same, and came to nothing. Throws what else cannot
+   * be written, without `onUnkept` that too, or the server's own error: then nothing was done.
+   */
   async finish(
     delivery: Delivery,
     effects: Effects | undefined,
     result: { readonly value: unknown; readonly keepMs: number } | undefined,
+    onUnkept?: (error: unknown) => void,
   ): Promise<boolean> {
     const { lease, envelope } = delivery
     const shard = this.#postings.shardOf(envelope)
     const layout = this.#layouts[shard] as Layout
     const following = await this.#prepare(delivery, shard, effects?.followUps ?? [])
-    const text = result === undefined ? '' : writeReport(result.value, LONGEST_RESULT, 'result')
+    const text = result === undefined ? '' : writeResult(result.value, onUnkept)
     for (let failures = 0; lease.held.has(delivery); ) {
       if (!lease.isValid()) {
         lease.lose('it was not renewed in time')
@@ -103,6 +107,16 @@ export class Finisher {
       else await (queue ?? this.#own).add(data as never, { id: followId(this.#own.name, id, i), ...options })
     }
     return following
+  }
+}
+
+function writeResult(value: unknown, onUnkept: ((error: unknown) => void) | undefined): string {
+  try {
+    return writeReport(value, LONGEST_RESULT, 'result')
+  } catch (error) {
+    if (onUnkept === undefined) throw error
+    onUnkept(error)
+    return writeReport(undefined, LONGEST_RESULT, 'result')
   }
 }
 

@@ -87,7 +87,10 @@ export interface AddOptions {
    * once, or was redriven, does not expire. Default: however long.
    */
   readonly expiresIn?: Duration
-  /** How long what its handler returns is kept for `queue.result`. Default: not at all. */
+  /**
+   * How long what its handler returns is kept for `queue.result`. What cannot be stored, or has more than 1 MiB, is not: the job is done, its
+   * result is `undefined`, and `onError` is told. Default: not at all.
+   */
   readonly keepResult?: Duration
   /** What it must have reached for `durable: true`. Default: as of the queue. Of `addMany`, one for the whole call: of all its jobs the same. */
   readonly durability?: QueueDurability

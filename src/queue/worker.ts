@@ -177,6 +177,12 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   }
 
   /** @internal */
+  unkept(error: unknown, job: { readonly id: string; readonly attempt: number }): void {
+    if (this.#checked.onError === undefined) this.#alarm.unkept(job.id, error)
+    else this.#tell(error, job)
+  }
+
+  /** @internal */
   buried(id: string, reason: string, error: unknown): void {
     if (this.#checked.onError === undefined) this.#alarm.buried(id, reason, error)
   }
