@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   JOB_CANCELLED: 'Somebody cancelled the job while it ran: its signal fires with this, and it is not tried again.',
   QUEUE_FULL:
     'The queue has as many jobs as its `maxLength` allows. `added` tells what of the call was added all the same.',
+  OUTBOX_NOT_DURABLE:
+    'A row of an outbox is a job by now that has not reached the `durability` asked for. The row stays, with this as its error.',
   WORKER_CLOSED: 'The worker waited no longer for its handler: the job was handed back, without using an attempt.',
   SESSION_TOO_LARGE: 'The data of a session would have more bytes than `maxBytes`. Nothing was written.',
   CHANGE_REFUSED:

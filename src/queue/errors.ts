@@ -62,6 +62,21 @@ export class QueueFullError extends HoldfastError {
   }
 }
 
+/** A row of an outbox became a job, and nobody can say that it would outlive the server: so the row is kept. */
+export class OutboxNotDurableError extends HoldfastError {
+  static override readonly kind = 'OutboxNotDurableError'
+
+  readonly queue: string
+  readonly jobId: string
+
+  constructor(queue: string, jobId: string) {
+    const why = `job '${jobId}' is added and has not reached the durability that was asked for, so its row stays`
+    super('OUTBOX_NOT_DURABLE', `queue '${queue}': ${why}`)
+    this.queue = queue
+    this.jobId = jobId
+  }
+}
+
 /** Thrown by a handler that knows that trying again is of no use: the job goes to the dead letters at once. */
 export class GiveUp extends Error {
   override readonly name = 'GiveUp'

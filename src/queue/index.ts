@@ -13,6 +13,7 @@ export {
   JobCancelledError,
   JobLeaseLostError,
   JobTimeoutError,
+  OutboxNotDurableError,
   QueueFullError,
   WorkerClosedError,
 } from './errors.ts'

@@ -4,6 +4,7 @@ import { type Duration, toMs } from '../../base/duration.ts'
 import { HoldfastError } from '../../base/errors.ts'
 import { Loop } from '../../loop/loop.ts'
 import type { AddedJob } from '../effects.ts'
+import { OutboxNotDurableError } from '../errors.ts'
 import { type AddOptions, checkAdd } from '../options.ts'
 import { checkSql, checkTable, type Row, rowsOf, type Sql } from './sql.ts'
 
@@ -112,9 +113,12 @@ export class OutboxRelay implements AsyncDisposable {
   }
 
   // Those of one tick leave in one call.
-  async #add({ id, payload, types, options }: Row): Promise<AddedJob> {
+  async #add({ id, payload, types, options }: Row): Promise<void> {
     const data = decode(String(payload), String(types))
-    return this.#queue.add(data as never, { ...(JSON.parse(String(options)) as AddOptions), id: `outbox:${id}` })
+    const own = JSON.parse(String(options)) as AddOptions
+    const added = await this.#queue.add(data as never, { ...own, id: `outbox:${id}` })
+    // Not tried again by itself: the job may end meanwhile, and would then be added, and run, each time.
+    if (added.durable === false) throw new OutboxNotDurableError(this.#queue.name, added.id)
   }
 
   async #delete(ids: readonly string[]): Promise<void> {

@@ -109,3 +109,23 @@ test('keeps a row that no job can be made of with its error, and goes on with th
   expect(bad).toHaveLength(1)
   await expect(addToOutbox(db, 'mail', 1, { table: 'x; drop table y' })).rejects.toMatchObject({ option: 'table' })
 })
+
+test('keeps the row of a job that has not reached the durability asked for, says so, and adds it no second time', async () => {
+  const queue = hf.queue<string>('mail')
+  // The server has no replica.
+  await addToOutbox(db, 'mail', 'kept', { durability: 'replica' })
+  await addToOutbox(db, 'mail', 'gone')
+  const heard: unknown[] = []
+  const relay = relayOutbox(queue, db, {
+    onError: (error, row) => heard.push([(error as { code?: string }).code, row]),
+  })
+  await vi.waitFor(
+    async () => expect(await left()).toMatchObject([{ error: expect.stringContaining('durability') }]),
+    soon,
+  )
+  await relay.look()
+  await relay.close()
+  const [{ id } = { id: 0 }] = await left()
+  expect(heard).toEqual([['OUTBOX_NOT_DURABLE', String(id)]])
+  expect(await queue.counts()).toMatchObject({ waiting: 2 })
+})
