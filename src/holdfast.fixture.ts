@@ -25,6 +25,7 @@ export class Ground {
       this.server = await startServer(options)
     })
     afterEach(async () => {
+      await this.server.heal()
       await Promise.all(this.#proxies.map((proxy) => proxy.heal()))
       await Promise.all(this.#open.splice(0).map((one) => one.close()))
       await Promise.all(this.#proxies.splice(0).map((proxy) => proxy.close()))

@@ -5,7 +5,7 @@ import type { Ending } from '../stream/settlements.ts'
 import { Effects, type FollowOptions } from './effects.ts'
 import { deferredOf, doneOf, expiredOf, failedOf, HANDED_BACK, PayloadFault } from './endings.ts'
 import { isFull, JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
-import { delayBefore } from './failure.ts'
+import { delayBefore, legible } from './failure.ts'
 import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
@@ -121,6 +121,11 @@ export class Attempt implements JobContext {
     return (sql, options) => firstOf(sql, this.#place.queue, this.#delivery.envelope.id, options)
   }
 
+  /** It is not wanted any more: neither tried again nor kept. */
+  get #isCancelled(): boolean {
+    return this.#stop instanceof JobCancelledError
+  }
+
   get #collected(): Effects {
     this.#effects ??= new Effects()
     return this.#effects
@@ -172,7 +177,7 @@ export class Attempt implements JobContext {
 
   #succeeded(value: unknown): void {
     if (this.#isSettled) return this.#endedLate()
-    const isDeferred = this.#deferMs !== undefined
+    const isDeferred = this.#deferMs !== undefined && !this.#isCancelled
     const { resultMs } = optionsOf(this.#delivery)
     if (!isDeferred && (this.#effects !== undefined || resultMs !== undefined)) return this.#finish(value, resultMs)
     if (this.#settle(isDeferred ? deferredOf(this.#delivery, this.#deferMs as number) : doneOf(this.#delivery)))
@@ -192,7 +197,7 @@ export class Attempt implements JobContext {
       .finish(this.#delivery, this.#effects, result, onUnkept)
       .then(
         (counts) => (counts ? this.#place.done() : this.#place.refused()),
-        (error) => (isFull(error) ? this.#putBack(error) : this.#fail(error)),
+        (error) => (isFull(error) && !this.#isCancelled ? this.#putBack(error) : this.#fail(legible(error))),
       )
       .finally(() => this.#leave(false))
   }
@@ -200,23 +205,16 @@ export class Attempt implements JobContext {
   #failed(error: unknown): void {
     if (this.#isSettled) return this.#endedLate()
     // A handler that heeds its signal throws the signal's reason, or something that comes of it.
-    this.#fail(this.#stop ?? error)
+    this.#fail(this.#stop ?? legible(error))
     this.#leave(false)
   }
 
   #fail(error: unknown): void {
-    // It is not wanted any more: neither tried again nor kept.
-    if (this.#stop instanceof JobCancelledError) return void this.#settle(doneOf(this.#delivery))
+    if (this.#isCancelled) return void this.#settle(doneOf(this.#delivery))
     const { envelope, deliveries } = this.#delivery
     const shown = error instanceof PayloadFault ? error.cause : error
     this.#place.failed(shown, { id: envelope.id, attempt: envelope.used + deliveries })
-    let ending: Ending
-    try {
-      ending = failedOf(this.#place.options, this.#delivery, error)
-    } catch (thrown) {
-      // The user's backoff: without a wait to go by, the job goes where somebody looks at it.
-      ending = failedOf({ ...this.#place.options, attempts: 1 }, this.#delivery, thrown)
-    }
+    const ending = failedOf(this.#place.options, this.#delivery, error)
     if (ending.op === 'dead') this.#place.buried(envelope.id, ending.reason, shown)
     this.#settle(ending)
   }
@@ -225,9 +223,15 @@ export class Attempt implements JobContext {
   #putBack(error: unknown): void {
     const { envelope, deliveries } = this.#delivery
     const used = envelope.used + deliveries
-    this.#place.failed(error, { id: envelope.id, attempt: used })
     const { backoff } = optionsOf(this.#delivery)
-    this.#settle(deferredOf(this.#delivery, delayBefore(backoff ?? this.#place.options.backoff, used, error)))
+    let delayMs: number
+    try {
+      delayMs = delayBefore(backoff ?? this.#place.options.backoff, used, error)
+    } catch (thrown) {
+      return this.#fail(legible(thrown))
+    }
+    this.#place.failed(error, { id: envelope.id, attempt: used })
+    this.#settle(deferredOf(this.#delivery, delayMs))
   }
 
   #settle(ending: Ending): boolean {
@@ -279,8 +283,9 @@ export class Attempt implements JobContext {
   /** The worker waits no longer: another may begin this job at once. */
   handBack(): void {
     if (this.#isSettled) return
+    const ending = this.#isCancelled ? doneOf(this.#delivery) : HANDED_BACK
     this.#abort(new WorkerClosedError(this.#place.queue, this.#delivery.envelope.id))
-    this.#settle(HANDED_BACK)
+    this.#settle(ending)
     this.#leave(true)
   }
 

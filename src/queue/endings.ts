@@ -1,7 +1,7 @@
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { GiveUp } from './errors.ts'
-import { delayBefore, writeFailure } from './failure.ts'
+import { delayBefore, legible, writeFailure } from './failure.ts'
 import { optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 
@@ -13,7 +13,7 @@ export const doneOf = ({ envelope: { isNamed, id, group = '' } }: Delivery): End
 
 const PLAIN_DONE: Ending = { op: 'done', named: '', group: '' }
 
-/** What becomes of a job whose attempt failed. */
+/** What becomes of a job whose attempt failed. What was thrown is `legible`. */
 export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknown): Ending {
   const used = delivery.envelope.used + delivery.deliveries
   const dead = (reason: DeadReason): Ending => ({ op: 'dead', used, reason, error: writeFailure(error) })
@@ -21,7 +21,12 @@ export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknow
   if (error instanceof PayloadFault) return { op: 'dead', used, reason: 'payload', error: writeFailure(error.cause) }
   const own = optionsOf(delivery)
   if (used >= (own.attempts ?? queue.attempts)) return dead('attempts')
-  return { op: 'retry', used, delayMs: delayBefore(own.backoff ?? queue.backoff, used, error) }
+  try {
+    return { op: 'retry', used, delayMs: delayBefore(own.backoff ?? queue.backoff, used, error) }
+  } catch (thrown) {
+    // The user's backoff: without a wait to go by, the job goes where somebody looks at it.
+    return { op: 'dead', used, reason: 'attempts', error: writeFailure(legible(thrown)) }
+  }
 }
 
 /** As `failedOf`, but nobody says that it failed: the next attempt need not wait. */

@@ -3,7 +3,6 @@ import { beforeEach, expect, it, vi } from 'vitest'
 import type { HoldfastError } from '../base/errors.ts'
 import { Ground, SOON } from '../holdfast.fixture.ts'
 import type { Holdfast } from '../holdfast.ts'
-import { startProxy } from '../testing/index.ts'
 
 const ground = new Ground('queue')
 let hf: Holdfast
@@ -29,6 +28,46 @@ it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, Promise.resolve(5)])(
     ])
   },
 )
+
+it('ends a job whose backoff throws however it failed: by hand, forgotten, or held up by a full queue', async () => {
+  const queue = hf.queue<string>('jobs', {
+    lease: '200ms',
+    backoff: () => {
+      throw new Error('no time')
+    },
+  })
+  const full = hf.queue<number>('full', { maxLength: 1 })
+  await full.add(1)
+  await queue.addMany(['failed', 'forgotten'])
+  await (await queue.take())?.fail(new Error('by hand'))
+  await queue.take()
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(2), SOON)
+  queue.process((_, { follow }) => follow(2, { queue: full }), { onError: () => {} })
+  await queue.add('held up')
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ dead: 3, active: 0 }), SOON)
+  const messages = (await queue.deadLetters()).map(({ error }) => error?.message)
+  expect(messages).toEqual(['no time', 'no time', 'no time'])
+})
+
+it('ends a job whose handler threw what cannot be looked at, and goes on', async () => {
+  const queue = hf.queue<string>('jobs', { attempts: 1 })
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const done: string[] = []
+  queue.process(
+    async ({ data }) => {
+      if (data === 'revoked') throw proxy
+      done.push(data)
+    },
+    { onError: () => {} },
+  )
+  await queue.addMany(['revoked', 'next'])
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ dead: 1, active: 0, waiting: 0 }), SOON)
+  expect(done).toEqual(['next'])
+  await queue.redrive()
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ dead: 1, active: 0, waiting: 0 }), SOON)
+  expect(await queue.deadLetters()).toMatchObject([{ error: { message: expect.stringContaining('revoked') } }])
+})
 
 it('shows in a dead letter whatever its handler threw', async () => {
   const queue = hf.queue<number>('jobs', { attempts: 1 })

@@ -24,6 +24,18 @@ export function writeFailure(error: unknown): string {
   })
 }
 
+/** What was thrown, if one can look at it: a Proxy, revoked say, throws where anybody asks what it is, and would take its job's end along. */
+export function legible(thrown: unknown): unknown {
+  try {
+    void (thrown instanceof Error)
+    const { name, message, stack, code } = Object(thrown) as Record<string, unknown>
+    void [name, message, stack, code]
+    return thrown
+  } catch (cause) {
+    return new Error(`what was thrown cannot be looked at: ${messageOf(cause)}`)
+  }
+}
+
 export function readFailure(text: string): JobFailure | undefined {
   return text === '' ? undefined : (JSON.parse(text) as JobFailure)
 }

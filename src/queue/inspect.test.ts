@@ -86,11 +86,14 @@ it('counts what was done and what failed, in all and in the last minute, and wha
   }
 })
 
-it('keeps no more dead letters than it is told', async () => {
+it('keeps as many dead letters as it is told, and no more', async () => {
   const queue = queueOf<number>({ attempts: 1, keepDead: 3 })
   await queue.addMany([1, 2, 3, 4, 5])
   queue.process((job) => Promise.reject(new Error(`${job.data}`)))
   await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, dead: 3 }), SOON)
   expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([5, 4, 3])
+  await queue.add(6)
+  await vi.waitFor(async () => expect((await queue.counts()).total.failed).toBe(6), SOON)
+  expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([6, 5, 4])
   expect(await inspectQueue(Holdfast.redisOf(hf), 'jobs')).toMatchObject({ dead: 3, waiting: 0 })
 })

@@ -5,11 +5,11 @@ import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import { readEnvelope } from '../stream/envelope.ts'
 import type { Layout } from '../stream/layout.ts'
-import { moveScript } from '../stream/lua.generated.ts'
 import type { DeadReason } from './endings.ts'
 import { type JobFailure, readFailure } from './failure.ts'
 import { resultKey, shardOf } from './keys.ts'
 import { cancelScript, findJobScript } from './lua.generated.ts'
+import { moveJob } from './moving.ts'
 import { noticeChannel, outcomeChannel } from './notices.ts'
 import { readReport } from './reports.ts'
 
@@ -199,11 +199,8 @@ export class JobBook {
   }
 
   /** One that waits in no lane: for its time, by its exact rank, or in the line of its group. */
-  async #takeAway(layout: Layout, id: string): Promise<boolean> {
-    const { delayed, ids, bodies, ranked, grouped } = layout.keys
-    const options = { operation: 'queue.cancel', repeat: false }
-    const keys = { delayed, ids, bodies, ranked, grouped }
-    return (await moveScript.run(this.#redis, keys, { id, priority: '' }, options))[0] === 'moved'
+  #takeAway(layout: Layout, id: string): Promise<boolean> {
+    return moveJob(this.#redis, layout.keys, id, '', 'queue.cancel')
   }
 
   async #cancelIn(layout: Layout, id: string, within: number): Promise<Cancelled> {

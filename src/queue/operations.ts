@@ -4,7 +4,7 @@ import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import { bellPrefix, StreamKeys } from '../stream/keys.ts'
 import { Layout } from '../stream/layout.ts'
-import { moveScript, pauseScript } from '../stream/lua.generated.ts'
+import { pauseScript } from '../stream/lua.generated.ts'
 import {
   type DeadLetter,
   DeadLetters,
@@ -22,6 +22,7 @@ import {
   type LookOptions,
   type ResultOptions,
 } from './job-book.ts'
+import { moveJob } from './moving.ts'
 import { HIGHEST_PRIORITY, type ResolvedQueue } from './options.ts'
 import { Payloads } from './payload.ts'
 import { Postings } from './postings.ts'
@@ -177,14 +178,8 @@ export abstract class QueueOperations<T> {
   async #move(id: string, priority: string): Promise<boolean> {
     this.enter()
     if (typeof id !== 'string') throw new ConfigError('id', 'the id of a job', id)
-    for (const { keys } of this.layouts) {
-      const { delayed, ids, bodies, ranked, grouped } = keys
-      const operation = priority === '' ? 'queue.remove' : 'queue.reprioritize'
-      const args = { id, priority }
-      const options = { operation, repeat: false }
-      const [word] = await moveScript.run(this.redis, { delayed, ids, bodies, ranked, grouped }, args, options)
-      if (word === 'moved') return true
-    }
+    const operation = priority === '' ? 'queue.remove' : 'queue.reprioritize'
+    for (const { keys } of this.layouts) if (await moveJob(this.redis, keys, id, priority, operation)) return true
     return false
   }
 

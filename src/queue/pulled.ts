@@ -4,6 +4,7 @@ import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { doneOf, failedOf, forgottenOf, HANDED_BACK } from './endings.ts'
 import { JobCancelledError, JobLeaseLostError, JobTimeoutError } from './errors.ts'
+import { legible } from './failure.ts'
 import type { Finisher } from './finisher.ts'
 import { Job, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
@@ -61,10 +62,16 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       const error = new JobTimeoutError(this.#queue, this.id, ms)
-      this.#stop(error)
       const endingOf = this.#isTimed ? failedOf : forgottenOf
-      this.delivery.lease.settle(this.delivery, endingOf(this.#options, this.delivery, error))
+      const ending = this.#unlessCancelled(() => endingOf(this.#options, this.delivery, error))
+      this.#stop(error)
+      this.delivery.lease.settle(this.delivery, ending)
     }, ms).unref()
+  }
+
+  /** A cancelled one is neither tried again nor kept, whatever its taker says of it. */
+  #unlessCancelled(ending: () => Ending): Ending {
+    return this.signal.reason instanceof JobCancelledError ? doneOf(this.delivery) : ending()
   }
 
   #stop(reason: Error): void {
@@ -98,12 +105,12 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
 
   /** It failed: it is tried again after the queue's backoff, or is among the dead letters if this was its last attempt. */
   async fail(error: unknown): Promise<void> {
-    return this.#end(failedOf(this.#options, this.delivery, error))
+    return this.#end(this.#unlessCancelled(() => failedOf(this.#options, this.delivery, legible(error))))
   }
 
   /** Back for another to take, without using an attempt. */
   release(): Promise<void> {
-    return this.#end(HANDED_BACK)
+    return this.#end(this.#unlessCancelled(() => HANDED_BACK))
   }
 
   /** The time for it is over so long from now. Throws JOB_LEASE_LOST when it is over already. */

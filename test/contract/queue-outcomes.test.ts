@@ -107,6 +107,41 @@ describe('a job', () => {
   })
 })
 
+describe('a job that was cancelled while it ran', () => {
+  it('is not tried again, whatever is said of it by hand, by `defer`, or by a worker that closes', async () => {
+    const retried = hf.queue<number>('other', { attempts: 5, backoff: { base: 1 }, lease: '2s' })
+    for (const say of ['fail', 'release'] as const) {
+      await retried.add(1, { id: say })
+      const job = await retried.take()
+      expect(await retried.cancel(say)).toBe('told')
+      await vi.waitFor(() => expect(job?.signal.aborted).toBe(true), soon)
+      await job?.[say](new Error('cancelled'))
+      expect(await retried.job(say)).toBeUndefined()
+    }
+    const heard: string[] = []
+    const stops = (id: string, signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => {
+          heard.push(id)
+          if (id === 'deferred') resolve()
+        })
+      })
+    const worker = retried.process(
+      (job, { signal, defer }) => {
+        defer(0)
+        return stops(job.id, signal)
+      },
+      { concurrency: 2, onError: () => {} },
+    )
+    await retried.addMany([1, 2], (n) => ({ id: n === 1 ? 'deferred' : 'closed' }))
+    await vi.waitFor(async () => expect((await retried.counts()).active).toBe(2), soon)
+    for (const id of ['deferred', 'closed']) expect(await retried.cancel(id)).toBe('told')
+    await vi.waitFor(() => expect(heard).toHaveLength(2), soon)
+    await worker.close({ timeout: 0 })
+    expect(await retried.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0, dead: 0 })
+  })
+})
+
 describe('what follows from a job', () => {
   it('is there when it is done and not before, once, however often it is tried', async () => {
     const other = hf.queue<number>('other')

@@ -1,32 +1,50 @@
 #!lua flags=allow-oom
 -- stream/move: change the rank of a job that waits, or take it away.
--- KEYS  delayed  zset, ids by when they are due
+-- KEYS  state    hash, layout and more
+--       delayed  zset, ids by when they are due
 --       ids      hash, ids that users gave
 --       bodies   hash, envelopes of those that are in no lane
 --       ranked   zset, ids by their rank
 --       grouped  zset, lines of groups
+--       parked   zset, groups whose first job waits for its next attempt
+--       idle     zset, processes that want to be told
+--       wake     list, a token for a process that blocks until it is told
 -- ARGV  id        text
 --       priority  text, the new one; '' takes the job away
+--       channel   text, what the channels of processes begin with
 -- REPLY {'moved'} | {'missing'}
--- WHY   only one that is in no lane can be found by its id: it waits by exact rank, for its time, or in the line of its group
--- COST  six commands
+-- WHY   only one that is in no lane can be found by its id: it waits by exact rank, for its time, or in the line of its group. A group that waits
+--       for the next attempt of the one that is taken away waits no longer: the next turn takes it up
+-- COST  six commands, three more for a group that waited
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
--- PUT envelope
-local id, envelope = ARGV[1], call('HGET', KEYS[3], ARGV[1])
+local id, idle, wake, channel = ARGV[1], KEYS[8], KEYS[9], ARGV[3]
+local envelope = call('HGET', KEYS[4], id)
 if not envelope then return {'missing'} end
-local rank = call('ZSCORE', KEYS[4], id)
+local clock = call('TIME')
+local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
+-- PUT ring
+-- PUT envelope
+local rank = call('ZSCORE', KEYS[5], id)
 if ARGV[2] == '' then
-  local group = group_of(envelope)
-  if group and not call('ZSCORE', KEYS[1], id) then
-    -- Its place in the line is known by the line alone.
-    for _, member in ipairs(call('ZRANGEBYLEX', KEYS[5], '[' .. group .. '\0', '(' .. group .. '\1', 'LIMIT', 0, 10000)) do
-      if sub(member, #group + 19) == id then call('ZREM', KEYS[5], member) end
+  local group, freed = group_of(envelope), false
+  if group and not call('ZSCORE', KEYS[2], id) then
+    -- Its place in the line is known by the line alone; further behind, whoever comes to it finds no job there.
+    local line = call('ZRANGEBYLEX', KEYS[6], '[' .. group .. '\0', '(' .. group .. '\1', 'LIMIT', 0, 10000)
+    local function is_again(member)
+      return member and byte(member, #group + 2) == 48
+    end
+    for i, member in ipairs(line) do
+      if sub(member, #group + 19) == id then
+        call('ZREM', KEYS[6], member)
+        freed = i == 1 and is_again(member) and not is_again(line[2])
+      end
     end
   end
-  call('ZREM', KEYS[4], id)
-  call('ZREM', KEYS[1], id)
-  call('HDEL', KEYS[3], id)
-  if is_named(envelope) then call('HDEL', KEYS[2], id) end
+  call('ZREM', KEYS[5], id)
+  call('ZREM', KEYS[2], id)
+  call('HDEL', KEYS[4], id)
+  if is_named(envelope) then call('HDEL', KEYS[3], id) end
+  if freed and call('ZADD', KEYS[7], 'XX', 'CH', now, group) == 1 then ring() end
   return {'moved'}
 end
 if byte(envelope, 1) < 64 then return {'missing'} end
@@ -39,8 +57,8 @@ local written = ''
 if ARGV[2] ~= '0' then
   flags, written = flags + 2, char(#ARGV[2]) .. ARGV[2]
 end
-call('HSET', KEYS[3], id, char(flags) .. sub(envelope, 2, at - 1) .. written .. sub(envelope, rest))
+call('HSET', KEYS[4], id, char(flags) .. sub(envelope, 2, at - 1) .. written .. sub(envelope, rest))
 if rank then
-  call('ZADD', KEYS[4], 'XX', format('%.0f', rank + (old - ARGV[2]) * 2 ^ 36), id)
+  call('ZADD', KEYS[5], 'XX', format('%.0f', rank + (old - ARGV[2]) * 2 ^ 36), id)
 end
 return {'moved'}

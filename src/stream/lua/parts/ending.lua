@@ -25,8 +25,10 @@ local function bury(envelope, reason, fault, most)
   if group then end_turn(group) end
   call('ZADD', KEYS[5], now, id)
   call('HSET', KEYS[6], id, char(#reason) .. reason .. format('%07d', #fault) .. fault .. envelope)
-  if call('ZCARD', KEYS[5]) <= most then return end
-  local oldest = call('ZPOPMIN', KEYS[5], 2)
+  local over = call('ZCARD', KEYS[5]) - most
+  if over <= 0 then return end
+  -- Two where it may: where fewer are to be kept than before, each that comes brings the number down by one.
+  local oldest = call('ZPOPMIN', KEYS[5], math.min(over, 2))
   for i = 1, #oldest, 2 do call('HDEL', KEYS[6], oldest[i]) end
 end
 

@@ -30,13 +30,16 @@ local function give_overdue(room)
   return 0
 end
 
-local function give_held(ids)
+-- `groups`: whose turn each is. One whose job was taken away meanwhile has its turn no longer.
+local function give_held(ids, groups)
   local bodies, count = call('HMGET', KEYS[4], unpack(ids)), 0
   call('HDEL', KEYS[4], unpack(ids))
   for i = 1, #ids do
     if bodies[i] then
       call('XADD', KEYS[LANES + 1], '*', 'j', bodies[i])
       count = count + 1
+    elseif groups then
+      end_turn(groups[i])
     end
   end
   if count == 0 then return 0 end
@@ -57,7 +60,7 @@ end
 
 -- One of each group in the round, and on.
 local function give_grouped(room)
-  local ids = {}
+  local ids, groups = {}, {}
   while #ids < math.min(room, 500) do
     local group = call('ZPOPMIN', round)[1]
     if not group then break end
@@ -65,10 +68,11 @@ local function give_grouped(room)
     if first then
       call('ZREM', grouped, first)
       ids[#ids + 1] = sub(first, #group + 19)
+      groups[#ids] = group
       call('HINCRBY', running, group, 1)
       join_round(group)
     end
   end
   if #ids == 0 then return 0 end
-  return give_held(ids)
+  return give_held(ids, groups)
 end
