@@ -54,8 +54,50 @@ it('makes no lane of the priority of a schedule whose slot is passed over, by ex
   const { nextAtMs = 0 } = await queue.repeat('hourly', { every: hour, anchor: Date.now() - hour / 2 }, 1, {
     ...{ priority: 7, missed: 'skip' },
   })
-  await ground.server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
+  await ground.ground.server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
   queue.process(() => {})
   await vi.waitFor(async () => expect(await queue.schedules()).toMatchObject([{ nextAtMs }]), SOON)
-  expect(await ground.server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
+  expect(await ground.ground.server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
+})
+
+it('lets the next of a group begin when the one that is to be tried again is cancelled or removed', async () => {
+  const queue = hf.queue<string>('jobs', { backoff: { base: '1h' } })
+  for (const take of [(id: string) => queue.cancel(id), (id: string) => queue.remove(id)]) {
+    await queue.addMany(['first', 'second'], (id) => ({ id, group: 'g' }))
+    await (await queue.take())?.fail(new Error('no'))
+    expect(await queue.take()).toBeUndefined()
+    expect(await take('first')).toBeTruthy()
+    const next = await queue.take()
+    expect(next?.id).toBe('second')
+    await next?.complete()
+  }
+})
+
+it('keeps no place of a group for a job that was taken away far behind its first', async () => {
+  const queue = hf.queue<number>('jobs', { groupConcurrency: 1_000 })
+  const all = Array.from({ length: 10_001 }, (_, i) => i)
+  await queue.addMany(all, (i) => ({ group: 'g', ...(i === 10_000 && { id: 'last' }) }))
+  expect(await queue.remove('last')).toBe(true)
+  let ran = 0
+  queue.process(() => void ran++, { concurrency: 1_000 })
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0 }), SOON)
+  expect(ran).toBe(10_000)
+  expect(await ground.server.command('HGETALL', '{hf:queue:jobs:0}:running')).toEqual([])
+})
+
+it('adds what others add in the same tick as one whose priority has no place', async () => {
+  const queue = hf.queue<number>('jobs')
+  const all = await Promise.allSettled(Array.from({ length: 17 }, (_, i) => queue.add(i, { priority: i })))
+  expect(all.map(({ status }) => status)).toEqual([...Array.from({ length: 16 }, () => 'fulfilled'), 'rejected'])
+  expect(all.at(-1)).toMatchObject({ reason: { option: 'priority', received: '16' } })
+  expect((await queue.counts()).waiting).toBe(16)
+})
+
+it('refuses a step of priorities for which those that have jobs leave no place, and ends', async () => {
+  const queue = hf.queue<number>('jobs')
+  await queue.addMany([1, 2, 3, 4, 5, 6, 7, 8], (priority) => ({ priority }))
+  const others = Array.from({ length: 9 }, (_, i) => 100 + i)
+  await expect(queue.addMany(others, (priority) => ({ priority }))).rejects.toMatchObject({ option: 'priority' })
+  await queue.addMany(others.slice(1), (priority) => ({ priority }))
+  expect((await queue.counts()).waiting).toBe(16)
 })

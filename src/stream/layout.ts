@@ -75,13 +75,14 @@ export class Layout {
       const args = { layout: this.text, priority, most: MOST_LANES, shape: this.#shape }
       const [word, layout] = await openLaneScript.run(this.#redis, keys, args, { operation, repeat: true })
       this.learn(layout)
-      if (word === 'crowded')
-        throw new ConfigError(
-          'priority',
-          `one of the ${MOST_LANES} different ones that have jobs (${layout})`,
-          priority,
-        )
+      if (word === 'crowded') throw crowded(this.priorities, priority)
       if (word === 'opened' || this.has(priority)) return
     }
   }
+}
+
+/** There is no lane left for a priority. */
+export function crowded(priorities: readonly number[], priority: number): ConfigError {
+  const used = priorities.filter((one) => one !== HELD).join(', ')
+  return new ConfigError('priority', `one of the ${MOST_LANES} different ones that have jobs (${used})`, priority)
 }

@@ -6,7 +6,7 @@ import type { Key } from '../redis/keyspace.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { ScriptOptions } from '../redis/script.ts'
 import { bellPrefix } from './keys.ts'
-import { type Layout, MOST_LANES } from './layout.ts'
+import { crowded, type Layout, MOST_LANES } from './layout.ts'
 import { addScript, recallScript } from './lua.generated.ts'
 
 /** A job on its way into a stream. */
@@ -159,6 +159,15 @@ export class Producer {
   async #send(slot: Slot, pieces: readonly Piece[]): Promise<void> {
     slot.isBusy = true
     try {
+      await this.#deliver(slot, pieces)
+    } finally {
+      slot.isBusy = false
+      this.#schedule()
+    }
+  }
+
+  async #deliver(slot: Slot, pieces: readonly Piece[]): Promise<void> {
+    try {
       const { outcomes, durable, refusal } = await this.#add(slot, pieces)
       let at = 0
       for (const { order, from, to } of pieces) {
@@ -175,10 +184,13 @@ export class Producer {
         if (order.left === 0 && !order.failed) order.resolve(order)
       }
     } catch (error) {
+      if (pieces.length > 1 && error instanceof ConfigError && error.option === 'priority') {
+        // Nothing was sent. One asks for a priority that has no place: who came along is not to blame, and goes without it.
+        const half = pieces.length >> 1
+        await this.#deliver(slot, pieces.slice(0, half))
+        return this.#deliver(slot, pieces.slice(half))
+      }
       for (const { order } of pieces) this.#fail(order, error)
-    } finally {
-      slot.isBusy = false
-      this.#schedule()
     }
   }
 
@@ -251,10 +263,12 @@ export class Producer {
   }
 
   async #openLanes(postings: readonly Posting[]): Promise<void> {
-    // Opening one may have cost an empty one its place: what is sent must have all of its own.
-    for (;;) {
+    // Opening one may have cost an empty one its place: what is sent must have all of its own. That other is then opened anew, and where those that
+    // have jobs leave too few places for all of these, that would go on for ever.
+    for (let opened = 0; ; opened++) {
       const missing = postings.find(({ lane }) => !this.#layout.has(lane))
       if (missing === undefined) return
+      if (opened > 2 * MOST_LANES) throw crowded(this.#layout.priorities, missing.lane)
       const lanes = new Set(postings.map(({ lane }) => lane))
       if (lanes.size > MOST_LANES)
         throw new ConfigError('priority', `at most ${MOST_LANES} different ones in one step`, lanes.size)
