@@ -233,6 +233,11 @@ it('settles on a full server, and refuses only what is new', async () => {
     release()
     await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 1 }))
     await worker.close()
+    // A process that begins now gets what is to be done before anything may go.
+    const begun: number[] = []
+    const beginner = log.group('beginner').process(({ data }) => void begun.push(data))
+    await soon(() => expect(begun).toEqual([1, 2, 3]))
+    await beginner.close()
     await log.trim()
   } finally {
     await server.command('CONFIG', 'SET', 'maxmemory', '0')

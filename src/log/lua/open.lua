@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- log/open: make a group that reads from some point on, unless it is there.
 -- KEYS  entries  stream, made if it is not there
 --       state    hash; by group 'read:', the number of the last entry that it was given; 'drop:', its dropAfter; 'dropped:'
@@ -7,7 +7,8 @@
 --       from    text  'first', 'now', or the id of the first entry that it gets, be it there or not
 --       dropMs  int   how old what it has not acknowledged must be to be dropped all the same; -1: never
 -- REPLY {'opened'} | {'stood'}
--- WHY   a group that is there goes on where it stands, whatever is said about its beginning
+-- WHY   a group that is there goes on where it stands, whatever is said about its beginning. Also on a full server: each process that begins asks,
+--       and what its group has not done cannot be trimmed
 -- COST  O(groups)
 local call = redis.call
 local state, group, from = KEYS[2], ARGV[1], ARGV[2]
