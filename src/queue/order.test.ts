@@ -54,10 +54,10 @@ it('makes no lane of the priority of a schedule whose slot is passed over, by ex
   const { nextAtMs = 0 } = await queue.repeat('hourly', { every: hour, anchor: Date.now() - hour / 2 }, 1, {
     ...{ priority: 7, missed: 'skip' },
   })
-  await ground.ground.server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
+  await ground.server.command('ZADD', '{hf:queue:jobs:0}:slots', nextAtMs - hour, 'hourly')
   queue.process(() => {})
   await vi.waitFor(async () => expect(await queue.schedules()).toMatchObject([{ nextAtMs }]), SOON)
-  expect(await ground.ground.server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
+  expect(await ground.server.command('HGET', '{hf:queue:jobs:0}', 'layout')).toBe('1000000,priority:1:1')
 })
 
 it('lets the next of a group begin when the one that is to be tried again is cancelled or removed', async () => {
@@ -100,4 +100,34 @@ it('refuses a step of priorities for which those that have jobs leave no place, 
   await expect(queue.addMany(others, (priority) => ({ priority }))).rejects.toMatchObject({ option: 'priority' })
   await queue.addMany(others.slice(1), (priority) => ({ priority }))
   expect((await queue.counts()).waiting).toBe(16)
+})
+
+it('shares places between groups and what waits by exact rank', async () => {
+  const queue = hf.queue<string>('jobs', { mode: 'priority' })
+  await queue.addMany(
+    Array.from({ length: 100 }, () => 'ranked'),
+    { priority: 9 },
+  )
+  await queue.add('grouped', { group: 'g' })
+  const begun: string[] = []
+  const worker = queue.process(({ data }) => void begun.push(data))
+  await vi.waitFor(() => expect(begun).toContain('grouped'), SOON)
+  expect(begun.indexOf('grouped')).toBeLessThan(50)
+  await worker.close()
+})
+
+it('starves no exact rank', async () => {
+  const queue = hf.queue<string>('jobs', { mode: 'priority' })
+  await queue.addMany(['lowest', 'low'], (data) => ({ priority: data === 'low' ? -5 : -9 }))
+  await queue.addMany(
+    Array.from({ length: 100 }, () => 'high'),
+    { priority: 9 },
+  )
+  // As if the first two had come 10 s ago: nothing else tells since when they wait.
+  await ground.server.command('HSET', '{hf:queue:jobs:0}', 'rankedAt', '1', 'rankedSeq', '2')
+  const begun: string[] = []
+  const worker = queue.process(({ data }) => void begun.push(data))
+  await vi.waitFor(() => expect(begun).toEqual(expect.arrayContaining(['lowest', 'low'])), SOON)
+  expect(Math.max(begun.indexOf('lowest'), begun.indexOf('low'))).toBeLessThan(80)
+  await worker.close()
 })

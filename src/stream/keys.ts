@@ -7,8 +7,8 @@ export const HELD = 1_000_000
  * The keys of one shard of a stream, all of one hash tag. For the first shard of the queue `email` in the namespace `shop`:
  *
  *     {shop:queue:email:0}              hash    layout (its lanes, then the shape of the whole), since when each lane is one, paused, the last
- *                                               fence, how many jobs were done, how many attempts failed, and the last 256
- *                                               consumers that were blamed for a death
+ *                                               fence, how many jobs were done, how many attempts failed, the last 256
+ *                                               consumers that were blamed for a death, and which number jobs had 10 s ago
  *     {shop:queue:email:0}:lane:0       stream  jobs that wait or run, one stream a priority, one group `g`
  *     {shop:queue:email:0}:lane:held    stream  jobs that were given out of the following five; none of them waits there
  *     {shop:queue:email:0}:ranked       zset    ids of jobs that wait by their exact priority

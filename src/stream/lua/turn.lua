@@ -93,11 +93,12 @@ elseif count > 0 then
   if mode ~= 'busy' and micros % 8 == 0 and call('ZSCORE', KEYS[2], '!') then count = count - 1 end
   given = reclaim(count)
   if lanes > 1 and given < count and micros % 4 == 0 then given = given + give_overdue(math.ceil((count - given) / 4)) end
-  if ranked and given < count then given = given + give_ranked(count - given) end
+  if ranked and given < count and micros % 4 == 0 then given = given + give_overdue_rank(math.ceil((count - given) / 4)) end
   -- Groups have half of the places, and of single ones every other.
   local share = math.ceil((count - given) / 2)
   if share == 1 and micros % 2 == 0 then share = 0 end
   if grouped and share > 0 then given = given + give_grouped(share) end
+  if ranked and given < count then given = given + give_ranked(count - given) end
   for i = 1, lanes do
     if given == count then break end
     given = given + give_new(i, count - given)

@@ -46,6 +46,31 @@ local function give_held(ids, groups)
   return give_new(1, count)
 end
 
+-- As `give_overdue`, of exact ranks. Since when one waits is known by its number alone: what is not above the number of 10 s ago has waited for as
+-- long. That one is written down every 10 s, so 20 s may pass.
+local function give_overdue_rank(room)
+  local lowest = call('ZRANGE', ranked, -1, -1, 'WITHSCORES')
+  if not lowest[1] then return 0 end
+  local marks = call('HMGET', KEYS[1], 'rankedAt', 'rankedSeq', 'overdueSeq', 'seq')
+  local overdue = tonumber(marks[3] or 0)
+  if tonumber(marks[1] or 0) + 10000 <= now then
+    overdue = tonumber(marks[2] or 0)
+    call('HSET', KEYS[1], 'rankedAt', format('%.0f', now), 'rankedSeq', marks[4], 'overdueSeq', format('%.0f', overdue))
+  end
+  for _ = 1, 16 do
+    local base = math.floor(lowest[2] / STEP) * STEP
+    local from, to = format('%.0f', base), format('%.0f', base + overdue)
+    local ids = call('ZRANGE', ranked, from, to, 'BYSCORE', 'LIMIT', 0, math.min(room, 500))
+    if ids[1] then
+      call('ZREM', ranked, unpack(ids))
+      return give_held(ids)
+    end
+    lowest = call('ZRANGE', ranked, '(' .. from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+    if not lowest[1] then return 0 end
+  end
+  return 0
+end
+
 local function give_ranked(room)
   local given = 0
   -- A lot must not be more than can be unpacked, and who gets fewer than he has room for takes it that there are no more.

@@ -4,6 +4,8 @@
 local HELD, MORE = '1000000', 5
 -- How many turns of other groups a group goes ahead of for each step of priority of its first job: far, and not for ever.
 local TURNS = 1000
+-- A rank is the number of a job less its priority times this.
+local STEP = 2 ^ 36
 local lanes, ranked, grouped, round, running, parked = #KEYS - LANES, nil, nil, nil, nil, nil
 if sub(layout, 1, #HELD) == HELD then
   lanes = lanes - MORE
@@ -50,7 +52,7 @@ local function place(envelope, lane, again)
     join_round(group)
   elseif byte(envelope, 1) >= 64 then
     local id = id_of(envelope)
-    local score = call('HINCRBY', KEYS[1], 'seq', 1) - tonumber(priority_of(envelope)) * 2 ^ 36
+    local score = call('HINCRBY', KEYS[1], 'seq', 1) - tonumber(priority_of(envelope)) * STEP
     call('ZADD', ranked, format('%.0f', score), id)
     call('HSET', KEYS[4], id, envelope)
   else
