@@ -168,17 +168,18 @@ export class DeadLetters<T> {
     const { dead, deadBodies } = layout.keys
     // Others die meanwhile and push the rest down: none is shown twice.
     const seen = new Set<string>()
-    for (let from = 0; ; from += page) {
+    for (let from = 0; ; ) {
       const options = { operation: 'queue.deadLetters', repeat: true }
       const args = { from, count: Math.min(page, 1_000) }
-      const [, , ...rows] = await listDeadScript.run(this.#redis, { dead, deadBodies }, args, options)
+      const [, next, ...rows] = await listDeadScript.run(this.#redis, { dead, deadBodies }, args, options)
       for (let i = 0; i < rows.length; i += 3) {
         const id = String(rows[i])
         if (seen.has(id)) continue
         seen.add(id)
         yield this.#read(id, Number(rows[i + 1]), rows[i + 2] as Buffer)
       }
-      if (rows.length === 0) return
+      if (next === 0) return
+      from = next
     }
   }
 

@@ -97,3 +97,13 @@ it('keeps as many dead letters as it is told, and no more', async () => {
   expect((await queue.deadLetters()).map(({ data }) => data)).toEqual([6, 5, 4])
   expect(await inspectQueue(Holdfast.redisOf(hf), 'jobs')).toMatchObject({ dead: 3, waiting: 0 })
 })
+
+it('answers as many dead letters as are asked for, however large they are', async () => {
+  const queue = queueOf<string>({ attempts: 1 })
+  await queue.addMany(Array.from({ length: 1_100 }, (_, i) => (i < 6 ? `${i}`.repeat(1_000_000) : `${i}`)))
+  queue.process(() => Promise.reject(new Error('all')), { concurrency: 500, onError: () => {} })
+  await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(1_100), SOON)
+  const letters = await queue.deadLetters({ limit: 10_000 })
+  expect(new Set(letters.map(({ data }) => data)).size).toBe(1_100)
+  expect(await queue.deadLetters({ limit: 1_050 })).toHaveLength(1_050)
+})

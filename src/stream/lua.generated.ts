@@ -54,14 +54,14 @@ export type ExtendReply = readonly [word: 'extended', ...gone: readonly string[]
 /** some dead letters, the latest first. */
 export const listDeadScript = defineScript<{ readonly dead: Key; readonly deadBodies: Key }, { readonly from: number; readonly count: number }, ListDeadReply>({
   name: 'stream/list-dead',
-  sha: 'ca9ffbf3ef287e8e724f08184f113b0b2de89035',
+  sha: 'dfc88adb80e2d977d3ac63bd054561ff143621f5',
   flags: ["no-writes"],
   keys: ["dead","deadBodies"],
   args: ["from","count"],
   replies: {"dead":["int","bytes…"]},
-  lua: "#!lua flags=no-writes\nlocal call = redis.call\nlocal rows = call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'REV', 'WITHSCORES')\nlocal ids = {}\nlocal reply = { 'dead', call('ZCARD', KEYS[1]) }\nfor i = 1, #rows, 2 do ids[#ids + 1] = rows[i] end\nif #ids == 0 then return reply end\nlocal bodies = call('HMGET', KEYS[2], unpack(ids))\nfor i = 1, #ids do\n  if bodies[i] then\n    reply[#reply + 1] = ids[i]\n    reply[#reply + 1] = rows[2 * i]\n    reply[#reply + 1] = bodies[i]\n  end\nend\nreturn reply\n",
+  lua: "#!lua flags=no-writes\nlocal call = redis.call\nlocal rows = call('ZRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'REV', 'WITHSCORES')\nlocal reply = { 'dead', 0 }\nlocal bytes, passed = 0, 0\nwhile 2 * passed < #rows and bytes < 4194304 do\n  local ids = {}\n  for i = passed + 1, math.min(passed + 20, #rows / 2) do ids[#ids + 1] = rows[2 * i - 1] end\n  local bodies = call('HMGET', KEYS[2], unpack(ids))\n  for i = 1, #ids do\n    if bodies[i] then\n      reply[#reply + 1] = ids[i]\n      reply[#reply + 1] = rows[2 * (passed + i)]\n      reply[#reply + 1] = bodies[i]\n      bytes = bytes + #bodies[i]\n    end\n  end\n  passed = passed + #ids\nend\nif passed > 0 then reply[2] = ARGV[1] + passed end\nreturn reply\n",
 })
-export type ListDeadReply = readonly [word: 'dead', total: number, ...rows: readonly Buffer[]]
+export type ListDeadReply = readonly [word: 'dead', next: number, ...rows: readonly Buffer[]]
 
 /** change the rank of a job that waits, or take it away. */
 export const moveScript = defineScript<{ readonly state: Key; readonly delayed: Key; readonly ids: Key; readonly bodies: Key; readonly ranked: Key; readonly grouped: Key; readonly parked: Key; readonly idle: Key; readonly wake: Key }, { readonly id: string; readonly priority: string; readonly channel: string }, MoveReply>({
