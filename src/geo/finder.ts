@@ -16,26 +16,38 @@ export interface Nearby {
 
 /** Places of one script to look at: some 10 ms of the server. */
 const LOOKS = 5_000
+/** Places that one part is asked for: more than anybody may ask for, and fewer than Lua can answer. */
+const MOST_WANTED = 7_000
 const SIGNS = { near: 1, far: -1, any: 0 } as const
 const FINDING = { operation: 'geo.nearby', repeat: true }
 
 /** The places of a shape, sorted and cut, from all parts that may have any. */
 export async function findPlaces(store: GeoStore, search: Search): Promise<readonly Nearby[]> {
   const { limit, order } = search
-  for (let wanted = limit; ; wanted = Math.min(5_000, 2 * wanted)) {
+  for (let wanted = limit; ; wanted = Math.min(MOST_WANTED, 2 * wanted)) {
     const lots = await Promise.all(
-      rangesByPart(store, search).map(([part, ranges]) => findIn(store, search, part, ranges, wanted)),
+      rangesByPart(store, search).map(async ([part, ranges]) =>
+        distinct(await findIn(store, search, part, ranges, wanted)),
+      ),
     )
-    const members = [...new Map(lots.flat().map((member) => [member.toString('latin1'), member])).values()]
-    const kept = await existing(store, members)
+    const members = lots.flat()
+    // Of a split set, an id says itself where it is.
+    const { kept, cleared } = store.keys.split === 1 ? { kept: members, cleared: 0 } : await store.standing(members)
+    const standing = new Set(kept)
+    // What is left of moves took room in the answer of a part, behind which others may stand: the next one has more.
+    const isShort = lots.some((lot) => lot.length >= wanted && lot.filter((one) => standing.has(one)).length < limit)
+    if (isShort && (wanted < MOST_WANTED || cleared > 0)) continue
     const places = kept.map((member) => place(store, search, member))
     if (order !== 'any')
       places.sort((a, b) => (order === 'near' ? 1 : -1) * (a.distance - b.distance) || (a.id < b.id ? -1 : 1))
-    // What is left of moves took room in the answer: the next one has more.
-    const isShort = kept.length < members.length && places.length < limit && lots.some(({ length }) => length >= wanted)
-    if (!isShort || wanted === 5_000) return places.slice(0, limit)
+    return places.slice(0, limit)
   }
 }
+
+/** A run of a script goes on with a cell that the one before it may have told some of. */
+const distinct = (members: readonly Buffer[]): readonly Buffer[] => [
+  ...new Map(members.map((member) => [member.toString('latin1'), member])).values(),
+]
 
 /** Which numbers of cells each part is asked for. */
 function rangesByPart({ keys }: GeoStore, { rectangle }: Search): readonly (readonly [number, readonly Range[]])[] {
@@ -77,15 +89,6 @@ async function findIn(
     const [next, ...after] = left.slice(done) as [Range, ...Range[]]
     left = [{ first: Number(cell), last: next.last }, ...after]
   }
-}
-
-/** Without those that a move left behind: of a split set, an id says itself where it is. */
-async function existing(store: GeoStore, members: readonly Buffer[]): Promise<readonly Buffer[]> {
-  if (store.keys.split === 1) return members
-  const bytes = bytesOf(store.keys.split)
-  const ids = members.map((member) => member.toString('utf8', bytes))
-  const positions = await store.positions(ids)
-  return members.filter((member, i) => positions.get(ids[i] as string)?.equals(member.subarray(0, bytes)))
 }
 
 function place(store: GeoStore, { from, metres }: Search, member: Buffer): Nearby {

@@ -199,7 +199,7 @@ it('shows nobody what a move that broke off left behind', async () => {
       'ZADD',
       cells as string,
       ...[(await server.command<string[]>('ZRANGE', cells as string, '0', '0', 'WITHSCORES'))[1] as string],
-      Buffer.concat([packPosition({ lon: 2.0001, lat: 48 }, 5), Buffer.from(id)]),
+      Buffer.concat([packPosition({ lon: 2.0001, lat: 48 }, 5, Date.now()), Buffer.from(id)]),
     )
   const found = await geo.nearby({ lon: 2, lat: 48, radius: '5km', limit: 2 })
   expect(found.map(({ id }) => id)).toEqual(['ann', 'bob'])

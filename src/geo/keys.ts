@@ -9,7 +9,8 @@ import { squareOf } from './cells.ts'
  *     {shop:geo:venues:0/1}:at     hash  by id where it is: longitude and latitude, eight bytes each
  *     {shop:geo:venues:0/1}:cells  zset  where it is and its id, by the number of its cell
  *
- * With `split`, an id's place in `at` is by the id, and that in `cells` by where it is; both have a token of eight bytes after the latitude.
+ * With `split`, an id's place in `at` is by the id, and that in `cells` by where it is; both have a stamp of four bytes after
+ * the latitude, when it was put there, and a token of four.
  */
 export class GeoKeys {
   readonly split: number

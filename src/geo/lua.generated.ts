@@ -51,14 +51,26 @@ export const removeScript = defineScript<{ readonly at: Key; readonly cells: Key
 })
 export type RemoveReply = readonly ['removed']
 
+/** whether places are where cells say. */
+export const standScript = defineScript<{ readonly at: Key }, { readonly lostS: number; readonly entries: readonly (Buffer | string)[] }, StandReply>({
+  name: 'geo/stand',
+  sha: '7717b9dfacd16de8d5aa15d5d5cf1097d04fa180',
+  flags: ["no-writes"],
+  keys: ["at"],
+  args: ["lostS","entries…"],
+  replies: {"stand":["int…"]},
+  lua: "#!lua flags=no-writes\nlocal now = tonumber(redis.call('TIME')[1])\nlocal reply = {'stand'}\nfor i = 2, #ARGV, 2 do\n  local entry = ARGV[i + 1]\n  local is_lost = math.abs(now - struct.unpack('<I4', entry, 17)) > tonumber(ARGV[1])\n  reply[#reply + 1] = redis.call('HGET', KEYS[1], ARGV[i]) == entry and 1 or is_lost and -1 or 0\nend\nreturn reply\n",
+})
+export type StandReply = readonly [word: 'stand', ...verdicts: readonly number[]]
+
 /** say where places are, and tell where they were. */
-export const swapScript = defineScript<{ readonly at: Key }, { readonly places: readonly (Buffer | string)[] }, SwapReply>({
+export const swapScript = defineScript<{ readonly at: Key }, { readonly lateS: number; readonly places: readonly (Buffer | string)[] }, SwapReply>({
   name: 'geo/swap',
-  sha: 'c0e7f9e3b3c10d7c7f58c932036e4b50d6a99aab',
+  sha: 'cc1e628d56fa86e9478d31232d68b4311d1e43af',
   flags: [],
   keys: ["at"],
-  args: ["places…"],
-  replies: {"swapped":["bytes…"]},
-  lua: "#!lua\nlocal reply = {'swapped'}\nfor i = 1, #ARGV, 2 do\n  reply[#reply + 1] = redis.call('HGET', KEYS[1], ARGV[i]) or ''\n  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])\nend\nreturn reply\n",
+  args: ["lateS","places…"],
+  replies: {"swapped":["bytes…"],"late":["int"]},
+  lua: "#!lua\nlocal now = tonumber(redis.call('TIME')[1])\nfor i = 3, #ARGV, 2 do\n  if math.abs(now - struct.unpack('<I4', ARGV[i], 17)) > tonumber(ARGV[1]) then return {'late', now} end\nend\nlocal reply = {'swapped'}\nfor i = 2, #ARGV, 2 do\n  reply[#reply + 1] = redis.call('HGET', KEYS[1], ARGV[i]) or ''\n  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])\nend\nreturn reply\n",
 })
-export type SwapReply = readonly [word: 'swapped', ...before: readonly Buffer[]]
+export type SwapReply = readonly [word: 'swapped', ...before: readonly Buffer[]] | readonly [word: 'late', nowS: number]

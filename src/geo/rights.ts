@@ -5,7 +5,7 @@ import type { GeoKeys } from './keys.ts'
 export function geoRights(keys: Pick<GeoKeys, 'pattern'>): Rights {
   return {
     commands: [
-      ...['EVALSHA', 'EVAL', 'HGET', 'HMGET', 'HSET', 'HDEL', 'HLEN', 'UNLINK'],
+      ...['EVALSHA', 'EVAL', 'HGET', 'HMGET', 'HSET', 'HDEL', 'HLEN', 'TIME', 'UNLINK'],
       ...['ZADD', 'ZCOUNT', 'ZRANGE', 'ZREM', 'ZSCORE'],
     ],
     keys: [keys.pattern],

@@ -1,9 +1,10 @@
+import { TimeoutError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Reply } from '../redis/wire.ts'
 import { cellOf } from './cells.ts'
 import type { GeoKeys } from './keys.ts'
-import { putScript, removeScript, removeSplitScript, swapScript } from './lua.generated.ts'
-import { memberOf, packPosition, readPosition } from './record.ts'
+import { putScript, removeScript, removeSplitScript, standScript, swapScript } from './lua.generated.ts'
+import { bytesOf, memberOf, packPosition, readPosition } from './record.ts'
 import type { Position } from './sphere.ts'
 
 /** Places of one script or command: 2 ms of the server. */
@@ -22,6 +23,10 @@ interface Packed {
 const ADDING = { operation: 'geo.add', repeat: true }
 const REMOVING = { operation: 'geo.remove', repeat: true }
 const GETTING = { operation: 'geo.get', repeat: true, bytes: true }
+const LOOKING = { operation: 'geo.nearby', repeat: true }
+/** The second step of a move is refused this long after its first one, and begun anew: far more than a call takes. */
+const LATE_S = 60
+const TRIES = 3
 
 /** Runs `work` on the items of each part, in lots. */
 async function byPart<T>(
@@ -46,25 +51,24 @@ async function byPart<T>(
 /**
  * Where places are, on the wire. A set that is not split is changed in one step. A split one is in three: the new cell knows a place first,
  * then its id says that it is there, then the old cell forgets it; what stands in a cell is true where the id says the same. So a place is at
- * one place at any time, and a process that dies in between leaves an entry of a cell behind that nobody is shown.
+ * one place at any time. A process that dies in between leaves an entry of a cell behind that nobody is shown, and that the first search which
+ * meets it clears away, once it is so old that no id will be let confirm it.
  */
 export class GeoStore {
-  readonly redis: Redis
   readonly keys: GeoKeys
+  readonly redis: Redis
+  readonly #lateS: number
 
-  constructor(redis: Redis, keys: GeoKeys) {
+  constructor(redis: Redis, keys: GeoKeys, lateS: number = LATE_S) {
     this.redis = redis
     this.keys = keys
+    this.#lateS = lateS
   }
 
   async put(places: readonly Place[]): Promise<void> {
-    const packed = places.map((place) => ({
-      id: place.id,
-      position: packPosition(place, this.keys.split),
-      cell: cellOf(place),
-    }))
     const { keys, redis } = this
-    if (keys.split > 1) return this.#putSplit(packed)
+    if (keys.split > 1) return this.#putSplit(places)
+    const packed = this.#pack(places, 0)
     for (let at = 0; at < packed.length; at += LOT) {
       const lot = packed.slice(at, at + LOT)
       const words = lot.flatMap(({ id, position, cell }) => [id, position, String(cell)])
@@ -72,8 +76,35 @@ export class GeoStore {
     }
   }
 
-  async #putSplit(packed: readonly Packed[]): Promise<void> {
+  #pack(places: readonly Place[], nowMs: number): readonly Packed[] {
+    return places.map((place) => ({
+      id: place.id,
+      position: packPosition(place, this.keys.split, nowMs),
+      cell: cellOf(place),
+    }))
+  }
+
+  /** By so few at a time that the second step is not late for those who waited for their turn. */
+  async #putSplit(places: readonly Place[]): Promise<void> {
+    const most = LOT * this.keys.split
+    for (let at = 0; at < places.length; at += most) {
+      const left: Packed[] = []
+      let lot = places.slice(at, at + most)
+      let nowMs = this.redis.serverNowMs()
+      for (let tries = 0; lot.length > 0; tries++) {
+        if (tries === TRIES) throw new TimeoutError(ADDING.operation, this.redis.timeoutMs, true)
+        const late = await this.#move(lot, nowMs, left)
+        lot = late.places
+        nowMs = late.nowMs
+      }
+      await this.#forget(left, ADDING)
+    }
+  }
+
+  /** The first two steps. Adds what cells have to forget to `left`; answers who was late, and what time it is there. */
+  async #move(places: readonly Place[], nowMs: number, left: Packed[]): Promise<{ places: Place[]; nowMs: number }> {
     const { keys, redis } = this
+    const packed = this.#pack(places, nowMs)
     await byPart(
       packed,
       ({ cell }) => keys.partOfCell(cell),
@@ -82,20 +113,28 @@ export class GeoStore {
         return redis.call(keys.cells(part), 'ZADD', [keys.cells(part), ...members], ADDING)
       },
     )
-    const left: Packed[] = []
+    const late = { places: [] as Place[], nowMs }
+    const byId = new Map(places.map((place) => [place.id, place]))
     await byPart(
       packed,
       ({ id }) => keys.partOfId(id),
       async (part, lot) => {
-        const places = lot.flatMap(({ id, position }) => [id, position])
-        const [, ...before] = await swapScript.run(redis, { at: keys.at(part) }, { places }, ADDING)
+        const args = { lateS: this.#lateS, places: lot.flatMap(({ id, position }) => [id, position]) }
+        const [word, ...reply] = await swapScript.run(redis, { at: keys.at(part) }, args, ADDING)
+        if (word === 'late') {
+          late.nowMs = 1_000 * (reply[0] as number)
+          late.places.push(...lot.map(({ id }) => byId.get(id) as Place))
+          // Not before the next attempt has confirmed another: an answer that was lost may have confirmed this one.
+          left.push(...lot)
+          return
+        }
         lot.forEach(({ id, position }, i) => {
-          const was = before[i] as Buffer
+          const was = reply[i] as Buffer
           if (was.length > 0 && !was.equals(position)) left.push(this.#packed(id, was))
         })
       },
     )
-    await this.#forget(left, ADDING)
+    return late
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -133,6 +172,43 @@ export class GeoStore {
         return redis.call(keys.cells(part), 'ZREM', [keys.cells(part), ...members], options)
       },
     )
+  }
+
+  /**
+   * Of entries of cells in a split set, those whose ids say the same, and how many others there were that cells have forgotten now: what a
+   * move or a removal left behind that broke off.
+   */
+  async standing(entries: readonly Buffer[]): Promise<{ readonly kept: readonly Buffer[]; readonly cleared: number }> {
+    const { keys, redis } = this
+    const bytes = bytesOf(keys.split)
+    const told = entries.map((entry) => ({
+      entry,
+      id: entry.toString('utf8', bytes),
+      position: entry.subarray(0, bytes),
+    }))
+    const kept = new Set<Buffer>()
+    const lost: Packed[] = []
+    await byPart(
+      told,
+      ({ id }) => keys.partOfId(id),
+      async (part, lot) => {
+        // Twice as long as a second step is taken, by the same clock: one that a failover has set back a little changes nothing.
+        const args = { lostS: 2 * this.#lateS, entries: lot.flatMap(({ id, position }) => [id, position]) }
+        const [, ...verdicts] = await standScript.run(redis, { at: keys.at(part) }, args, LOOKING)
+        lot.forEach(({ entry, id, position }, i) => {
+          if (verdicts[i] === 1) kept.add(entry)
+          else if (verdicts[i] === -1) lost.push(this.#packed(id, position))
+        })
+      },
+    )
+    // A search does not fail for what it could not tidy up.
+    const isCleared =
+      lost.length > 0 &&
+      (await this.#forget(lost, LOOKING).then(
+        () => true,
+        () => false,
+      ))
+    return { kept: entries.filter((entry) => kept.has(entry)), cleared: isCleared ? lost.length : 0 }
   }
 
   /** Where each of these is, as it is stored; nothing for those that are nowhere. */
