@@ -1,8 +1,15 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Holdfast as Instance } from '../holdfast.ts'
 import { connect, type Geo, type GeoOptions, type Holdfast, type NearbyOptions, type Position } from '../index.ts'
-import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import type { Key } from '../redis/keyspace.ts'
+import { startProxy, startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import { cellOf } from './cells.ts'
+import { findPlaces } from './finder.ts'
+import { GeoKeys } from './keys.ts'
+import { checkNearby } from './options.ts'
 import { packPosition } from './record.ts'
+import { GeoStore } from './store.ts'
 
 const RADIUS_M = 6_371_008.8
 const RAD = Math.PI / 180
@@ -188,21 +195,96 @@ it('looks at a crowd in several runs, and misses nobody', async () => {
   expect(await geo.nearby({ lon: 105.8, lat: 21, radius: '100km', limit: 5_000, order: 'any' })).toHaveLength(5_000)
 })
 
-it('shows nobody what a move that broke off left behind', async () => {
+/** An entry of a cell as a move leaves it that ends before its id says so. */
+async function leave(id: string, at: Position): Promise<void> {
+  const keys = new GeoKeys(Instance.redisOf(open.at(-1) as Holdfast).keyspace, 'venues', 5)
+  const cell = cellOf(at)
+  const entry = Buffer.concat([packPosition(at, 5, Date.now()), Buffer.from(id)])
+  await server.command('ZADD', keys.cells(keys.partOfCell(cell)), String(cell), entry)
+}
+
+it('shows nobody what a move that broke off left behind, and who stands behind that before all who are farther', async () => {
   const geo = await start({ split: 5 })
-  await geo.add('ann', { lon: 2, lat: 48 })
-  await geo.add('bob', { lon: 2.001, lat: 48 })
-  const [cells] = (await server.command<string[]>('KEYS', '*:cells')).filter((key) => key.includes('/5}'))
-  // Of a place that is elsewhere by now, and of one that is gone.
-  for (const id of ['ann', 'eve'])
-    await server.command(
-      'ZADD',
-      cells as string,
-      ...[(await server.command<string[]>('ZRANGE', cells as string, '0', '0', 'WITHSCORES'))[1] as string],
-      Buffer.concat([packPosition({ lon: 2.0001, lat: 48 }, 5, Date.now()), Buffer.from(id)]),
-    )
-  const found = await geo.nearby({ lon: 2, lat: 48, radius: '5km', limit: 2 })
-  expect(found.map(({ id }) => id)).toEqual(['ann', 'bob'])
+  await geo.add('ann', { lon: 2.01, lat: 48 })
+  // Of places that are elsewhere by now, or gone: in front of ann, and in her part alone.
+  for (const id of ['ann', 'bob', 'eve']) await leave(id, { lon: 2.001, lat: 48 })
+  for (let lon = 4; lon < 20; lon++) await geo.add(`far ${lon}`, { lon, lat: 48 })
+  for (const limit of [1, 2, 3]) {
+    const found = await geo.nearby({ lon: 2, lat: 48, radius: '5000km', limit })
+    expect(found.map(({ id }) => id)).toEqual(['ann', 'far 4', 'far 5'].slice(0, limit))
+  }
+})
+
+it('keeps a place where it is, and forgets where it was, whichever step a move or a removal breaks off at', async () => {
+  await using other = await startServer()
+  await using proxy = await startProxy({ target: other })
+  const [url, namespace] = [
+    `redis+shards://kept=127.0.0.1:${server.port},lost=127.0.0.1:${proxy.port}`,
+    testNamespace('geo'),
+  ]
+  const [writer, reader] = [
+    await connect(url, { namespace, timeout: '250ms' }),
+    await connect(url, { namespace, timeout: '10s' }),
+  ]
+  open.push(writer, reader)
+  const redis = Instance.redisOf(reader)
+  const keys = new GeoKeys(redis.keyspace, 'venues', 8)
+  const shard = (key: Key) => (redis.topology.groupOf(key) === redis.topology.groupOf(lostKey) ? 'lost' : 'kept')
+  const lostKey = await keyOn(other)
+  const idOn = (name: string, n = 0) =>
+    Array.from({ length: 400 }, (_, i) => `id ${i}`).filter((id) => shard(keys.at(keys.partOfId(id))) === name)[n] ?? ''
+  const placesOn = (name: string) =>
+    Array.from({ length: 300 }, (_, i) => ({ lon: i - 150, lat: 10 })).filter(
+      (place) => shard(keys.cells(keys.partOfCell(cellOf(place)))) === name,
+    ) as [Position, Position, Position, Position]
+  /** A key of this set that lies on this server: places are put there until one does. */
+  async function keyOn(at: TestServer): Promise<Key> {
+    for (let part = 0; part < 8; part++) {
+      await redis.call(keys.at(part), 'HSET', [keys.at(part), 'probe', 'x'], { operation: 'probe', repeat: true })
+      if ((await at.command('DEL', keys.at(part))) === 1) return keys.at(part)
+      await server.command('DEL', keys.at(part))
+    }
+    throw new Error('no part lies there')
+  }
+  // Whose second step is lost, whose third is, and who is removed without the second.
+  const [second, third, removed] = [idOn('lost'), idOn('kept', 0), idOn('kept', 1)]
+  const [kept, lost] = [placesOn('kept'), placesOn('lost')]
+  const geo = writer.geo('venues', { split: 8 })
+  await geo.addMany([
+    [second, kept[0]],
+    [third, lost[0]],
+    [removed, lost[1]],
+  ])
+  proxy.drop()
+  const broken = await Promise.allSettled([geo.add(second, kept[1]), geo.add(third, kept[2]), geo.remove(removed)])
+  expect(broken.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  await writer.close()
+  await proxy.heal()
+
+  const entries = async () => {
+    const cells = Array.from({ length: 8 }, (_, part) => keys.cells(part))
+    const sizes = cells.map((key) => redis.call(key, 'ZCARD', [key], { operation: 'probe', repeat: true }))
+    return (await Promise.all(sizes)).reduce<number>((sum, size) => sum + Number(size), 0)
+  }
+  const world = checkNearby({ lon: 0, lat: 0, radius: '30000km', order: 'any' })
+  const shown = async (store: GeoStore) =>
+    new Map((await findPlaces(store, world)).map(({ id, lon, lat }) => [id, { lon, lat }]))
+  const truth = new Map([
+    [second, kept[0]],
+    [third, kept[2]],
+  ])
+  // Each could still be confirmed for what a search knows: it shows none of them, and leaves them.
+  expect(await shown(new GeoStore(redis, keys))).toEqual(truth)
+  expect(await entries()).toBe(5)
+  // Once that is over, the first search forgets them.
+  const late = new GeoStore(redis, keys, -1)
+  expect(await shown(late)).toEqual(truth)
+  expect(await entries()).toBe(2)
+  expect(await shown(late)).toEqual(truth)
+  // And who comes so late with a second step is refused it, or the place would be nowhere.
+  await expect(late.put([{ id: third, ...kept[3] }])).rejects.toMatchObject({ code: 'TIMEOUT' })
+  expect(await late.positions([third])).toEqual(await new GeoStore(redis, keys).positions([third]))
+  expect(await shown(late)).toEqual(truth)
 })
 
 it('speaks the units that are asked for, and tells distances between its places', async () => {
