@@ -26,6 +26,15 @@ async function make(namespace = testNamespace('breaker')): Promise<Holdfast> {
   open.push(hf)
   return hf
 }
+/** A call that ends when it is told how. */
+function hanging<T>() {
+  let resolve: (answer: T) => void = () => {}
+  let reject: (error: Error) => void = () => {}
+  const promise = new Promise<T>((...both) => {
+    ;[resolve, reject] = both
+  })
+  return { promise, resolve, reject }
+}
 const boom = () => Promise.reject(new Error('boom'))
 
 describe('a breaker of one process', () => {
@@ -188,6 +197,82 @@ describe('a shared breaker', () => {
       ),
       { numRuns: 15 },
     )
+  })
+
+  it('stays open for as long as it was tripped, and hears nobody who was admitted before the server forgot it', async () => {
+    const [payments, other] = [await make('kept'), await make('kept')].map((hf) =>
+      hf.breaker('payments', { failures: 1, shared: { timeout: '10s' } }),
+    ) as [ReturnType<Holdfast['breaker']>, ReturnType<Holdfast['breaker']>]
+    await payments.trip('30d')
+    expect(await server.command('PTTL', '{kept:breaker:payments}')).toBeGreaterThan(30 * 86_400_000)
+    await payments.reset()
+    const hangs = hanging<never>()
+    const old = payments.run(() => hangs.promise, { fallback: () => 'late' })
+    await server.command('DEL', '{kept:breaker:payments}')
+    await other.trip()
+    await other.reset()
+    expect(await payments.state()).toBe('closed')
+    hangs.reject(new Error('of long ago'))
+    expect(await old).toBe('late')
+    expect([await payments.state(), await other.state()]).toEqual(['closed', 'closed'])
+  })
+
+  it('that was open when Redis went away tries alone meanwhile, and is closed by one trial of the fleet after it', async () => {
+    const options = { failures: 1, cooldown: 20, shared: { timeout: 100 } } as const
+    const fleet = [await make('away'), await make('away')].map((hf) => hf.breaker('payments', options))
+    const [a, b] = fleet as [ReturnType<Holdfast['breaker']>, ReturnType<Holdfast['breaker']>]
+    await a.trip('10m')
+    expect(await b.state()).toBe('open')
+    await server.pause()
+    try {
+      // Nobody calls what the fleet knew to be down; its cooldown is over for this process alone.
+      await expect(b.run(() => expect.unreachable())).rejects.toMatchObject({ code: 'BREAKER_OPEN' })
+      await a.trip(1)
+      await expect.poll(() => a.run(() => 'up', { fallback: () => 'none' }), { interval: 5 }).toBe('up')
+      expect(a.stats.state).toBe('closed')
+    } finally {
+      await server.resume()
+    }
+    // What was sent to the frozen server is carried out late: the fleet is half-open, and whoever comes first tries.
+    for (const one of fleet)
+      await expect.poll(() => one.run(() => 'up', { fallback: () => 'none' }), { timeout: 5_000 }).toBe('up')
+    await expect.poll(() => Promise.all([a.state(), b.state()]), { timeout: 5_000 }).toEqual(['closed', 'closed'])
+  })
+
+  it('of processes with other options is tried by one at a time, and closes for all of them', async () => {
+    const hfs = [await make('mixed'), await make('mixed')]
+    const [quick, slow] = [
+      hfs[0]?.breaker('payments', { failures: 1, cooldown: '10m', shared: { timeout: '10s' } }),
+      hfs[1]?.breaker('payments', {
+        failureRate: 0.5,
+        minCalls: 2,
+        window: '1m',
+        cooldown: '1h',
+        shared: { timeout: '10s' },
+      }),
+    ] as [ReturnType<Holdfast['breaker']>, ReturnType<Holdfast['breaker']>]
+    for (const [one, other] of [
+      [quick, slow],
+      [slow, quick],
+    ] as const) {
+      while ((await one.state()) === 'closed') await one.run(boom, { fallback: () => 0 })
+      expect(await other.state()).toBe('open')
+      await other.trip(1)
+      const hangs = hanging<string>()
+      let tries = 0
+      const trial = () => {
+        tries++
+        return hangs.promise
+      }
+      const tried = () => one.run(trial, { fallback: () => 'none' })
+      const calls = [tried()]
+      await expect.poll(() => (tries === 0 ? calls.push(tried()) : 0), { interval: 5 }).toBe(0)
+      expect(await other.run(() => expect.unreachable(), { fallback: () => 'none' })).toBe('none')
+      expect(await one.run(() => expect.unreachable(), { fallback: () => 'none' })).toBe('none')
+      hangs.resolve('up')
+      expect(await Promise.all(calls)).toContain('up')
+      expect([await quick.state(), await slow.state()]).toEqual(['closed', 'closed'])
+    }
   })
 
   it('forgets what its window has passed', async () => {

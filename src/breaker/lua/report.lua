@@ -45,7 +45,7 @@ if broken then
   change(now + tonumber(ARGV[10]), ARGV[11])
   return answer()
 end
-redis.call('HSET', KEYS[1], 'era', era, 'row', row, 'w' .. slice % 10,
+redis.call('HSET', KEYS[1], 'era', string.format('%.0f', era), 'row', row, 'w' .. slice % 10,
   string.format('%.0f:%.0f:%.0f:%.0f', slice, own[1], own[2], own[3]))
 redis.call('PEXPIRE', KEYS[1], ARGV[11])
 return answer()
