@@ -43,8 +43,9 @@ export interface Site {
 
 export const tagOf = (namespace: string, shard: number): string => `{${namespace}:queue:${QUEUE}:${shard}}`
 
-export function openSite(topology: Topology, namespace: string): Promise<Site> {
-  return { standalone: openStandalone, sentinel: openSentinel, cluster: openCluster }[topology](namespace)
+/** `tag`: the hash tag of each of three shards, those of the queue by default. */
+export function openSite(topology: Topology, namespace: string, tag = tagOf): Promise<Site> {
+  return { standalone: openStandalone, sentinel: openSentinel, cluster: openCluster }[topology](namespace, tag)
 }
 
 async function openStandalone(): Promise<Site> {
@@ -102,11 +103,11 @@ async function openSentinel(): Promise<Site> {
 
 const SHARDS = 3
 
-async function openCluster(namespace: string): Promise<Site> {
+async function openCluster(namespace: string, tag: typeof tagOf): Promise<Site> {
   const cluster = await startCluster()
   const admin = await openClusterAdmin({ url: cluster.url })
   const address = ({ host, port }: TestServer) => `${host}:${port}`
-  const primaryOf = (shard: number) => cluster.primaryOf(tagOf(namespace, shard))
+  const primaryOf = (shard: number) => cluster.primaryOf(tag(namespace, shard))
   const faults: Fault[] = [
     [
       'planned failover',
@@ -135,7 +136,7 @@ async function openCluster(namespace: string): Promise<Site> {
         const from = await primaryOf(shard)
         const others = (await cluster.primaries()).filter((node) => node !== from)
         const to = others[chance.below(others.length)] as TestServer
-        await admin.move([slotOf(tagOf(namespace, shard))], address(from), address(to))
+        await admin.move([slotOf(tag(namespace, shard))], address(from), address(to))
       },
     ],
   ]
