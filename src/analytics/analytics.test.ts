@@ -222,6 +222,30 @@ it('tells a rate over the time that it knows', async () => {
   expect(await site.rate('seen', { window: '1h', per: '1m' })).toBeLessThanOrEqual(2)
 })
 
+it('takes half a character of an item as one that is none, everywhere', async () => {
+  const site = await ground.site({ spread: 3 })
+  for (const item of ['\ud83c', '\ud83d', '\ufffd', '🎭']) void site.hit('page', item, { visitor: item })
+  expect(await site.top('page', 3, DAY)).toEqual([
+    { item: '\ufffd', count: 3, error: 0 },
+    { item: '🎭', count: 1, error: 0 },
+  ])
+  expect(await site.unique('page', '\ud83d', DAY)).toBe(await site.unique('page', '\ufffd', DAY))
+})
+
+it('has nothing of a time before all that is kept, and of one that is kept in part what is kept', async () => {
+  const site = await ground.site({ keep: { minute: '1h', hour: '1d', day: '10d' } })
+  const [nowMs, dayMs] = [Date.now(), 86_400_000]
+  void site.track('seen', { amount: 2 }, { at: nowMs - 8 * dayMs })
+  const before = { window: '3d', until: nowMs - 20 * dayMs } as const
+  expect(await site.series('seen', before)).toEqual([])
+  expect([await site.count('seen', before), await site.rate('seen', before)]).toEqual([0, 0])
+  const half = { window: '10d', until: nowMs - 7 * dayMs } as const
+  const points = await site.series('seen', { ...half, field: 'amount' })
+  expect(points.filter(({ count }) => count > 0)).toEqual([expect.objectContaining({ count: 1, sum: 2 })])
+  expect(points.length).toBeLessThanOrEqual(5)
+  expect(await site.count('seen', half)).toBe(1)
+})
+
 it('gives every figure of a time as rows', async () => {
   const site = await ground.site({ spread: 2 })
   void site.track('a:b', { 'x:y': 1.5, note: 'n' }, { visitor: 'ann' })
@@ -271,6 +295,9 @@ it('refuses what it cannot keep or tell, by name', async () => {
     [() => site.hit('page', '/', { at: Number.NaN }), 'at'],
     [() => site.track('seen', { amount: Number.POSITIVE_INFINITY }), 'fields.amount'],
     [() => site.track('seen', { deep: {} as never }), 'fields.deep'],
+    [() => site.track('seen', { big: 5n as never }), 'fields.big'],
+    [() => site.track('half \ud83c'), 'event'],
+    [() => site.hit('half \ud83c', '/'), 'dimension'],
   ]
   for (const [act, option] of wrong) expect(act).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', option }))
   const refused: readonly [Promise<unknown>, string][] = [

@@ -1,4 +1,4 @@
-import { checkInteger, checkName } from '../base/check.ts'
+import { checkInteger, checkText } from '../base/check.ts'
 import { toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
@@ -88,7 +88,7 @@ export class Analytics implements AsyncDisposable {
    * returns  at once; with `sync: true` when it is stored, or an error says that it is not yet
    */
   hit(dimension: string, item: string, options?: MarkOptions): Promise<void> {
-    checkName('dimension', dimension)
+    checkText('dimension', dimension)
     if (typeof item !== 'string') throw new ConfigError('item', 'a string', item)
     const { visitor, atMs, sync } = checkMark(options, this.#redis.serverNowMs())
     const who = visitor === undefined ? undefined : visitorOf(visitor)
@@ -104,7 +104,7 @@ export class Analytics implements AsyncDisposable {
    * returns  as `hit`
    */
   track(event: string, eventFields?: EventFields, options?: MarkOptions): Promise<void> {
-    checkName('event', event)
+    checkText('event', event)
     const checked = checkFields(eventFields)
     const { visitor, atMs, sync } = checkMark(options, this.#redis.serverNowMs())
     const who = visitor === undefined ? undefined : visitorOf(visitor)
@@ -126,7 +126,7 @@ export class Analytics implements AsyncDisposable {
    * n  1 to 1,000
    */
   async top(dimension: string, n: number, options: WindowOptions): Promise<readonly TopItem[]> {
-    checkName('dimension', dimension)
+    checkText('dimension', dimension)
     checkInteger('n', n, 1, MOST_TOP)
     const { buckets } = this.#cover(options)
     return this.#reading('top', () => readTop(this.#redis, this.#keys, dimension, buckets, n, this.#options.items))
@@ -134,26 +134,26 @@ export class Analytics implements AsyncDisposable {
 
   /** How often an event was. */
   async count(event: string, options: WindowOptions): Promise<number> {
-    checkName('event', event)
+    checkText('event', event)
     return this.#total('count', event, fields.event(event), options)
   }
 
   /** The sum of a number that came with an event. */
   async sum(event: string, field: string, options: WindowOptions): Promise<number> {
-    checkName('event', event)
-    checkName('field', field)
+    checkText('event', event)
+    checkText('field', field)
     return this.#total('sum', event, fields.sum(event, field), options)
   }
 
   /** How many hits a dimension had. */
   async hits(dimension: string, options: WindowOptions): Promise<number> {
-    checkName('dimension', dimension)
+    checkText('dimension', dimension)
     return this.#total('hits', dimension, fields.dimension(dimension), options)
   }
 
   /** How often an event was, per second or per `per`, over the time that is known of the window. */
   async rate(event: string, options: RateOptions): Promise<number> {
-    checkName('event', event)
+    checkText('event', event)
     const { per = '1s', ...window } = options ?? {}
     const perMs = toMs(per, 'per')
     const { fromMs, toMs: endMs, buckets } = this.#cover(window as WindowOptions)
@@ -165,7 +165,7 @@ export class Analytics implements AsyncDisposable {
   unique(dimension: string, options: WindowOptions): Promise<number>
   unique(dimension: string, item: string, options: WindowOptions): Promise<number>
   async unique(dimension: string, item: string | WindowOptions, options?: WindowOptions): Promise<number> {
-    checkName('dimension', dimension)
+    checkText('dimension', dimension)
     const one = typeof item === 'string' ? shortened(item) : undefined
     const { buckets } = this.#cover((typeof item === 'string' ? options : item) as WindowOptions)
     const part = this.#keys.partOf(one ?? dimension)
@@ -175,11 +175,11 @@ export class Analytics implements AsyncDisposable {
 
   /** An event by steps of time, the oldest first, also those in which it was not. The first begins at or before the window, unless it is not kept whole. */
   async series(event: string, options: SeriesOptions): Promise<readonly SeriesPoint[]> {
-    checkName('event', event)
+    checkText('event', event)
     const span = checkWindow(options, this.#redis.serverNowMs(), this.#options.keep, ['step', 'field'])
     const { stepMs, tier, fromMs, count } = checkSteps(options.step, span, this.#options.keep)
     const { field } = options
-    const wanted = [fields.event(event), ...(field === undefined ? [] : [fields.sum(event, checkName('field', field))])]
+    const wanted = [fields.event(event), ...(field === undefined ? [] : [fields.sum(event, checkText('field', field))])]
     const each = stepMs / tier.ms
     const buckets = Array.from({ length: count * each }, (_, i) => ({ tier, atMs: fromMs + i * tier.ms }))
     const part = this.#keys.partOf(event)
@@ -195,7 +195,7 @@ export class Analytics implements AsyncDisposable {
 
   /** The newest events of this name, the newest first: at most `n`, and those that are kept. */
   async recent(event: string, n = 100): Promise<readonly RecentRecord[]> {
-    checkName('event', event)
+    checkText('event', event)
     checkInteger('n', n, 1, 10_000)
     return this.#reading('recent', () => readRecent(this.#redis, this.#keys, event, n))
   }
@@ -209,7 +209,7 @@ export class Analytics implements AsyncDisposable {
   async funnel(events: readonly string[], options: WindowOptions): Promise<readonly FunnelStep[]> {
     if (!Array.isArray(events) || events.length < 2 || events.length > 10)
       throw new ConfigError('events', 'a list of 2 to 10 events', events)
-    for (const event of events) checkName('events', event)
+    for (const event of events) checkText('events', event)
     if (this.#options.sample === 0) throw new ConfigError('sample', 'more than 0, for funnels', 0)
     const { buckets } = this.#cover(options, SAMPLED)
     return this.#reading('funnel', () => readFunnel(this.#redis, this.#keys, events, buckets, this.#options.sample))

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkKnown, checkName } from '../base/check.ts'
+import { checkBoolean, checkInteger, checkKnown, checkText } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { floorTo, isKept, type Keep, TIERS } from './tiers.ts'
@@ -144,7 +144,9 @@ export interface Steps {
 }
 
 /** The steps of a series, and the coarsest tier that each is a whole number of. */
-export function checkSteps(step: Duration | undefined, { fromMs, toMs: endMs, nowMs }: Span, keep: Keep): Steps {
+export function checkSteps(step: Duration | undefined, span: Span, keep: Keep): Steps {
+  const { toMs: endMs, nowMs } = span
+  const fromMs = Math.max(span.fromMs, nowMs - keep.day)
   const kept = TIERS.filter((tier) => isKept(tier, fromMs, nowMs, keep))
   const finest = kept[0] ?? TIERS[2]
   const stepMs = step === undefined ? finest.ms : toMs(step, 'step', { min: 60_000 })
@@ -168,7 +170,7 @@ export function checkFields(fields: EventFields | undefined): EventFields {
   if (names.length > 64) throw new ConfigError('fields', 'at most 64 fields', fields)
   for (const name of names) {
     const value = fields[name]
-    checkName('fields', name)
+    checkText('fields', name)
     if (typeof value === 'number' ? Math.abs(value) <= 1e15 : value === null || isWord(value)) continue
     throw new ConfigError(
       `fields.${name}`,

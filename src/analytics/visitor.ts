@@ -16,9 +16,13 @@ export function visitorOf(name: string): Visitor {
 
 const MOST_BYTES = 512
 
-/** An item as it is kept: what is longer than 512 bytes by its start and a hash of the whole, for what a visitor asks for is no error of ours. */
+/**
+ * An item as it is kept: what is longer than 512 bytes by its start and a hash of the whole, and half a character as U+FFFD, as which it crosses the
+ * wire; for what a visitor asks for is no error of ours.
+ */
 export function shortened(item: string): string {
-  if (item.length * 3 <= MOST_BYTES || Buffer.byteLength(item) <= MOST_BYTES) return item
+  if (item.length * 3 <= MOST_BYTES || Buffer.byteLength(item) <= MOST_BYTES)
+    return (item as string & { toWellFormed(): string }).toWellFormed()
   const start = Buffer.from(item)
     .subarray(0, 480)
     .toString()

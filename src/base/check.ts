@@ -40,6 +40,15 @@ export function checkName(option: string, value: unknown): string {
   return value
 }
 
+/** A name that crosses the wire as text: of half characters (lone surrogates) each would be the same U+FFFD, and so two names one. */
+export function checkText(option: string, value: unknown): string {
+  const name = checkName(option, value)
+  // Of Node 20, and not yet of its types.
+  if (!(name as string & { isWellFormed(): boolean }).isWellFormed())
+    throw new ConfigError(option, 'text without half a character (a lone surrogate)', name)
+  return name
+}
+
 /** By what it can do and not by its class: that of another realm (vm, jsdom) is one too. */
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined

@@ -38,9 +38,10 @@ export class Histogram {
 
   /** Counts a value, `times` times. Throws ConfigError for what is no number of 0 to 9 × 10^12. */
   record(value: number, times = 1): void {
+    if (typeof value !== 'number') throw new ConfigError('value', 'a number of 0 to 9e12', value)
     const ticks = Math.floor(value * RESOLUTION + 0.5)
-    if (typeof value !== 'number' || !(value >= 0 && ticks <= LARGEST_TICK))
-      throw new ConfigError('value', 'a number of 0 to 9e12', value)
+    if (!(value >= 0 && ticks <= LARGEST_TICK)) throw new ConfigError('value', 'a number of 0 to 9e12', value)
+    if (!(times >= 0)) throw new ConfigError('times', 'a number from 0', times)
     const bucket = bucketOf(ticks)
     this.#counts[bucket] = (this.#counts[bucket] as number) + times
     this.#count += times

@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown, checkName, checkOneOf } from '../base/check.ts'
+import { checkInteger, checkKnown, checkOneOf, checkText } from '../base/check.ts'
 import { ConfigError } from '../base/errors.ts'
 import { FARTHEST_M, haversineOf, type Position, type Rectangle, rectangleAround, rectangleOf } from './sphere.ts'
 
@@ -46,12 +46,7 @@ export const resolveSplit = (options: GeoOptions = {}): number => {
   return checkInteger('split', options.split ?? 1, 1, 64)
 }
 
-export function checkId(id: unknown): string {
-  const name = checkName('id', id)
-  // On the wire each of them is the same U+FFFD, and so two places would be one.
-  if (/\p{Surrogate}/u.test(name)) throw new ConfigError('id', 'text without half a character (a lone surrogate)', name)
-  return name
-}
+export const checkId = (id: unknown): string => checkText('id', id)
 
 /** Many of something: an array, a Set, what a generator gives; no text, whose letters nobody means. */
 export function checkIterable<M extends Iterable<unknown>>(option: string, many: M): M {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { connect } from 'holdfast'
 import { testNamespace } from 'holdfast/testing'
@@ -8,7 +11,8 @@ import { Series } from './series.ts'
 import { MonitorStore } from './store.ts'
 import { cover, endOfLife } from './tiers.ts'
 
-const ground = new Ground('monitor')
+// So that its files may be sent where nothing can be written.
+const ground = new Ground('monitor', { config: { 'enable-protected-configs': 'yes' } })
 
 it('covers any window by cells that lie side by side, and are kept for so long', () => {
   const MINUTE = 60_000
@@ -101,6 +105,27 @@ describe('a batch', () => {
     expect(await hf.monitor.stats('orders')).toMatchObject({ count: 4, sum: 6 })
     expect(await hf.monitor.stats('checkout')).toMatchObject({ count: 1 })
     expect(hf.monitor.lost).toBe(0)
+  })
+
+  it('stays with its process while the server cannot write to its disk, or is full, and is written after that', async () => {
+    const { monitor } = await ground.connect()
+    const gone = mkdtempSync(join(tmpdir(), 'monitor-'))
+    const [, dir] = await ground.server.command<string[]>('CONFIG', 'GET', 'dir')
+    await ground.server.command('CONFIG', 'SET', 'dir', gone, 'save', '3600 1')
+    rmSync(gone, { recursive: true })
+    try {
+      await ground.server.command('BGSAVE')
+      await vi.waitFor(() => expect(ground.server.command('SET', 'x', '1')).rejects.toMatchObject({ reply: 'MISCONF' }))
+      expect(await monitor.record({ orders: { value: 1 } })).toBe(false)
+    } finally {
+      await ground.server.command('CONFIG', 'SET', 'dir', dir as string, 'save', '')
+    }
+    await ground.server.command('CONFIG', 'SET', 'maxmemory', '1')
+    expect(await monitor.record({ orders: { value: 2 } })).toBe(false)
+    await ground.server.command('CONFIG', 'SET', 'maxmemory', '0')
+    expect(await monitor.record({ orders: { value: 3 } })).toBe(true)
+    expect(await monitor.stats('orders')).toMatchObject({ count: 3, sum: 6 })
+    expect(monitor.lost).toBe(0)
   })
 
   it('is written by close, and by the loop before it', async () => {
@@ -200,14 +225,18 @@ it('refuses what makes no sense, and then adds nothing', async () => {
     ['metrics.b.count', { count: 0, value: 1 }],
     ['metrics.b.values[1]', { values: [1, Number.NaN] }],
     ['metrics.b.values', { values: [1], count: 1 }],
+    // biome-ignore lint/suspicious/noSparseArray: a hole is what it is about.
+    ['metrics.b.values[1]', { values: [1, , 2] as never }],
     ['metrics.b.vlaue', { vlaue: 1 } as never],
   ] as const)
     await expect(monitor.record({ a: {}, b: sample })).rejects.toMatchObject({ code: 'CONFIG_INVALID', option })
   for (const wrong of [undefined, [], new Map([['a', {}]])])
     await expect(monitor.record(wrong as never)).rejects.toMatchObject({ option: 'metrics' })
-  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null])
+  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null, 5n, Symbol('one')])
     expect(() => monitor.observe('a', wrong as number)).toThrow('value: expected a number of 0 to 9e12')
   expect(() => monitor.observe(5 as never, 1)).toThrow('name: expected a string')
+  // On the wire it would be another's name.
+  await expect(monitor.time('half \ud83c', () => expect.unreachable())).rejects.toMatchObject({ option: 'name' })
   expect(await monitor.stats('a')).toMatchObject({ count: 0 })
   await expect(monitor.stats('a', { window: '91d' })).rejects.toMatchObject({ option: 'window' })
   await expect(connect({ monitor: { publsh: true } as never })).rejects.toMatchObject({ option: 'monitor.publsh' })

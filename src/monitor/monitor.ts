@@ -1,4 +1,4 @@
-import { checkFunction, checkName } from '../base/check.ts'
+import { checkFunction, checkText } from '../base/check.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { ConfigError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
@@ -49,7 +49,7 @@ export class Monitor {
    * name  any string of at most 512 bytes; the thousand-and-first of a process, and all after it, are counted under `(other)`
    */
   async time<T>(name: string, work: () => T | PromiseLike<T>): Promise<Awaited<T>> {
-    checkName('name', name)
+    if (!this.#series.has(name)) checkText('name', name)
     checkFunction('work', work)
     const startMs = monotonicMs()
     try {
@@ -74,7 +74,7 @@ export class Monitor {
     if (typeof metrics !== 'object' || metrics === null || Symbol.iterator in metrics)
       throw new ConfigError('metrics', 'an object of samples by name', metrics)
     const samples = Object.entries(metrics).map(
-      ([name, sample]) => [checkName('metrics', name), resolveSample(name, sample)] as const,
+      ([name, sample]) => [checkText('metrics', name), resolveSample(name, sample)] as const,
     )
     const nowMs = this.#store.nowMs
     const touched = samples.map(([name, { values, errors }]) => {
@@ -96,7 +96,7 @@ export class Monitor {
    * throws  TIMEOUT, CONNECTION_LOST when Redis cannot be asked
    */
   async stats(name: string, options?: StatsOptions): Promise<MetricStats> {
-    checkName('name', name)
+    checkText('name', name)
     const windowMs = resolveWindow(options)
     return OBSERVED.stats.run({ metric: name }, () => this.#read(name, windowMs))
   }
@@ -134,7 +134,7 @@ export class Monitor {
    * throws  ConfigError
    */
   observe(name: string, value: number | undefined): void {
-    const series = this.#series.get(name) ?? this.#of(checkName('name', name))
+    const series = this.#series.get(name) ?? this.#of(checkText('name', name))
     if (value === undefined) series.fail(1, this.#store.nowMs)
     else series.record(value, 1, this.#store.nowMs)
     if (this.#started) return

@@ -58,7 +58,8 @@ export function resolveSample(name: string, sample: MetricSample): Resolved {
   if (values !== undefined) {
     if (!Array.isArray(values) || sample.count !== undefined || value !== undefined)
       throw new ConfigError(at('values'), 'an array of numbers, without count and value', values)
-    return { values: values.map((one, i) => [checkValue(at(`values[${i}]`), one), 1]), errors }
+    // Not `map` of its own, which leaves holes.
+    return { values: Array.from(values, (one, i) => [checkValue(at(`values[${i}]`), one), 1]), errors }
   }
   const least = value === undefined && errors > 0 ? 0 : 1
   const count = checkInteger(at('count'), sample.count ?? least, 0, MOST_COUNT)

@@ -8,6 +8,12 @@ const MOST_WAITING = 60
 /** Nothing older is sent: its minute's cell, which knows what was added already, would have ended before long. */
 const OLDEST_MS = 60 * MINUTE_MS
 
+/** The server takes no writes for a while: it is full, or cannot write to its disk. */
+function isUnready(error: unknown): boolean {
+  const { code, reply } = error as { code?: unknown; reply?: unknown }
+  return code === 'SERVER_FULL' || reply === 'MISCONF'
+}
+
 /** One metric in this process: what is not yet written, and how it is. */
 export class Series {
   readonly name: string
@@ -29,8 +35,9 @@ export class Series {
 
   record(value: number, times: number, nowMs: number): void {
     this.#enter(nowMs)
-    this.#values ??= new Histogram()
-    this.#values.record(value, times)
+    const values = this.#values ?? new Histogram()
+    values.record(value, times)
+    this.#values = values
   }
 
   fail(times: number, nowMs: number): void {
@@ -97,7 +104,7 @@ export class Series {
         if (this.#store.nowMs - batch.minuteMs > OLDEST_MS + MINUTE_MS) this.lost += batch.count + batch.errors
         else await this.#store.add(this.name, batch)
       } catch (error) {
-        if (isOutage(error) || (error as { code?: unknown }).code === 'SERVER_FULL') return false
+        if (isOutage(error) || isUnready(error)) return false
         // Denied, closed, or a key of another kind in its place: trying again would not help.
         refusals.push(error)
         this.lost += batch.count + batch.errors
