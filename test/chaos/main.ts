@@ -1,6 +1,8 @@
-// npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks] [--queue [--standalone] [--jobs N] [--workers N] [--seed N]]: faults under
-// steady load, for as long as one likes.
+// npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks] [--queue [--standalone] [--jobs N] [--workers N] [--seed N]]
+// [--figures [--standalone] [--processes N] [--seed N]]: faults under steady load, for as long as one likes.
 import { parseArgs } from 'node:util'
+import { showFigures } from './figures/show.ts'
+import { type FiguresStory, figuresStory } from './figures/story.ts'
 import { movesStory } from './lock-moves.ts'
 import { lockStory } from './locks.ts'
 import { longStory, showStory, TOPOLOGIES } from './queue/long.ts'
@@ -9,6 +11,7 @@ import { clusterStory, type Story, sentinelStory, showChapter } from './stories.
 
 const USAGE = `npm run chaos -- [--rounds N] [--cluster] [--sentinel] [--locks] [--json]
 npm run chaos -- --queue [--standalone] [--cluster] [--sentinel] [--jobs 20000] [--workers 4] [--seed N] [--json]
+npm run chaos -- --figures [--standalone] [--cluster] [--sentinel] [--rounds 3] [--processes 4] [--seed N] [--json]
 Without any of these names: all of them.
 `
 
@@ -22,6 +25,8 @@ function readWords() {
         standalone: { type: 'boolean', default: false },
         locks: { type: 'boolean', default: false },
         queue: { type: 'boolean', default: false },
+        figures: { type: 'boolean', default: false },
+        processes: { type: 'string', default: '4' },
         jobs: { type: 'string', default: '20000' },
         workers: { type: 'string', default: '4' },
         seed: { type: 'string', default: String(Math.ceil(Math.random() * 1e9)) },
@@ -40,14 +45,14 @@ function readWords() {
 
 const values = readWords()
 /** A whole number from `least`. */
-function numberOf(name: 'rounds' | 'jobs' | 'workers' | 'seed', least: number): number {
+function numberOf(name: 'rounds' | 'jobs' | 'workers' | 'processes' | 'seed', least: number): number {
   const number = Number(values[name])
   if (Number.isInteger(number) && number >= least) return number
   throw new Error(`--${name}: expected a whole number from ${least}, received ${values[name]}`)
 }
 const rounds = numberOf('rounds', 1)
 const isAnyTopology = values.cluster || values.sentinel || values.standalone
-const all = !isAnyTopology && !values.locks && !values.queue
+const all = !isAnyTopology && !values.locks && !values.queue && !values.figures
 const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`)
 
 let broken = 0
@@ -56,7 +61,7 @@ for (const [name, isWanted, story] of [
   ['Cluster: 3 + 3 and 2 spares', values.cluster, clusterStory],
   ['Sentinel: 1 + 2 + 3', values.sentinel, sentinelStory],
 ] as const) {
-  if (!all && (!isWanted || values.queue)) continue
+  if (!all && (!isWanted || values.queue || values.figures)) continue
   say(`\n${name}`)
   const told = await story(rounds, (chapter) => {
     say(`  ${showChapter(chapter)}`)
@@ -85,7 +90,7 @@ if (values.locks) {
   broken += moves.problems.length + (moves.holds === 0 ? 1 : 0)
 }
 const queues: QueueStory[] = []
-if (values.queue || values.standalone || all)
+if (values.queue || (values.standalone && !values.figures) || all)
   for (const topology of TOPOLOGIES) {
     if (isAnyTopology && !values[topology]) continue
     const options = { jobs: numberOf('jobs', 100), workers: numberOf('workers', 2), seed: numberOf('seed', 1) }
@@ -95,6 +100,17 @@ if (values.queue || values.standalone || all)
     for (const line of showStory(told)) say(`  ${line}`)
     broken += told.problems.length
   }
-if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories, queues })}\n`)
+const figures: FiguresStory[] = []
+if (values.figures || all)
+  for (const topology of TOPOLOGIES) {
+    if (isAnyTopology && !values[topology]) continue
+    const options = { rounds, processes: numberOf('processes', 2), seed: numberOf('seed', 1), replaces: true }
+    say(`\nFigures on ${topology}: ${options.processes} processes, ${rounds} rounds, seed ${options.seed}`)
+    const told = await figuresStory({ topology, ...options }, (line) => say(`  ${line}`))
+    figures.push(told)
+    for (const line of showFigures(told)) say(`  ${line}`)
+    broken += told.problems.length
+  }
+if (values.json) process.stdout.write(`${JSON.stringify({ ok: broken === 0, stories, queues, figures })}\n`)
 // All is closed. Left to end by itself, Node 20 was seen to wait without end, and busily, for a handle in its own clean-up.
 process.exit(broken === 0 ? 0 : 1)
