@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { connect, type Holdfast } from 'holdfast'
 import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { countSeed, latenciesOf } from './figures.ts'
+import { BREAKER, countSeed, latenciesOf } from './figures.ts'
 
 // Runs the sources in a process of their own, as Vitest does here.
 const LOADER = new URL('../../scripts/typescript.mjs', import.meta.url).href
@@ -45,12 +45,24 @@ it('four processes count and measure what one would have, and those that are kil
   await hf.monitor.record({ merged: { values: latenciesOf(0) } })
   countSeed(hf.analytics('site'), 0)
   await hear('ready')
+  const payments = hf.breaker('payments', BREAKER)
+  await payments.trip(1)
+  await vi.waitFor(async () => expect(await payments.state()).toBe('half-open'))
   for (const child of children) child.stdin?.write('go\n')
   await hear('written')
   // What is sent by the interval needs nobody to ask for it.
   await vi.waitFor(async () => expect(await hf.analytics('quick').count('event', { window: '1h' })).toBe(300), 10_000)
   await hear('unsent')
+  const words = await Promise.all(lines.map(async (line) => (await line.next()).value))
+  expect(words.sort()).toEqual(['refused', 'refused', 'trying'])
   for (const child of children) child.kill('SIGKILL')
+
+  // The dead one keeps its place for its time, and then somebody else is let try.
+  const call = () => payments.run(() => 'up', { fallback: () => 'refused' })
+  expect([await payments.state(), await call()]).toEqual(['half-open', 'refused'])
+  expect(await server.command('HSET', `{${namespace}:breaker:payments}`, 'tried', '1')).toBe(0)
+  await vi.waitFor(async () => expect(await call()).toBe('up'))
+  expect(await payments.state()).toBe('closed')
 
   await using alone = await connect(server.url, { namespace: testNamespace('figures'), timeout: '10s' })
   const values = SEEDS.flatMap((seed) => latenciesOf(seed))

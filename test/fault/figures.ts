@@ -22,6 +22,9 @@ export function latenciesOf(seed: number, count = 4_000): readonly number[] {
   })
 }
 
+/** Its one trial has its place for longer than the test. */
+export const BREAKER = { failures: 1, cooldown: '1h', shared: { timeout: '10s' } } as const
+
 /** What each process counts on a site: pages of which some are everybody's, and visitors of whom half are its own. */
 export function countSeed(site: Analytics, seed: number): void {
   for (let i = 0; i < 300; i++) void site.hit('page', `/${i % 30}`, { visitor: `v${i % 2 === 0 ? i : `${seed}:${i}`}` })
