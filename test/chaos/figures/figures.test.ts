@@ -10,7 +10,7 @@ it('counts what was counted and no more, whoever dies, stands still, is full, fo
   const without = ['process killed', 'what a breaker protects is down', 'server killed, appendfsync everysec']
   const story = await figuresStory({ ...options, without }, () => {})
   expect(story.problems, `seed ${seed}`).toEqual([])
-  expect(Object.keys(story.faults)).toHaveLength(7)
+  expect(Object.keys(story.faults)).toHaveLength(8)
   expect(story.found).toBeGreaterThan(500)
 }, 60_000)
 
@@ -38,6 +38,11 @@ describe('the judge', () => {
 
   it('sees what is counted twice, lost, torn or given up', () => {
     expect(problemsOf(lines, { events: 120, amount: 240 })).toEqual([expect.stringMatching(/^above/)])
+    const wiped = judge([{ name: 'a', lines }], new Map([['a', found]]), [], [], 250)
+    expect(wiped.problems).toEqual([
+      expect.stringMatching(/^above: a has 80 of event, and not the 40/),
+      expect.stringMatching(/^above: a has 40 of value, and not the 0/),
+    ])
     expect(problemsOf(lines, { events: 79, amount: 158 })).toEqual([expect.stringMatching(/^lost/)])
     expect(problemsOf(lines, { amount: 158 })).toEqual([expect.stringMatching(/^torn/)])
     expect(problemsOf([...lines, 'closed 3 0 open 500'])).toEqual([

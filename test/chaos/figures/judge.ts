@@ -64,6 +64,11 @@ class Steps {
     return Math.max(0, this.triedBy(toUs) - this.ackedBy(fromUs))
   }
 
+  /** The most that may be there: what was acknowledged before all was wiped is not. `wipedUs`: the last of these moments. */
+  most(wipedUs: number): number {
+    return this.triedBy() - this.ackedBy(wipedUs)
+  }
+
   /** The fewest that must be there. */
   least(isClosed: boolean, losses: readonly Loss[]): number {
     const sure = isClosed ? this.triedBy() : this.ackedBy()
@@ -76,6 +81,7 @@ export function judge(
   found: ReadonlyMap<string, Found>,
   losses: readonly Loss[],
   disturbances: readonly Disturbance[],
+  wipedUs = Number.NEGATIVE_INFINITY,
 ): Verdict {
   const problems: string[] = []
   const sum = { tried: 0, found: 0, lost: 0 }
@@ -87,11 +93,11 @@ export function judge(
       ['value', seen.values],
     ] as const) {
       const steps = new Steps(lines, kind)
-      const [least, most] = [steps.least(ending !== undefined, losses), steps.triedBy()]
-      sum.tried += most
+      const [least, most] = [steps.least(ending !== undefined, losses), steps.most(wipedUs)]
+      sum.tried += steps.triedBy()
       sum.found += count
-      sum.lost += Math.max(0, most - count)
-      if (count > most) problems.push(`above: ${name} counted ${most} of ${kind}, and ${count} are there`)
+      sum.lost += Math.max(0, steps.triedBy() - count)
+      if (count > most) problems.push(`above: ${name} has ${count} of ${kind}, and not the ${most} that may be there`)
       if (count < least) problems.push(`lost: ${name} has ${count} of ${kind} and not the ${least} that must be there`)
     }
     if (seen.amount !== 2 * seen.events) problems.push(`torn: ${name} has ${seen.events} events, sum ${seen.amount}`)

@@ -5,7 +5,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { connect, type Holdfast } from 'holdfast'
-import { type TestServer, testNamespace } from 'holdfast/testing'
+import { startProxy, type TestProxy, type TestServer, testNamespace } from 'holdfast/testing'
 import { findPlaces } from '../../../src/geo/finder.ts'
 import { GeoKeys } from '../../../src/geo/keys.ts'
 import { checkNearby } from '../../../src/geo/options.ts'
@@ -42,6 +42,7 @@ const FROZEN_MS = 600
 const FULL_MS = 300
 const DOWN_MS = 500
 const QUIET_MS = 150
+const LOST_MS = 100
 
 export async function figuresStory(options: FiguresOptions, say: (line: string) => void): Promise<FiguresStory> {
   const { topology, processes, rounds, seed, without = [] } = options
@@ -50,8 +51,10 @@ export async function figuresStory(options: FiguresOptions, say: (line: string) 
   const site = await openSite(topology, namespace, tagOf)
   const { url, addressMap } = site
   const place = { url, ...(addressMap === undefined ? {} : { addressMap }) }
-  const counters = new Counters(place, namespace)
-  const [losses, disturbances]: [Loss[], Disturbance[]] = [[], []]
+  // Of a group it would stand in front of one server only.
+  const proxy = site.replicas > 0 ? undefined : await startProxy({ target: (await site.primaries())[0] as TestServer })
+  const counters = new Counters(proxy === undefined ? place : { url: proxy.url }, namespace)
+  const [losses, disturbances, wipes]: [Loss[], Disturbance[], number[]] = [[], [], []]
   const chance = chanceOf(seed)
   const stage: Stage = {
     chance,
@@ -62,11 +65,12 @@ export async function figuresStory(options: FiguresOptions, say: (line: string) 
     },
   }
   const made: Record<string, number> = {}
+  const kinds = [...faultsOf(site, counters, options), ...(proxy === undefined ? [] : faultsOn(proxy)), ...site.faults]
   try {
     await counters.start(processes)
     for (let round = 0; round < rounds; round++) {
       // What forgets all comes first: of all that comes after it, no mark may be missing.
-      const faults = [...emptyingOf(site), ...shuffle([...faultsOf(site, counters, options), ...site.faults], chance)]
+      const faults = [...emptyingOf(site, wipes), ...shuffle(kinds, chance)]
       for (const [name, make] of faults.filter(([name]) => !without.includes(name))) {
         await wait(QUIET_MS)
         const fromUs = nowMicros()
@@ -79,11 +83,12 @@ export async function figuresStory(options: FiguresOptions, say: (line: string) 
     await wait(QUIET_MS)
     const all = await counters.close(3 * TIMEOUT_MS)
     await using hf = await connect({ ...place, namespace, timeout: TIMEOUT_MS })
-    const verdict = judge(all, await look(hf, counters.names), losses, disturbances)
+    const verdict = judge(all, await look(hf, counters.names), losses, disturbances, wipes.at(-1))
     const problems = [...verdict.problems, ...(await wholes(hf, all.length, verdict))]
     return { topology, seed, faults: made, tookMs: Math.round(performance.now() - startMs), ...verdict, problems }
   } finally {
     await counters.stop()
+    await proxy?.close()
     await site.stop()
   }
 }
@@ -139,11 +144,27 @@ function faultsOf(site: Site, counters: Counters, { replaces }: FiguresOptions):
   }
 }
 
+/** What was asked is done, and who asked has to ask again. */
+const faultsOn = (proxy: TestProxy): readonly Fault[] => [
+  [
+    'answers lost',
+    async () => {
+      for (let i = 0; i < 3; i++) {
+        proxy.dropReplies()
+        await wait(LOST_MS)
+        await proxy.heal()
+        await wait(LOST_MS)
+      }
+    },
+  ],
+]
+
 /** Of a group, another server would have all of it. */
-function emptyingOf(site: Site): readonly Fault[] {
+function emptyingOf(site: Site, wipes: number[]): readonly Fault[] {
   if (site.replicas > 0) return []
   const empty: Fault[1] = async ({ forgets }) => {
     const [server] = (await site.primaries()) as [TestServer]
+    wipes.push(nowMicros())
     await forgets('started again empty', Number.POSITIVE_INFINITY, () => server.restart({ empty: true }))
   }
   return [['server starts again empty', empty]]
