@@ -41,6 +41,8 @@ export interface FiguresStory extends Verdict {
 const FROZEN_MS = 600
 const FULL_MS = 300
 const DOWN_MS = 500
+/** Replicas are this far behind at most. */
+const BEHIND_MS = 1_000
 const QUIET_MS = 150
 const LOST_MS = 100
 
@@ -127,6 +129,7 @@ function faultsOf(site: Site, counters: Counters, { replaces }: FiguresOptions):
         await (site.replicas === 0 ? sleep() : forgets('server stood still', 0, sleep))
       },
     ],
+    ...(site.replicas > 0 ? [['primary stands still until it is replaced', sleepLong] as const] : []),
     [
       'server full',
       async () => {
@@ -136,6 +139,19 @@ function faultsOf(site: Site, counters: Counters, { replaces }: FiguresOptions):
       },
     ],
   ]
+
+  /** It goes on taking writes for a moment when it wakes, and loses them. */
+  async function sleepLong({ chance, forgets }: Stage): Promise<void> {
+    const shard = chance.below(site.shards)
+    const server = await site.primaryOf(shard)
+    await forgets('primary stood still', BEHIND_MS, async () => {
+      await server.pause()
+      while ((await site.primaryOf(shard).catch(() => server)) === server) await wait(50)
+      await server.resume()
+      while (!(await server.command('INFO', 'replication').then((told) => String(told).includes('role:slave'))))
+        await wait(50)
+    })
+  }
 
   async function killLate(chance: Stage['chance']): Promise<void> {
     await wait(DOWN_MS - 100)
