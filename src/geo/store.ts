@@ -58,6 +58,8 @@ export class GeoStore {
   readonly keys: GeoKeys
   readonly redis: Redis
   readonly #lateS: number
+  /** How far servers are ahead of the clock of this process, as one of them said that was late by it. */
+  #aheadMs = 0
 
   constructor(redis: Redis, keys: GeoKeys, lateS: number = LATE_S) {
     this.redis = redis
@@ -90,7 +92,7 @@ export class GeoStore {
     for (let at = 0; at < places.length; at += most) {
       const left: Packed[] = []
       let lot = places.slice(at, at + most)
-      let nowMs = this.redis.serverNowMs()
+      let nowMs = this.redis.serverNowMs() + this.#aheadMs
       for (let tries = 0; lot.length > 0; tries++) {
         if (tries === TRIES) throw new TimeoutError(ADDING.operation, this.redis.timeoutMs, true)
         const late = await this.#move(lot, nowMs, left)
@@ -123,6 +125,7 @@ export class GeoStore {
         const [word, ...reply] = await swapScript.run(redis, { at: keys.at(part) }, args, ADDING)
         if (word === 'late') {
           late.nowMs = 1_000 * (reply[0] as number)
+          this.#aheadMs = late.nowMs - redis.serverNowMs()
           late.places.push(...lot.map(({ id }) => byId.get(id) as Place))
           // Not before the next attempt has confirmed another: an answer that was lost may have confirmed this one.
           left.push(...lot)

@@ -7,6 +7,7 @@ import { testNamespace } from 'holdfast/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { Ground } from '../holdfast.fixture.ts'
 import { Holdfast as Instance } from '../holdfast.ts'
+import { readMetric } from './inspect.ts'
 import { Series } from './series.ts'
 import { MonitorStore } from './store.ts'
 import { cover, endOfLife } from './tiers.ts'
@@ -36,6 +37,60 @@ it('covers any window by cells that lie side by side, and are kept for so long',
     ),
     { numRuns: 300 },
   )
+})
+
+/** Around two values that are far apart, and now and then one of a tail that has no end. */
+const sampleOf = (i: number, share: number): number =>
+  i % 5 === 0 ? Math.min(9e12, 0.5 / share ** 2) : i % 2 === 0 ? 1 + share / 10 : 1_000 + share
+
+it.each([
+  ['midnight', 86_400_000],
+  ['the hour', 3_600_000],
+])('tells what a plain list tells, of four processes and of any window, just after %s', async (_, edgeMs) => {
+  const namespace = testNamespace('monitor')
+  const [HOUR, DAY] = [3_600_000, 86_400_000]
+  let aheadMs = 0
+  class Shifted extends MonitorStore {
+    override get nowMs() {
+      return super.nowMs + aheadMs
+    }
+  }
+  const hfs = await Promise.all([0, 1, 2, 3].map(() => make({ namespace })))
+  const stores = hfs.map((hf) => new Shifted(Instance.redisOf(hf)))
+  const series = stores.map((store) => new Series(store, 'load'))
+  const [reader] = stores as [MonitorStore]
+  const endMs = Math.ceil(reader.nowMs / edgeMs) * edgeMs + 5
+  const samples = fc
+    .sample(fc.tuple(fc.double({ min: 1e-6, max: 1, noNaN: true }), fc.nat({ max: 3 })), { numRuns: 120, seed: 7 })
+    .map(([share, reach], i) => {
+      const at = Math.floor(endMs - share * ([120_000, 3 * HOUR, 6 * DAY, 80 * DAY][reach] as number))
+      return { at, value: i % 9 === 0 ? undefined : sampleOf(i, share), by: series[i % 4] as Series }
+    })
+    .sort((a, b) => a.at - b.at)
+  for (const { at, value, by } of samples) {
+    aheadMs += at - reader.nowMs
+    if (value === undefined) by.fail(1, at)
+    else by.record(value, 1, at)
+    expect(await by.write()).toBe(true)
+  }
+  aheadMs += endMs - reader.nowMs
+  for (const windowMs of [60_000, HOUR, HOUR + 1, 3 * HOUR, 3 * HOUR + 1, DAY, 7 * DAY, 7 * DAY + 1, 90 * DAY]) {
+    const stats = await readMetric(reader, 'load', windowMs)
+    const inside = samples.filter(({ at }) => at >= stats.fromMs)
+    const values = inside.flatMap(({ value }) => value ?? []).sort((a, b) => a - b)
+    expect(stats).toMatchObject({
+      ...{ count: values.length, errors: inside.length - values.length },
+      ...{ min: values[0] ?? 0, max: values.at(-1) ?? 0 },
+    })
+    for (const [name, share] of [
+      ['p50', 0.5],
+      ['p95', 0.95],
+      ['p99', 0.99],
+    ] as const) {
+      const exact = values[Math.ceil(share * values.length) - 1] ?? 0
+      expect(Math.abs(stats[name] - exact), `${name} of ${windowMs}`).toBeLessThanOrEqual(0.0005 + exact / 64)
+    }
+  }
 })
 
 describe('a batch', () => {

@@ -38,13 +38,13 @@ export interface FiguresStory extends Verdict {
 }
 
 /** A frozen server, and a process: shorter than what makes a group replace its primary. */
-const FROZEN_MS = 600
-const FULL_MS = 300
+const FROZEN_MS = 500
+const FULL_MS = 200
 const DOWN_MS = 500
 /** Replicas are this far behind at most. */
 const BEHIND_MS = 1_000
-const QUIET_MS = 150
-const LOST_MS = 100
+const QUIET_MS = 100
+const LOST_MS = 60
 
 export async function figuresStory(options: FiguresOptions, say: (line: string) => void): Promise<FiguresStory> {
   const { topology, processes, rounds, seed, without = [] } = options
