@@ -51,7 +51,7 @@ export const removeScript = defineScript<{ readonly at: Key; readonly cells: Key
 })
 export type RemoveReply = readonly ['removed']
 
-/** whether places are where cells say. */
+/** whether places are, or may still come to be, where cells say. */
 export const standScript = defineScript<{ readonly at: Key }, { readonly lostS: number; readonly entries: readonly (Buffer | string)[] }, StandReply>({
   name: 'geo/stand',
   sha: '7717b9dfacd16de8d5aa15d5d5cf1097d04fa180',

@@ -28,5 +28,8 @@ export function readPosition(bytes: Buffer, where: string): Position {
   return { lon: bytes.readDoubleLE(0), lat: bytes.readDoubleLE(8) }
 }
 
+/** When a place of a split set was put there, in seconds since 1970. */
+export const readStamp = (bytes: Buffer): number => bytes.readUInt32LE(POSITION)
+
 /** The member of a zset of cells. */
 export const memberOf = (position: Buffer, id: string): Buffer => Buffer.concat([position, Buffer.from(id)])

@@ -4,7 +4,7 @@ import type { Reply } from '../redis/wire.ts'
 import { cellOf } from './cells.ts'
 import type { GeoKeys } from './keys.ts'
 import { putScript, removeScript, removeSplitScript, standScript, swapScript } from './lua.generated.ts'
-import { bytesOf, memberOf, packPosition, readPosition } from './record.ts'
+import { bytesOf, memberOf, packPosition, readPosition, readStamp } from './record.ts'
 import type { Position } from './sphere.ts'
 
 /** Places of one script or command: 2 ms of the server. */
@@ -92,7 +92,7 @@ export class GeoStore {
     for (let at = 0; at < places.length; at += most) {
       const left: Packed[] = []
       let lot = places.slice(at, at + most)
-      let nowMs = this.redis.serverNowMs() + this.#aheadMs
+      let nowMs = this.#nowMs
       for (let tries = 0; lot.length > 0; tries++) {
         if (tries === TRIES) throw new TimeoutError(ADDING.operation, this.redis.timeoutMs, true)
         const late = await this.#move(lot, nowMs, left)
@@ -182,36 +182,48 @@ export class GeoStore {
    * move or a removal left behind that broke off.
    */
   async standing(entries: readonly Buffer[]): Promise<{ readonly kept: readonly Buffer[]; readonly cleared: number }> {
-    const { keys, redis } = this
-    const bytes = bytesOf(keys.split)
+    const bytes = bytesOf(this.keys.split)
     const told = entries.map((entry) => ({
       entry,
       id: entry.toString('utf8', bytes),
       position: entry.subarray(0, bytes),
     }))
-    const kept = new Set<Buffer>()
+    const positions = await this.positions(told.map(({ id }) => id))
+    const isThere = ({ id, position }: (typeof told)[0]) => positions.get(id)?.equals(position) === true
+    const kept = told.filter(isThere).map(({ entry }) => entry)
+    // Most of the others are on their way: only who looks old enough is asked for.
+    const oldestS = this.#nowMs / 1_000 - this.#lostS
+    const old = told.filter((one) => !isThere(one) && readStamp(one.position) < oldestS)
+    // A search does not fail for what it could not tidy up.
+    return { kept, cleared: old.length === 0 ? 0 : await this.#clear(old).catch(() => 0) }
+  }
+
+  /** Lets cells forget those of these entries that no id will confirm; how many. */
+  async #clear(entries: readonly { readonly id: string; readonly position: Buffer }[]): Promise<number> {
+    const { keys, redis } = this
     const lost: Packed[] = []
     await byPart(
-      told,
+      entries,
       ({ id }) => keys.partOfId(id),
       async (part, lot) => {
-        // Twice as long as a second step is taken, by the same clock: one that a failover has set back a little changes nothing.
-        const args = { lostS: 2 * this.#lateS, entries: lot.flatMap(({ id, position }) => [id, position]) }
+        const args = { lostS: this.#lostS, entries: lot.flatMap(({ id, position }) => [id, position]) }
         const [, ...verdicts] = await standScript.run(redis, { at: keys.at(part) }, args, LOOKING)
-        lot.forEach(({ entry, id, position }, i) => {
-          if (verdicts[i] === 1) kept.add(entry)
-          else if (verdicts[i] === -1) lost.push(this.#packed(id, position))
+        lot.forEach(({ id, position }, i) => {
+          if (verdicts[i] === -1) lost.push(this.#packed(id, position))
         })
       },
     )
-    // A search does not fail for what it could not tidy up.
-    const isCleared =
-      lost.length > 0 &&
-      (await this.#forget(lost, LOOKING).then(
-        () => true,
-        () => false,
-      ))
-    return { kept: entries.filter((entry) => kept.has(entry)), cleared: isCleared ? lost.length : 0 }
+    await this.#forget(lost, LOOKING)
+    return lost.length
+  }
+
+  /** Twice as long as a second step is taken, by the same clock: one that a failover has set back a little changes nothing. */
+  get #lostS(): number {
+    return 2 * this.#lateS
+  }
+
+  get #nowMs(): number {
+    return this.redis.serverNowMs() + this.#aheadMs
   }
 
   /** Where each of these is, as it is stored; nothing for those that are nowhere. */
