@@ -95,6 +95,9 @@ export async function figuresStory(options: FiguresOptions, say: (line: string) 
   }
 }
 
+/** Whom its group has replaced meanwhile closes the connections of all, also of who wakes it. */
+const wake = (server: TestServer): Promise<unknown> => server.resume().catch(() => server.command('PING'))
+
 /** What can be done on every topology. */
 function faultsOf(site: Site, counters: Counters, { replaces }: FiguresOptions): readonly Fault[] {
   const onAll = async (work: (server: TestServer) => Promise<unknown>) => {
@@ -123,7 +126,7 @@ function faultsOf(site: Site, counters: Counters, { replaces }: FiguresOptions):
         const sleep = async () => {
           await server.pause()
           await wait(FROZEN_MS)
-          await server.resume()
+          await wake(server)
         }
         // On a busy machine a group may find that it was too long.
         await (site.replicas === 0 ? sleep() : forgets('server stood still', 0, sleep))
@@ -147,9 +150,9 @@ function faultsOf(site: Site, counters: Counters, { replaces }: FiguresOptions):
     await forgets('primary stood still', BEHIND_MS, async () => {
       await server.pause()
       while ((await site.primaryOf(shard).catch(() => server)) === server) await wait(50)
-      await server.resume()
-      while (!(await server.command('INFO', 'replication').then((told) => String(told).includes('role:slave'))))
-        await wait(50)
+      await wake(server)
+      const isReplica = () => server.command('INFO', 'replication').then((told) => String(told).includes('role:slave'))
+      while (!(await isReplica().catch(() => false))) await wait(50)
     })
   }
 
