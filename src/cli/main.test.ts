@@ -210,11 +210,22 @@ describe('holdfast up', () => {
     expect(servers.filter(({ pid }) => isRunning(pid))).toEqual([])
   })
 
-  it('takes the ports that it is told to, the Sentinels after the servers', async () => {
+  it('takes the ports that it is told to, the Sentinels after the servers, and says which is taken', async () => {
     const port = 9_000 + Math.floor(Math.random() * 1_000)
     const { url, servers } = await startUp('--sentinel', '--replicas', '1', '--port', `${port}`)
     expect(servers.map((server) => server.port)).toEqual([0, 1, 2, 3, 4].map((n) => port + n))
     expect(url).toBe(`redis+sentinel://127.0.0.1:${port + 2},127.0.0.1:${port + 3},127.0.0.1:${port + 4}/primary`)
+    // One that is taken, and one that would be behind the last that there is.
+    for (const [words, received] of [
+      [['--cluster', '--port', `${port}`], port],
+      [['--shards', '2', '--port', '65535'], 65_536],
+    ] as const)
+      expect(await holdfast(['up', ...words])).toMatchObject({
+        ...{ code: 2, out: '' },
+        err: expect.stringMatching(
+          `^CONFIG_INVALID: --port: expected ports .*, free ones are taken\\), received ${received}\n`,
+        ),
+      })
     up.kill('SIGTERM')
     expect(await ended).toMatchObject({ code: 0 })
   })

@@ -64,6 +64,20 @@ describe('a proxy', () => {
     await local.stop()
   })
 
+  it.each([
+    ['target', undefined],
+    ['target', 'redis://127.0.0.1:6379'],
+    ['target.host', { port: 6379 }],
+    ['target.port', { host: '127.0.0.1' }],
+    ['target.port', { host: '127.0.0.1', port: 65_536 }],
+    ['target.socketPath', { socketPath: '' }],
+    ['to', { host: '127.0.0.1', port: 1 }],
+  ])('refuses a wrong %s: %j', async (option, value) => {
+    const options = option === 'to' ? { target: server, to: value } : { target: value }
+    const expected = { code: 'CONFIG_INVALID', option: option === 'to' ? 'startProxy.to' : option }
+    await expect(startProxy(options as never)).rejects.toMatchObject(expected)
+  })
+
   it('gives the reply to one who closed its own side after asking', async () => {
     const { socket, closed, received } = raw()
     socket.end('PING\r\n')

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { checkInteger, checkKnown } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
+import { ConfigError } from '../base/errors.ts'
 import { Flow, type Weather } from './flow.ts'
 import { freePort, returnPort } from './ports.ts'
 
@@ -23,12 +25,35 @@ interface Pair {
 
 /**
  * Put a network of one's own between a client and a server: on a free loopback port, without a fault at first.
- * Faults add up until `heal()`. It does not keep the process alive.
+ * Faults add up until `heal()`. It does not keep the process alive. Whether anybody listens at the target is seen by who connects.
+ *
+ * throws  ConfigError for a target that is neither a server, a host and port, nor a socket's path
  */
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  checkTarget(options)
   const proxy = new TestProxy(options.target)
   await proxy.heal()
   return proxy
+}
+
+/** Else a client's connection would be the first to notice, in a callback where nobody can catch what is thrown. */
+function checkTarget(options: ProxyOptions): void {
+  checkKnown('startProxy', options ?? {}, ['target'])
+  const { target } = options ?? {}
+  if (typeof target !== 'object' || target === null)
+    throw new ConfigError('target', 'a running server, { host, port } or { socketPath }', target)
+  const { host, port, socketPath } = target as {
+    readonly host?: unknown
+    readonly port?: unknown
+    socketPath?: unknown
+  }
+  if (socketPath !== undefined) {
+    if (typeof socketPath !== 'string' || socketPath === '')
+      throw new ConfigError('target.socketPath', 'the path of a unix socket', socketPath)
+    return
+  }
+  if (typeof host !== 'string' || host === '') throw new ConfigError('target.host', 'a host name or an address', host)
+  checkInteger('target.port', port, 1, 65_535)
 }
 
 /** A TCP proxy that does to its traffic what networks do. */

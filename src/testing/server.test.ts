@@ -70,7 +70,9 @@ describe('startServer', () => {
 
   it('refuses a port that another listens on, rather than talk to the stranger', async () => {
     const stranger = await start()
-    await expect(startServer({ port: stranger.port })).rejects.toThrow(/address already in use/i)
+    await expect(startServer({ port: stranger.port })).rejects.toMatchObject({
+      ...{ code: 'CONFIG_INVALID', option: 'port', received: `${stranger.port}` },
+    })
     expect(await stranger.command('PING')).toBe('PONG')
   })
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { checkInteger, checkKnown } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError, HoldfastError, TimeoutError } from '../base/errors.ts'
 import { findServerBinary } from './binary.ts'
@@ -55,9 +56,12 @@ const ATTEMPTS = 10
  * disk unless asked. It dies with this process, however that ends, and does not keep the process alive.
  *
  * returns a server that has answered
- * throws  NoServerError; ConfigError for a setting that the server refuses; TimeoutError
+ * throws  NoServerError; ConfigError for a setting that the server refuses and for a `port` that is taken; TimeoutError
  */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  checkKnown('startServer', options, [
+    ...['binary', 'port', 'unixSocket', 'appendOnly', 'password', 'users', 'config', 'timeout'],
+  ])
   const server = new TestServer(options)
   try {
     await server.restart()
@@ -92,6 +96,7 @@ export class TestServer {
   #stopped = false
 
   constructor(options: ServerOptions, membership: Membership = { operation: 'startServer' }) {
+    if (options.port !== undefined) checkInteger('port', options.port, 1, 65_535)
     this.#options = options
     this.#membership = membership
     this.#timeoutMs = toMs(options.timeout ?? '10s', 'timeout')
@@ -280,6 +285,10 @@ export class TestServer {
 
   #startError(): HoldfastError {
     const lines = this.log().trim().split('\n')
+    // A port that was asked for, or that it had before: where any would do, another was taken.
+    const [, taken] = /:(\d+): bind: address already in use/i.exec(this.log()) ?? []
+    if (taken !== undefined)
+      return new ConfigError('port', 'a port of 127.0.0.1 on which nobody listens', Number(taken))
     if (/FATAL CONFIG FILE ERROR/.test(lines.join('\n')))
       return new ConfigError('config', 'settings that the server accepts', lines.slice(-2).join(' '))
     const said = lines.slice(-3).join(' | ')

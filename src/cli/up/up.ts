@@ -23,7 +23,9 @@ export async function up(this: Context, flags: UpFlags): Promise<void> {
   const terminal = this.terminal(flags)
   const signal = this.interruption.handle()
   checkFlags(flags)
-  const running = await startPrivate(flags)
+  const running = await startPrivate(flags).catch((error) => {
+    throw portError(error, flags)
+  })
   try {
     if (signal.aborted) return
     if (flags.json) terminal.json(described(running))
@@ -42,6 +44,13 @@ function checkFlags({ cluster, sentinel, shards, replicas, spares, announce }: U
     throw new ConfigError('--replicas', '--cluster or --sentinel beside it', 'neither')
   if ((spares !== undefined || announce) && !cluster)
     throw new ConfigError(announce ? '--announce' : '--spares', '--cluster beside it', 'none')
+}
+
+/** A port that is taken, or is none, in the words of the command line. Any other error as it is. */
+function portError(error: unknown, { port }: UpFlags): unknown {
+  if (port === undefined || !(error instanceof ConfigError) || error.option !== 'port') return error
+  const expected = `ports of 127.0.0.1 on which nobody listens, from ${port} on (without it, free ones are taken)`
+  return new ConfigError('--port', expected, Number(error.received))
 }
 
 function described({ kind, url, addressMap, parts }: Running) {
