@@ -132,8 +132,10 @@ export class TimeoutError extends HoldfastError {
   readonly operation: string
   readonly timeoutMs: number
 
-  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown) {
-    const where = sent ? 'it was sent, so its effect may exist' : 'it was never sent'
+  /** `refusal`: what a server that would not carry it out said to each attempt. */
+  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown, refusal?: string) {
+    const unsent = refusal === undefined ? 'it was never sent' : `it was refused each time: ${refusal}`
+    const where = sent ? 'it was sent, so its effect may exist' : unsent
     super('TIMEOUT', `${operation}: no answer within ${timeoutMs} ms; ${where}`, { retryable: true, cause })
     this.operation = operation
     this.timeoutMs = timeoutMs

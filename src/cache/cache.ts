@@ -117,7 +117,8 @@ export class Cache<T, Got = T | undefined> {
     if (this.#memory !== undefined) {
       // Counted and not reported: a report would take longer than the answer.
       const kept = this.#memory.good(id)
-      if (kept !== undefined) {
+      // A signal that has fired is heeded also where nothing has to be waited for.
+      if (kept !== undefined && !(typeof second === 'function' ? third : second)?.signal?.aborted) {
         this.#reader.hits.memory++
         return Promise.resolve(kept.value)
       }

@@ -45,6 +45,8 @@ export interface Router {
   redirect(call: Call, fault: ReplyFault, from: Place): boolean
   /** A server broke, or said that it cannot do its part now: somebody else may have taken its place. */
   troubled(from: Place, fault: LinkFault | ReplyFault): void
+  /** Why that server cannot do its part now, as far as is known beyond its answer: `is a read-only replica`. */
+  excuse?(from: Place): string | undefined
   /**
    * An answer came from a server that may have had no right to give it by then. True: whoever says so sees to the call's end. Left out
    * where servers themselves refuse what is not theirs any more.
@@ -91,6 +93,8 @@ export class Call implements Due {
   /** A replica failed it: from now on the primary alone. */
   primaryOnly = false
   lastFault: ReplyFault | LinkFault | undefined = undefined
+  /** Who answered "not now" last. */
+  refuser: Place | undefined = undefined
   /** An answer that has come already and could become a better one: it stands where otherwise the call would fail. */
   fallback: Reply | undefined = undefined
 

@@ -155,6 +155,7 @@ export class Calls implements Desk {
       return this.fail(call, replyError(call.options.operation, fault, this.#needs(call.options), call.everSent))
     call.router.troubled(place, fault)
     call.lastFault = fault
+    call.refuser = place
     this.#repeats++
     this.#attemptLater(call)
   }
@@ -176,7 +177,7 @@ export class Calls implements Desk {
     const sent = place !== undefined || call.everSent
     const why = call.lastFault ?? (sent ? undefined : call.router.blindness(nowMs, call).fault)
     if (call.fallback !== undefined) call.resolve(call.fallback)
-    else call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why))
+    else call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why, refusalOf(call)))
     place?.overdue(call, nowMs)
   }
 
@@ -215,4 +216,13 @@ export class Calls implements Desk {
     if (this.#pending > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     this.#deadlines.stop()
   }
+}
+
+/** What a server that cannot do its part now said to a call last. */
+function refusalOf({ router, refuser, lastFault }: Call): string | undefined {
+  if (refuser === undefined || !(lastFault instanceof ReplyFault)) return undefined
+  const excuse = router.excuse?.(refuser)
+  return excuse === undefined
+    ? `${refuser.address} answered ${lastFault.message}`
+    : `${refuser.address} ${excuse} (${lastFault.message})`
 }

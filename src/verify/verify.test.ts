@@ -100,7 +100,8 @@ describe('says in a line why it has failed on a server', () => {
     await server.command('REPLICAOF', '127.0.0.1', '1')
     const crosses = await onlyCrosses({ connect: { url: server.url, timeout: 200 } })
     expect(crosses.size).toBe(CHECKS.length)
-    for (const { code, message } of crosses.values()) expect(`${code} ${message}`).toMatch(/^TIMEOUT .*\(READONLY /)
+    for (const { code, message } of crosses.values())
+      expect(`${code} ${message}`).toMatch(/^TIMEOUT .* a read-only replica of 127\.0\.0\.1:1 \(READONLY /)
   })
 
   it('that is away, before any check', async () => {

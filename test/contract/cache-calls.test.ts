@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Holdfast } from 'holdfast'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { Place } from './place.ts'
 
 const place = new Place({ caches: ['p', 'sure', 'maybe', 'none'] })
@@ -30,6 +30,22 @@ describe('a call of the cache', () => {
     await expect(cache.delete('kept', { signal: gone() })).rejects.toThrow('gone')
     await expect(cache.clear({ signal: gone() })).rejects.toThrow('gone')
     expect([persisted, loaded, await cache.peek('1'), await cache.peek('kept')]).toEqual([0, 0, undefined, 1])
+  })
+
+  it('does so also where memory has the answer', async () => {
+    const cache = hf.cache<number>('p', { ttl: '1m', memory: {}, load: () => 1 })
+    await vi.waitFor(async () => {
+      await cache.get('1')
+      expect(cache.stats.hits.memory).toBeGreaterThan(0)
+    })
+    const { memory } = cache.stats.hits
+    await expect(cache.get('1', { signal: gone() })).rejects.toThrow('gone')
+    await expect(cache.get('1', () => 2, { signal: gone() })).rejects.toThrow('gone')
+    await expect(cache.getMany(['1'], { signal: gone() })).rejects.toThrow('gone')
+    await expect(cache.peek('1', { signal: gone() })).rejects.toThrow('gone')
+    expect([await cache.get('1', { signal: new AbortController().signal }), cache.stats.hits.memory]).toEqual([
+      ...[1, memory + 1],
+    ])
   })
 
   it('refuses options that it does not know', async () => {

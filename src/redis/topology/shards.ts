@@ -10,9 +10,10 @@ import { keysOfCall } from '../shards/call-keys.ts'
 import { Directory } from '../shards/directory.ts'
 import { CARRY_MS, firstLayout, Placement, sameNames } from '../shards/layout.ts'
 import { Pulls } from '../shards/pulls.ts'
-import type { Ground, Topology, TopologyListener } from '../topology.ts'
+import type { Fault, Ground, Topology, TopologyListener } from '../topology.ts'
 import type { ShardAddress } from '../url.ts'
 import type { Reply } from '../wire.ts'
+import { Following } from './following.ts'
 
 /** After a change of the list, calls may still come whose keys were put together by the list before. */
 const CAREFUL_MS = 60_000
@@ -31,6 +32,7 @@ export class ShardsTopology implements Topology {
   readonly #ground: Ground
   readonly #directory: Directory
   readonly #pulls: Pulls
+  readonly #following = new Following()
   /** What keys are put together by until the list is known. */
   readonly #guess: Placement
   readonly #listeners: TopologyListener[] = []
@@ -133,7 +135,13 @@ export class ShardsTopology implements Topology {
     return false
   }
 
-  troubled(): void {}
+  troubled(from: Place, fault: Fault): void {
+    this.#following.onTrouble(from as Node, fault)
+  }
+
+  excuse(from: Place): string | undefined {
+    return this.#following.excuse(from)
+  }
 
   /**
    * An answer that took longer than a move waits for what is under way may have come from the old shard after the key was brought

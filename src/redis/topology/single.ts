@@ -1,11 +1,13 @@
 import type { Place } from '../call.ts'
 import type { Node } from '../node.ts'
 import { readInfo } from '../server.ts'
-import type { Topology, TopologyListener } from '../topology.ts'
+import type { Fault, Topology, TopologyListener } from '../topology.ts'
+import { Following } from './following.ts'
 
 /** One server, and every key on it. */
 export class SingleTopology implements Topology {
   readonly #node: Node
+  readonly #following = new Following()
   readonly failovers = 0
   readonly canMove = false
 
@@ -37,7 +39,13 @@ export class SingleTopology implements Topology {
     return false
   }
 
-  troubled(): void {}
+  troubled(_from: Place, fault: Fault): void {
+    this.#following.onTrouble(this.#node, fault)
+  }
+
+  excuse(from: Place): string | undefined {
+    return this.#following.excuse(from)
+  }
 
   nodeOf(): Node {
     return this.#node
