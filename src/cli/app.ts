@@ -4,10 +4,12 @@ import { benchCommand } from './bench/command.ts'
 import { clusterVerbs } from './cluster/verbs.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
+import { keysCommand } from './keys/command.ts'
 import { limitVerbs } from './limit/verbs.ts'
 import { lockVerbs } from './lock/verbs.ts'
 import { metricsCommand } from './metrics/command.ts'
 import { queueVerbs } from './queue/verbs.ts'
+import { rmCommand } from './rm/command.ts'
 import { sessionVerbs } from './session/verbs.ts'
 import { shardsVerbs } from './shards/verbs.ts'
 import { statsCommand } from './stats/command.ts'
@@ -20,7 +22,7 @@ export function buildApp(version: string): Application<Context> {
     routes: {
       ...{ up: upCommand, verify: verifyCommand, bench: benchCommand, cluster: clusterVerbs, shards: shardsVerbs },
       ...{ lock: lockVerbs, limit: limitVerbs, session: sessionVerbs, queue: queueVerbs },
-      ...{ stats: statsCommand, metrics: metricsCommand },
+      ...{ stats: statsCommand, metrics: metricsCommand, keys: keysCommand, rm: rmCommand },
     },
     docs: {
       brief: 'Everything an application does with Redis or Valkey.',

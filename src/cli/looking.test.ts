@@ -1,7 +1,9 @@
 // The verbs that look into a namespace, and take something away from somebody there.
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connect, type Holdfast } from '../index.ts'
+import { KINDS } from '../ops/namespace/kinds.ts'
 import { startServer, type TestServer, testNamespace } from '../testing/index.ts'
+import { makeOneOfEach } from './one-of-each.fixture.ts'
 import { holdfast } from './program.fixture.ts'
 import { runCli } from './run.ts'
 import { span } from './terminal/figures.ts'
@@ -261,6 +263,65 @@ describe('holdfast metrics', () => {
   })
 })
 
+describe('holdfast keys and holdfast rm', () => {
+  it('count, find and remove what is in a namespace, and touch no key of another', async () => {
+    const name = `${namespace}*[a-z]?{x`
+    // As a pattern, the first means all of these; the last two only look like keys of it.
+    const neighbours = [`${namespace}-[a-z]?{x`, `${name}2`, `${name}:lock`]
+    const escaped = `${namespace}%2A%5Ba-z%5D%3F%7Bx`
+    const foreign = [`app:{${escaped}:lock:a}`, `{${escaped}:cart:a}`, `lease:{${escaped}:lock:a}`]
+    const opened = await Promise.all([name, ...neighbours].map((one) => connect(server.url, { namespace: one })))
+    const [own, ...others] = opened as [Holdfast, ...Holdfast[]]
+    for (const hf of others) await hf.lock('a', { ttl: '10m' }).acquire()
+    for (const key of foreign) await server.command('SET', key, '1')
+    await makeOneOfEach(own)
+    const at = (...words: string[]) => holdfast([...words, '--namespace', name], env)
+    const all = async () => (await server.command<string[]>('KEYS', '*')).filter((key) => key.includes(escaped))
+    const survey = JSON.parse((await at('keys', '--json')).out)
+    expect(new Set(survey.kinds.map(({ kind }: { kind: string }) => kind))).toEqual(
+      // A quorum is on servers of its own, a leader is like a lock, and a single server has no list of shards.
+      new Set(Object.keys(KINDS).filter((kind) => !['quorum', 'leader', 'shards'].includes(kind))),
+    )
+    expect(survey.unknown).toBe(foreign.length)
+    const shown = await at('keys')
+    expect(shown.out).toMatch(/: \d+ keys\n\nKIND +NAME +KEYS\nanalytics +site +\d+\n/)
+    expect(shown.out).toMatch(/\n\nBeside these, 3 keys of no kind that this version makes: not touched\.\n$/)
+
+    const product = JSON.parse((await at('keys', 'cache', 'pro*', 'a:b{c}', '--json')).out)
+    expect(product).toMatchObject({ key: `{${escaped}:cache:pro%2A:a:b%7Bc%7D}`, complete: true })
+    expect(product.keys).toEqual([
+      expect.objectContaining({ key: product.key, type: 'string', endsInMs: expect.any(Number) }),
+    ])
+    const keysOf = async (...words: string[]) => JSON.parse((await at('keys', ...words, '--json')).out).keys
+    expect(await keysOf('cache', 'pro')).toEqual([])
+    const behind: readonly { key: string }[] = await keysOf('cache', 'behind', '42')
+    for (const { key } of behind) expect(key).toMatch(/^(fence:|lease:)?\{.*:cache:behind:~[0-7]\}:42$/)
+    expect(behind.length).toBeGreaterThan(0)
+    expect((await keysOf('limit', 'api', '1.2.3.4')).map(({ type }: { type: string }) => type).sort()).toEqual([
+      ...['hash', 'list', 'zset'],
+    ])
+    expect((await at('keys', 'queue', '--limit', '2')).err).toMatch(/^There may be more: .* --limit 2\.\n$/)
+    expect((await at('keys', 'lock', 'payment:77')).out).toMatch(
+      /^lock payment:77 is \{.*:lock:payment:77\}, slot \d+: 1 key\n\nKEY +TYPE +ENDS IN +MEMORY\n\{/,
+    )
+    for (const words of [['carts'], ['lock', 'a', 'b']])
+      expect(await at('keys', ...words)).toMatchObject({ code: 2, out: '' })
+
+    // What the programs that are still open write by themselves as they close is not to be counted.
+    await own.close()
+    const before = await all()
+    expect(await at('rm')).toMatchObject({ code: 0, err: 'Nothing was removed; --yes removes them.\n' })
+    expect((await all()).sort()).toEqual(before.sort())
+    const { removed } = JSON.parse((await at('rm', '--yes', '--json')).out)
+    expect(removed).toBe(before.length - others.length - foreign.length + 1)
+    for (const hf of others) expect((await hf.lock('a').inspect()).state).toBe('held')
+    expect((await all()).filter((key) => !foreign.includes(key))).toHaveLength(others.length - 1)
+    expect(await holdfast(['rm', '--yes'], env)).toMatchObject({ code: 2, out: '' })
+    await Promise.all(others.map((hf) => hf.close()))
+    await server.command('UNLINK', ...foreign)
+  })
+})
+
 it('helps with an example for each verb, and ends with 3 where no server answers', async () => {
   const verbs = [
     'lock ls',
@@ -272,6 +333,8 @@ it('helps with an example for each verb, and ends with 3 where no server answers
     'session revoke',
     'stats',
     'metrics',
+    'keys',
+    'rm',
   ]
   for (const verb of verbs) {
     const { code, out } = await holdfast([...verb.split(' '), '--help'])

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect } from '../index.ts'
+import { type ConnectOptions, connect } from '../index.ts'
 import { startServer } from '../testing/index.ts'
+import { makeOneOfEach } from './one-of-each.fixture.ts'
 import { holdfast, type Outcome, outcome, start } from './program.fixture.ts'
 
 interface Described {
@@ -78,6 +79,20 @@ describe('holdfast', () => {
   })
 })
 
+/** Makes something of every kind, and has `holdfast rm` remove it again from all servers. */
+async function expectRemoval(env: Readonly<Record<string, string>>, options: ConnectOptions): Promise<void> {
+  const hf = await connect({ ...options, namespace: 'shop', timeout: '5s' })
+  await makeOneOfEach(hf)
+  await hf.close()
+  const at = async (...words: string[]) =>
+    JSON.parse((await holdfast([...words, '--namespace', 'shop', '--json'], env)).out)
+  const { keys } = await at('keys')
+  expect(keys).toBeGreaterThan(40)
+  expect((await at('keys', 'cache', 'pro*')).keys.length).toBeGreaterThan(2)
+  expect(await at('rm', '--yes')).toMatchObject({ keys, removed: keys })
+  expect(await at('keys')).toMatchObject({ keys: 0, unknown: 0 })
+}
+
 describe('holdfast cluster', () => {
   it('shows the cluster that up started, to people and to programs', async () => {
     const shown = await holdfast(['cluster', 'status'], env)
@@ -90,6 +105,10 @@ describe('holdfast cluster', () => {
       code: 0,
       out: 'ok: nothing wrong with 6 nodes\n',
     })
+  })
+
+  it('is rid of a namespace by rm, whatever was in it', async () => {
+    await expectRemoval(env, { url: described.url, addressMap: described.addressMap })
   })
 
   it('grows, hands over and shrinks, each told before by --dry-run', async () => {
@@ -177,6 +196,9 @@ describe('holdfast shards', () => {
       expect((await holdfast(['shards', 'plan', '--url', url(3), '--to', url(3), '--namespace', 'shop'])).out).toMatch(
         /Nothing to do/,
       )
+      await holdfast(['rm', '--url', url(3), '--namespace', 'shop', '--yes'])
+      expect(await Promise.all(servers.map((server) => server.command('DBSIZE')))).toEqual([0, 0, 0])
+      await expectRemoval({ REDIS_URL: url(3) }, { url: url(3) })
     } finally {
       await Promise.all(servers.map((server) => server.stop()))
     }
@@ -215,6 +237,7 @@ describe('holdfast up', () => {
     const { url, servers } = await startUp('--sentinel', '--replicas', '1', '--port', `${port}`)
     expect(servers.map((server) => server.port)).toEqual([0, 1, 2, 3, 4].map((n) => port + n))
     expect(url).toBe(`redis+sentinel://127.0.0.1:${port + 2},127.0.0.1:${port + 3},127.0.0.1:${port + 4}/primary`)
+    await expectRemoval({ REDIS_URL: url }, { url })
     // One that is taken, and one that would be behind the last that there is.
     for (const [words, received] of [
       [['--cluster', '--port', `${port}`], port],

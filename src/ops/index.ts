@@ -1,2 +1,3 @@
 export * from './cluster/index.ts'
+export * from './namespace/index.ts'
 export * from './shards/index.ts'

@@ -1,0 +1,5 @@
+export { type FindKeysOptions, type FoundKey, type FoundKeys, findKeys } from './entity.ts'
+export type { Kind } from './kinds.ts'
+export { type NamespaceRemoval, type RemoveNamespaceOptions, removeNamespace } from './remove.ts'
+export type { NamespaceOptions } from './servers.ts'
+export { type KindCount, type NamespaceSurvey, surveyNamespace } from './survey.ts'
