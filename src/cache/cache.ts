@@ -245,6 +245,11 @@ export class Cache<T, Got = T | undefined> {
     return this.#invalidate('invalidatePattern', { pattern }, options, () => this.#removeMatching(pattern))
   }
 
+  /** @internal As `invalidatePattern`, and of what matches those ids alone that are meant: not all can be said by a glob. */
+  async invalidateWhere(pattern: string, isMeant: (id: string) => boolean): Promise<number> {
+    return this.#invalidate('invalidatePattern', { pattern }, undefined, () => this.#removeMatching(pattern, isMeant))
+  }
+
   /** Removes every value of this cache, and nothing else. */
   async clear(options?: GetOptions): Promise<void> {
     await this.#invalidate('clear', {}, options, async () => {
@@ -301,15 +306,16 @@ export class Cache<T, Got = T | undefined> {
     return unlessAborted(work, options.signal)
   }
 
-  async #removeMatching(pattern: string): Promise<number> {
-    const { matches } = this.#keys.glob(pattern)
+  async #removeMatching(pattern: string, isMeant: (id: string) => boolean = () => true): Promise<number> {
+    const glob = this.#keys.glob(pattern)
+    const matches = (id: string) => glob.matches(id) && isMeant(id)
     const forget = () => {
       this.#memory?.forgetWhere(matches)
       this.#refill.detachWhere(matches)
       this.#layer.forgetAll()
     }
     forget()
-    const removed = await removeMatching(this.#redis, this.#keys, pattern, 'cache.invalidatePattern')
+    const removed = await removeMatching(this.#redis, this.#keys, pattern, 'cache.invalidatePattern', isMeant)
     forget()
     return removed
   }

@@ -11,7 +11,7 @@ import { removeScript } from './lua.generated.ts'
 const MOST_AT_ONCE = 200
 
 /**
- * Removes every entry whose id matches a glob, and voids every load of one that is under way.
+ * Removes every entry whose id matches a glob and is meant, and voids every load of one that is under way.
  *
  * In two passes, and the order is the point. SCAN finds whatever stands from its start to its end, and may miss what comes meanwhile.
  * First all leases: when that pass has ended, no lease that was granted before it stands, so no load that began before can fill any
@@ -23,11 +23,12 @@ export async function removeMatching(
   keys: CacheKeys,
   pattern: string,
   operation: string,
+  isMeant: (id: string) => boolean = () => true,
 ): Promise<number> {
   const glob = keys.glob(pattern)
   const isMatch = (key: string) => {
     const id = keys.idOf(key)
-    return id !== undefined && glob.matches(id)
+    return id !== undefined && glob.matches(id) && isMeant(id)
   }
   const isLease = (key: string) => isMatch(key.slice('lease:'.length))
   await onEveryServer(redis, (node) => sweep(redis, node, glob.leases, isLease, operation, unlink(redis, operation)))

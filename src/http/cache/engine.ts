@@ -67,10 +67,10 @@ export class ResponseCache {
     return this.#options.maxBytes
   }
 
-  /** Removes all that is stored of a URL, each of its variants too. A path alone: of every host, which costs a look at every key. */
+  /** Removes all that is stored of a URL, each of its variants too. A path alone: of that path at every host, which costs a look at every key. */
   async purge(url: string | URL): Promise<void> {
     const target = purgeTarget(url, this.#options.query)
-    if ('pattern' in target) await this.#store.invalidatePattern(target.pattern)
+    if ('pattern' in target) await this.#store.invalidateWhere(target.pattern, target.isMeant)
     else await this.#store.delete(target.id)
   }
 

@@ -315,6 +315,24 @@ describe('a purge', () => {
     expect(await textOf(ask('/p'))).toBe('turn 3')
   })
 
+  it('of a path removes that path at every host, and nothing that only ends or begins so', async () => {
+    const { wrapped, purge } = site.open(() => new Response('x', { headers: LASTING }))
+    // Longer than ids are.
+    const long = `/${'long/'.repeat(500)}`
+    const paths = ['/42', '/de/42', '/42/', '/42?x=1', '/142', '/?to=http://h/42', '/a*', '/ab', long, `/de${long}`]
+    const urls = [...paths.map((path) => `http://shop.test${path}`), 'https://h:8080/42', 'https://h:8080/de/42']
+    const stored = async () => {
+      const headers = { 'cache-control': 'only-if-cached' }
+      const found = await Promise.all(urls.map((url) => wrapped(new Request(url, { headers }))))
+      return urls.filter((_, i) => found[i]?.status === 200)
+    }
+    for (const url of urls) await wrapped(new Request(url))
+    await vi.waitFor(async () => expect(await stored()).toEqual(urls))
+    for (const path of ['/42', '/a*', long]) await purge(path)
+    const gone = ['http://shop.test/42', 'http://shop.test/a*', `http://shop.test${long}`, 'https://h:8080/42']
+    expect(await stored()).toEqual(urls.filter((url) => !gone.includes(url)))
+  })
+
   it('by tag removes all that carry it, variants too, and voids what is on its way', async () => {
     const cache = site.hf.cache('tagged', { ttl: '1h', tags: responseTags })
     let turn = 0

@@ -99,7 +99,7 @@ export function resolveOptions<Native>(options: CacheResponseOptions<Native> = {
 }
 
 export function checkStore(cache: unknown): ResponseStore {
-  const verbs = ['peek', 'get', 'refresh', 'set', 'delete', 'invalidatePattern', 'invalidateTag'] as const
+  const verbs = ['peek', 'get', 'refresh', 'set', 'delete', 'invalidateWhere', 'invalidateTag'] as const
   const isStore =
     typeof cache === 'object' && cache !== null && verbs.every((verb) => typeof (cache as never)[verb] === 'function')
   if (!isStore) throw new ConfigError('cache', 'a cache made by hf.cache(…)', cache)

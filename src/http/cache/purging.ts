@@ -13,15 +13,23 @@ export function sameOrigin(urls: readonly (string | undefined)[], base: string):
   return found
 }
 
-/** What a purge is to remove: one URL, or what ends in a path at any host. */
-export type PurgeTarget = { readonly id: string } | { readonly pattern: string }
+/** What a purge is to remove: one URL, or one path at every host. A glob cannot tell a host from a host with a path: it finds, and we look. */
+export type PurgeTarget =
+  | { readonly id: string }
+  | { readonly pattern: string; readonly isMeant: (id: string) => boolean }
+
+const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?\s]+/i
+/** Of longer URLs the id is cut, so that it need not end as the path does. */
+const LONGEST_END = 500
 
 /** Throws ConfigError for what is neither an absolute URL nor a path: nothing would be removed, and nobody told. */
 export function purgeTarget(url: unknown, query: ReadonlySet<string> | undefined): PurgeTarget {
   const text = (url instanceof URL ? url.href : typeof url === 'string' ? url : '').replace(/#.*$/s, '')
   if (/^\/\S*$/.test(text)) {
     const path = query === undefined ? text : onlyNamed(text, query)
-    return { pattern: `*://*${path.replace(/[*?[\]\\]/g, '\\$&')}` }
+    const end = path.length > LONGEST_END ? '*' : path.replace(/[*?[\]\\]/g, '\\$&')
+    const isMeant = (id: string) => id === resourceId(`${ORIGIN.exec(id)?.[0] ?? ''}${path}`, query)
+    return { pattern: `*://*${end}`, isMeant }
   }
   const [, origin = '', rest = ''] = /^(https?:\/\/[^/?\s]+)(\S*)$/i.exec(text) ?? []
   // A host has no capitals in an id, and a URL without a path has the root's.

@@ -14,7 +14,7 @@ export interface ResponseStore {
   refresh(id: string, load: StoreLoad, options: { readonly unless: (value: unknown) => boolean }): Promise<unknown>
   set(id: string, value: unknown): Promise<void>
   delete(id: string): Promise<void>
-  invalidatePattern(pattern: string): Promise<number>
+  invalidateWhere(pattern: string, isMeant: (id: string) => boolean): Promise<number>
   invalidateTag(tag: string | readonly string[]): Promise<void>
 }
 
