@@ -132,9 +132,8 @@ export class TimeoutError extends HoldfastError {
   readonly operation: string
   readonly timeoutMs: number
 
-  /** `refusal`: what a server that would not carry it out said to each attempt. */
-  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown, refusal?: string) {
-    const unsent = refusal === undefined ? 'it was never sent' : `it was refused each time: ${refusal}`
+  /** `unsent`: why it was not carried out, where that is known. */
+  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown, unsent = 'it was never sent') {
     const where = sent ? 'it was sent, so its effect may exist' : unsent
     super('TIMEOUT', `${operation}: no answer within ${timeoutMs} ms; ${where}`, { retryable: true, cause })
     this.operation = operation

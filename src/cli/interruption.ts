@@ -8,15 +8,19 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
  */
 export class Interruption {
   readonly #controller = new AbortController()
-  readonly #listener: () => void
+  readonly #exit: (code: number) => void
+  readonly #listener = () => this.interrupt(EXIT.interrupted)
   #isHandled = false
 
   constructor(exit: (code: number) => void) {
-    this.#listener = () => {
-      if (!this.#isHandled || this.#controller.signal.aborted) return exit(EXIT.interrupted)
-      this.#controller.abort(new Interrupted())
-    }
+    this.#exit = exit
     for (const signal of SIGNALS) process.on(signal, this.#listener)
+  }
+
+  /** As a signal does: also where nobody reads the results any more. `code`: what the program ends with if it ends at once. */
+  interrupt(code: number): void {
+    if (!this.#isHandled || this.#controller.signal.aborted) return this.#exit(code)
+    this.#controller.abort(new Interrupted())
   }
 
   /** From now on the first signal is the verb's own affair. */

@@ -21,6 +21,18 @@ export async function runCli(words: readonly string[], version: string, host: Ho
   // The parser's own switch: it follows no other.
   const env = isPlain(host.env) ? { ...host.env, STRICLI_NO_COLOR: '1' } : host.env
   const { stdin, stderr } = host
+  let unwritten: Error | undefined
+  const onUnwritten = (error: Error & { code?: string }) => {
+    // A pipe that was closed, as by `head`, is no failure; but nobody is left to work for. Else the disk may be full.
+    if (error.code === 'EPIPE') return interruption.interrupt(EXIT.interrupted)
+    unwritten = error
+    stderr.write(`The results could not be written: ${error.message}\n`)
+    interruption.interrupt(EXIT.failed)
+  }
+  // What is said beside the results may be lost: a move of slots does not end for it.
+  const onUnsaid = () => {}
+  host.stdout.on?.('error', onUnwritten)
+  stderr.on?.('error', onUnsaid)
   const stricliProcess: StricliProcess = {
     stdout: host.stdout,
     stderr: host.stderr,
@@ -38,6 +50,7 @@ export async function runCli(words: readonly string[], version: string, host: Ho
   } finally {
     interruption.close()
   }
+  if (unwritten !== undefined) return EXIT.failed
   const code = Number(stricliProcess.exitCode ?? EXIT.ok)
   // Below zero are the parser's own: an unknown verb, an argument it cannot read.
   if (code >= 0) return code

@@ -1,8 +1,10 @@
 // The verbs that try servers out: their ticks and figures, and that nothing of them is left.
 import { once } from 'node:events'
+import { Writable } from 'node:stream'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startServer, type TestServer } from '../testing/index.ts'
 import { holdfast, outcome, start } from './program.fixture.ts'
+import { runCli } from './run.ts'
 
 let server: TestServer
 let env: Record<string, string>
@@ -83,3 +85,21 @@ it('holdfast verify removes what it made at Ctrl-C, and ends with 130', async ()
   expect(await said).toMatchObject({ code: 130, err: expect.stringContaining('Interrupted.') })
   expect(await keys()).toEqual([])
 })
+
+it.each([
+  ['EPIPE', 130, /^Interrupted\.\n$/],
+  ['ENOSPC', 1, /^The results could not be written: no space\nInterrupted\.\n$/],
+])(
+  'holdfast verify removes what it made where its results cannot be written (%s), and ends with %i',
+  async (why, code, said) => {
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('no space'), { code: why })),
+    })
+    let err = ''
+    const stderr = { write: (text: string) => (err += text) }
+    const exit = () => expect.unreachable()
+    expect(await runCli(['verify', '--only', 'cache,lock'], '1.2.3', { stdout, stderr, env, exit })).toBe(code)
+    expect(err).toMatch(said)
+    expect(await keys()).toEqual([])
+  },
+)

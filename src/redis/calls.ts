@@ -222,7 +222,6 @@ export class Calls implements Desk {
 function refusalOf({ router, refuser, lastFault }: Call): string | undefined {
   if (refuser === undefined || !(lastFault instanceof ReplyFault)) return undefined
   const excuse = router.excuse?.(refuser)
-  return excuse === undefined
-    ? `${refuser.address} answered ${lastFault.message}`
-    : `${refuser.address} ${excuse} (${lastFault.message})`
+  const why = excuse === undefined ? `answered ${lastFault.message}` : `${excuse} (${lastFault.message})`
+  return `it was refused each time: ${refuser.address} ${why}`
 }

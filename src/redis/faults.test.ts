@@ -31,6 +31,11 @@ test('says what to grant, where that is known', () => {
     needs: '+get ~{a:*',
     message: expect.stringContaining('its user needs: +get ~{a:*'),
   })
+  // In the words of 7.2, and of a key.
+  const command = new ReplyFault("NOPERM User app has no permissions to run the 'config|get' command")
+  expect(replyError('vet', command)).toMatchObject({ needs: '+config|get' })
+  const key = new ReplyFault('NOPERM No permissions to access a key')
+  expect(replyError('cache.get', key)).toMatchObject({ needs: undefined })
 })
 
 test('knows what was not carried out, what will not pass by waiting, and who is not known', () => {

@@ -22,6 +22,9 @@ export const isLasting = (fault: ReplyFault): boolean =>
 /** Of Redis 7.0, and of Redis 7.2 and Valkey. */
 const SCRIPT_DENIED = /^ERR (The user executing the script can't|ACL failure in script)/
 
+/** What a server says of a command that its user may not. */
+const DENIED = /no permissions to run the '([^']+)' command/
+
 /**
  * The typed error for a server's answer. `needs` says what the operation's room must be allowed to do; `sent`: it answers a repeat, and the answer to
  * the try before it was lost.
@@ -41,6 +44,8 @@ export function replyError(operation: string, fault: ReplyFault, needs?: string,
         { ...fields, retryable: true, sent },
       )
     case 'NOPERM': {
+      const [, command] = DENIED.exec(fault.message) ?? []
+      needs ??= command && `+${command}`
       const grant = needs === undefined ? '' : `; its user needs: ${needs}`
       return new ServerError('SERVER_DENIED', operation, `${fault.message}${grant}`, {
         ...fields,

@@ -140,7 +140,8 @@ export class Redis {
     if (!(error instanceof TimeoutError) || error.sent) return error
     const { fault } = this.#topology.blindness(monotonicMs())
     // Taken and never answered: the time ran out, nothing was lost.
-    if (fault === undefined || fault.message.startsWith('no handshake')) return error
+    if (fault === undefined || fault.message.startsWith('no handshake'))
+      return new TimeoutError('connect', error.timeoutMs, false, error.cause, `nothing was heard from ${this.address}`)
     return linkError('connect', this.address, fault, false)
   }
 

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ConfigError } from '../../base/errors.ts'
-import { connect } from '../../holdfast.ts'
+import { connect, Holdfast } from '../../holdfast.ts'
 import { type PrometheusMetrics, prometheus } from '../../prometheus/prometheus.ts'
+import { readInfo } from '../../redis/server.ts'
 import type { Context } from '../context.ts'
 import { connectOptions, type ServerFlags } from '../flags.ts'
 
@@ -19,6 +20,7 @@ export async function metrics(this: Context, flags: MetricsFlags): Promise<void>
   try {
     const figures = prometheus(hf, { instance: false })
     if (listen === undefined) {
+      await expectAnswer(hf)
       const text = await figures.text()
       return json ? terminal.json({ text }) : terminal.data(text.trimEnd())
     }
@@ -26,6 +28,16 @@ export async function metrics(this: Context, flags: MetricsFlags): Promise<void>
   } finally {
     await hf.close()
   }
+}
+
+/** Throws where no server says anything of itself: each would be shown as down, also one whose user may not ask. */
+async function expectAnswer(hf: Holdfast): Promise<void> {
+  const asked = Holdfast.redisOf(hf)
+    .topology.primaries()
+    .map((node) => readInfo(node, 'server'))
+  await Promise.any(asked).catch((error: AggregateError) => {
+    throw error.errors[0]
+  })
 }
 
 /** On loopback alone: what servers say of themselves is not for everybody. Until the first signal. */

@@ -2,7 +2,7 @@ import { ConfigError } from '../../base/errors.ts'
 import type { DeadLetter, QueueCounts, ScheduleInfo } from '../../queue/index.ts'
 import { findQueues, inspectQueue, type PeekedJob, peekJobs, type Shape } from '../../queue/inspect.ts'
 import type { Context } from '../context.ts'
-import { count, plural, seconds, short } from '../terminal/figures.ts'
+import { count, exactly, plural, short, span } from '../terminal/figures.ts'
 import type { Paint } from '../terminal/paint.ts'
 import { printable } from '../terminal/printable.ts'
 import { type Column, table } from '../terminal/table.ts'
@@ -43,7 +43,7 @@ export async function ls(this: Context, flags: NamespaceFlags): Promise<void> {
   const rows = queues.map(({ name, waiting, active, delayed, dead, oldestMs, paused }) => [
     name === '' ? "''" : name,
     ...[waiting, active, delayed, dead].map(count),
-    oldestMs === undefined ? '' : seconds(oldestMs),
+    oldestMs === undefined ? '' : span(oldestMs),
     paused ? ({ text: 'paused', colour: 'yellow' } as const) : '',
   ])
   terminal.data(table(columns, rows, terminal.paint))
@@ -79,15 +79,15 @@ function showStats(found: Stats, paint: Paint): string {
   const kind = `${found.mode}, ${plural(found.shards, 'shard')}, ${found.groupConcurrency} of a group`
   const head = `${paint('bold', found.name)}: ${kind}, ${plural(consumers, 'consumer')}${paused ? `, ${paint('yellow', 'paused')}` : ''}`
   const rows = [
-    ['waiting', count(waiting), oldestMs === undefined ? '' : `the oldest for ${seconds(oldestMs)}`],
+    ['waiting', count(waiting), oldestMs === undefined ? '' : `the oldest for ${span(oldestMs)}`],
     ['active', count(active), ''],
-    ['delayed', count(delayed), nextDueMs === undefined ? '' : `the next in ${seconds(nextDueMs)}`],
+    ['delayed', count(delayed), nextDueMs === undefined ? '' : `the next in ${span(nextDueMs)}`],
     ['dead', count(dead), ''],
     ...Object.entries(found.tallies).map(([name, n]) => ['counted', count(n), name]),
   ]
   const schedules = found.schedules.map(({ id, schedule, nextAtMs, lastAtMs }) => [
     id,
-    'cron' in schedule ? `${schedule.cron} ${schedule.tz}` : `every ${seconds(Number(schedule.every))}`,
+    'cron' in schedule ? `${schedule.cron} ${schedule.tz}` : `every ${exactly(Number(schedule.every))}`,
     moment(nextAtMs),
     moment(lastAtMs),
   ])

@@ -34,3 +34,9 @@ export function span(ms: number): string {
   const [unit, name] = UNITS.find(([least]) => ms >= least) ?? ([1, 'ms'] as const)
   return `${Math.floor(ms / unit)} ${name}`
 }
+
+/** A time that somebody chose, in the largest unit that it is a whole number of: `90 s`, `1 h`, `1500 ms`. */
+export function exactly(ms: number): string {
+  const [unit, name] = UNITS.find(([unit]) => ms >= unit && ms % unit === 0) ?? ([1, 'ms'] as const)
+  return `${ms / unit} ${name}`
+}

@@ -8,9 +8,10 @@ it('aligns words left and figures right, leaves empty columns out, and ends no l
   const rows = [
     ['a', '', '1,204', 'ok'],
     ['longer', '', '3', { text: 'unreachable', colour: 'red' as const }],
+    ['none', '', '', ''],
   ]
   expect(table(COLUMNS, rows, plain)).toBe(
-    ['NODE     KEYS  STATE', 'a       1,204  ok', 'longer      3  unreachable'].join('\n'),
+    ['NODE     KEYS  STATE', 'a       1,204  ok', 'longer      3  unreachable', 'none'].join('\n'),
   )
 })
 

@@ -23,6 +23,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
       .filter(({ isUsed }) => isUsed)
       .map(({ cell, width, isRight }, i, all) => pad(cell, width, isRight, i === all.length - 1, paint))
       .join('  ')
+      .trimEnd()
   const titles = columns.map(({ title }): Cell => ({ text: title, colour: 'dim' }))
   return [titles, ...rows].map(line).join('\n')
 }

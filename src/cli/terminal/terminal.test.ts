@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytes, count, plural, seconds, short } from './figures.ts'
+import { bytes, count, exactly, plural, seconds, short } from './figures.ts'
 import { Terminal } from './terminal.ts'
 
 function stream(isTTY: boolean) {
@@ -37,5 +37,6 @@ describe('a terminal', () => {
 it('writes figures as people read them', () => {
   expect([bytes(0), bytes(1_023), bytes(1_024), bytes(200 * 2 ** 20)]).toEqual(['0 B', '1023 B', '1.0 KiB', '200 MiB'])
   expect([count(16_384), plural(1, 'slot'), plural(2, 'slot')]).toEqual(['16,384', '1 slot', '2 slots'])
+  expect([exactly(90_000), exactly(3_600_000), exactly(1_500)]).toEqual(['90 s', '1 h', '1500 ms'])
   expect([seconds(940), seconds(61_000), short('abcdef', 4)]).toEqual(['0.94 s', '61.0 s', 'abc…'])
 })

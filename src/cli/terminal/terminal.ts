@@ -3,6 +3,7 @@ import { type Paint, painted, plain } from './paint.ts'
 interface Stream {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
+  on?(event: 'error', listener: (error: Error) => void): unknown
 }
 
 export interface Streams {

@@ -50,7 +50,7 @@ const BYTES_PER_MS = 50_000
 /**
  * Counts what a move would do, by a scan of every shard, without changing anything.
  *
- * throws  ConfigError; CHANGE_REFUSED when the servers are not those that the addresses say
+ * throws  ConfigError; CHANGE_REFUSED when the servers are not those that the addresses say; CONNECTION_LOST, TIMEOUT when none answers
  * costs   1.6 ms of each server for 1,000 keys that it holds, in pieces
  */
 export async function planShards(options: ShardOptions): Promise<ShardPlan> {
@@ -59,6 +59,15 @@ export async function planShards(options: ShardOptions): Promise<ShardPlan> {
     const known = (await servers.readLayout()) ?? firstLayout(servers.given, 1)
     const layout = planned(known, servers)
     const { servers: reached, silent } = await servers.reach(shardsOf(layout))
+    if (reached.length === 0) {
+      // They have been away for longer than that: each says at once why.
+      const options = { operation: 'shards.plan', repeat: true, timeoutMs: 100 }
+      await Promise.any(shardsOf(layout).map((shard) => servers.at(shard).node.call('PING', [], options))).catch(
+        (error: AggregateError) => {
+          throw error.errors[0]
+        },
+      )
+    }
     const tell = (keys: number) => options.onProgress?.({ step: 'scan', keys, keysInAll: 0, bytes: 0 })
     const count = await countMove(servers, layout, reached, options.signal, tell)
     const sum = (pick: (flow: (typeof count.flows)[number]) => number) =>

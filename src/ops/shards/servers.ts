@@ -163,7 +163,7 @@ function resolveShards(option: 'url' | 'to', text: unknown, rest: ConnectOptions
     throw new ConfigError(
       option,
       'an address of shards, redis+shards://a=host,b=host',
-      `one of a ${settings.place.kind}`,
+      settings.place.kind === 'single' ? 'that of a single server' : `that of a ${settings.place.kind}`,
     )
   return settings
 }
