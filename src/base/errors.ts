@@ -132,9 +132,10 @@ export class TimeoutError extends HoldfastError {
   readonly operation: string
   readonly timeoutMs: number
 
-  /** `unsent`: why it was not carried out, where that is known. */
-  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown, unsent = 'it was never sent') {
-    const where = sent ? 'it was sent, so its effect may exist' : unsent
+  /** `why`: what is known of why no answer came. */
+  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown, why?: string) {
+    const effect = 'it was sent, so its effect may exist'
+    const where = sent ? (why === undefined ? effect : `${effect}; ${why}`) : (why ?? 'it was never sent')
     super('TIMEOUT', `${operation}: no answer within ${timeoutMs} ms; ${where}`, { retryable: true, cause })
     this.operation = operation
     this.timeoutMs = timeoutMs

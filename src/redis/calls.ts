@@ -177,7 +177,7 @@ export class Calls implements Desk {
     const sent = place !== undefined || call.everSent
     const why = call.lastFault ?? (sent ? undefined : call.router.blindness(nowMs, call).fault)
     if (call.fallback !== undefined) call.resolve(call.fallback)
-    else call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why, refusalOf(call)))
+    else call.reject(new TimeoutError(call.options.operation, call.timeoutMs, sent, why, refusalOf(call, sent)))
     place?.overdue(call, nowMs)
   }
 
@@ -219,9 +219,9 @@ export class Calls implements Desk {
 }
 
 /** What a server that cannot do its part now said to a call last. */
-function refusalOf({ router, refuser, lastFault }: Call): string | undefined {
+function refusalOf({ router, refuser, lastFault }: Call, sent: boolean): string | undefined {
   if (refuser === undefined || !(lastFault instanceof ReplyFault)) return undefined
   const excuse = router.excuse?.(refuser)
   const why = excuse === undefined ? `answered ${lastFault.message}` : `${excuse} (${lastFault.message})`
-  return `it was refused each time: ${refuser.address} ${why}`
+  return `it was refused ${sent ? 'until then' : 'each time'}: ${refuser.address} ${why}`
 }

@@ -2,6 +2,7 @@ import { monotonicMs } from '../base/clock.ts'
 import type { Call, CallOptions, Place, Router } from './call.ts'
 import type { Calls } from './calls.ts'
 import { Connection, type ConnectionSettings, REOPEN_MS } from './connection.ts'
+import { Following } from './following.ts'
 import type { Arg, LinkFault, OpenWire, Reply, ReplyFault, Wire } from './wire.ts'
 
 export interface NodeEvents {
@@ -16,6 +17,8 @@ export interface NodeEvents {
 const DOUBT_MS = 700
 const WATCH_MS = 250
 
+const ASK_ROLE = { operation: 'connect', repeat: true, needs: '+role', timeoutMs: 500 } as const
+
 /**
  * One server, through one connection. While it is away its calls wait here, and once it has been away for longer than a call's
  * whole timeout they fail at once instead of each waiting its own timeout again: an outage holds no more calls than one `timeout` brings in.
@@ -25,6 +28,7 @@ export class Node implements Place, Router {
   readonly settings: ConnectionSettings
   readonly #calls: Calls
   readonly #connection: Connection
+  readonly #following = new Following()
   readonly #parked = new Set<Call>()
   readonly #refusedListeners: ((fault: ReplyFault | LinkFault) => void)[] = []
   readonly #handOverListeners: ((gone: boolean) => void)[] = []
@@ -119,7 +123,13 @@ export class Node implements Place, Router {
     return false
   }
 
-  troubled(): void {}
+  troubled(_from: Place, fault: ReplyFault | LinkFault): void {
+    this.#following.onTrouble(fault, () => this.call('ROLE', [], ASK_ROLE))
+  }
+
+  excuse(): string | undefined {
+    return this.#following.excuse
+  }
 
   take(call: Call, nowMs: number): void {
     const { wire } = this.#connection

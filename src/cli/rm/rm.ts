@@ -23,7 +23,8 @@ export async function rm(this: Context, flags: RemoveFlags): Promise<void> {
   }
   const { removed } = await removeNamespace({
     ...place,
-    onProgress: (gone) => terminal.progress(`removing keys: ${count(gone)} of ${count(survey.keys)}`),
+    onProgress: (gone) =>
+      terminal.progress(`removing keys: ${count(gone)} of ${count(survey.keys)}`, gone >= survey.keys),
   })
   if (json) terminal.json({ ...survey, removed })
   else terminal.data(`Removed ${plural(removed, 'key')} of ${printable(namespace)}.`)

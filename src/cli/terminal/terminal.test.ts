@@ -18,6 +18,12 @@ describe('a terminal', () => {
     expect(stdout.written).toEqual(['done\n'])
   })
 
+  it('cuts a line of progress where it would go on in the next', () => {
+    const stderr = { ...stream(true), columns: 10 }
+    new Terminal({ stdout: stream(true), stderr }, true).progress('moving slots: 3 %')
+    expect(stderr.written.join('')).toBe('\r\u001B[2Kmoving s…')
+  })
+
   it('tells progress in whole lines elsewhere, the last one in any case', () => {
     const [stdout, stderr] = [stream(false), stream(false)]
     const terminal = new Terminal({ stdout, stderr }, true)

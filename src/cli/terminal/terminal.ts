@@ -1,8 +1,11 @@
+import { short } from './figures.ts'
 import { type Paint, painted, plain } from './paint.ts'
 
 interface Stream {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
+  /** Letters of a line, of a terminal. */
+  readonly columns?: number | undefined
   on?(event: 'error', listener: (error: Error) => void): unknown
 }
 
@@ -49,8 +52,8 @@ export class Terminal {
   progress(text: string, isLast = false): void {
     const { stderr } = this.#streams
     if (stderr.isTTY) {
-      // To the line's start, and the old text away.
-      stderr.write(`\r\u001B[2K${text}`)
+      // To the line's start, and the old text away; what goes on in the next line would stay there.
+      stderr.write(`\r\u001B[2K${stderr.columns === undefined ? text : short(text, stderr.columns - 1)}`)
       this.#isOpen = true
       if (isLast) this.#endLine()
       return

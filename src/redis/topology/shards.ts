@@ -13,7 +13,6 @@ import { Pulls } from '../shards/pulls.ts'
 import type { Fault, Ground, Topology, TopologyListener } from '../topology.ts'
 import type { ShardAddress } from '../url.ts'
 import type { Reply } from '../wire.ts'
-import { Following } from './following.ts'
 
 /** After a change of the list, calls may still come whose keys were put together by the list before. */
 const CAREFUL_MS = 60_000
@@ -32,7 +31,6 @@ export class ShardsTopology implements Topology {
   readonly #ground: Ground
   readonly #directory: Directory
   readonly #pulls: Pulls
-  readonly #following = new Following()
   /** What keys are put together by until the list is known. */
   readonly #guess: Placement
   readonly #listeners: TopologyListener[] = []
@@ -136,11 +134,11 @@ export class ShardsTopology implements Topology {
   }
 
   troubled(from: Place, fault: Fault): void {
-    this.#following.onTrouble(from as Node, fault)
+    ;(from as Node).troubled(from, fault)
   }
 
   excuse(from: Place): string | undefined {
-    return this.#following.excuse(from)
+    return (from as Node).excuse()
   }
 
   /**

@@ -2,12 +2,10 @@ import type { Place } from '../call.ts'
 import type { Node } from '../node.ts'
 import { readInfo } from '../server.ts'
 import type { Fault, Topology, TopologyListener } from '../topology.ts'
-import { Following } from './following.ts'
 
 /** One server, and every key on it. */
 export class SingleTopology implements Topology {
   readonly #node: Node
-  readonly #following = new Following()
   readonly failovers = 0
   readonly canMove = false
 
@@ -39,12 +37,12 @@ export class SingleTopology implements Topology {
     return false
   }
 
-  troubled(_from: Place, fault: Fault): void {
-    this.#following.onTrouble(this.#node, fault)
+  troubled(from: Place, fault: Fault): void {
+    this.#node.troubled(from, fault)
   }
 
-  excuse(from: Place): string | undefined {
-    return this.#following.excuse(from)
+  excuse(): string | undefined {
+    return this.#node.excuse()
   }
 
   nodeOf(): Node {
