@@ -19,7 +19,12 @@ export async function plan(this: Context, flags: PlanFlags): Promise<void> {
 
 export function shardOptions(context: Context, flags: PlanFlags) {
   const { to, namespace } = flags
-  return { timeout: '2s' as const, ...connectOptions(context, flags), to, ...(namespace === undefined ? {} : { namespace }) }
+  return {
+    timeout: '2s' as const,
+    ...connectOptions(context, flags),
+    to,
+    ...(namespace === undefined ? {} : { namespace }),
+  }
 }
 
 export function showPlan(found: ShardPlan, paint: Paint): string {

@@ -57,7 +57,7 @@ export function removeNamespace(options: RemoveNamespaceOptions): Promise<Namesp
 /** A list of shards that is taken from under a move would leave keys where nobody looks for them. */
 async function refuseWhileMoving(redis: Redis): Promise<void> {
   const { mover } = new LayoutKeys(redis.keyspace)
-  const options = { operation: OPERATION, repeat: true, needs: '+exists' }
+  const options = { operation: OPERATION, repeat: true, needs: needsOf(redis) }
   if ((await redis.call(mover, 'EXISTS', [mover], options)) === 0) return
   const why = `the shards of '${redis.keyspace.namespace}' are being moved; wait until that has ended`
   throw new HoldfastError('CHANGE_REFUSED', `${OPERATION}: ${why}`, { retryable: true })
@@ -80,7 +80,7 @@ function* lotsOf(redis: Redis, keys: readonly Key[]): Generator<readonly (readon
 
 /** Where they were found; or, where a slot is on its way, one by one wherever each is. */
 async function unlink(redis: Redis, node: Node, keys: readonly Key[]): Promise<number> {
-  const options = { operation: OPERATION, repeat: true, needs: '+unlink' }
+  const options = { operation: OPERATION, repeat: true, needs: needsOf(redis) }
   try {
     return Number(await node.call('UNLINK', keys, options))
   } catch (error) {
@@ -89,3 +89,5 @@ async function unlink(redis: Redis, node: Node, keys: readonly Key[]): Promise<n
     return each.reduce<number>((sum, n) => sum + Number(n), 0)
   }
 }
+
+const needsOf = (redis: Redis): string => `+scan +unlink +exists ~${allOf(redis)}`
