@@ -14,6 +14,7 @@ interface Described {
   readonly servers: readonly { readonly role: string; readonly port: number; readonly pid: number }[]
 }
 
+const started: ChildProcess[] = []
 let up: ChildProcess
 let ended: Promise<Outcome>
 let described: Described
@@ -22,6 +23,7 @@ let env: Record<string, string>
 /** Runs `holdfast up --json` until it says that it is ready. */
 async function startUp(...words: string[]): Promise<Described> {
   up = start(['up', '--json', ...words])
+  started.push(up)
   ended = outcome(up)
   const [line] = (await once(createInterface({ input: up.stdout! }), 'line')) as [string]
   return JSON.parse(line) as Described
@@ -36,8 +38,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  up?.kill('SIGTERM')
-  await ended
+  const running = started.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+  await Promise.all(running.map((child) => (child.kill('SIGTERM'), once(child, 'close'))))
 })
 
 /** The announced address of a server. */
