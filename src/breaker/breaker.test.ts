@@ -137,6 +137,23 @@ describe('a shared breaker', () => {
     await expect.poll(() => a.run(() => 1, { fallback: () => 0 }), { timeout: 5_000 }).toBe(1)
   })
 
+  it('asks nobody on for a caller who left while Redis was waited for, and blames nothing that was not called', async () => {
+    const hf = await make()
+    const payments = hf.breaker('payments', { failures: 1, cooldown: '1h', shared: { timeout: '5s' } })
+    await payments.trip(1)
+    await expect.poll(() => payments.state(), { interval: 2 }).toBe('half-open')
+    await server.pause()
+    try {
+      const signal = AbortSignal.timeout(20)
+      await expect(payments.run(() => expect.unreachable(), { signal })).rejects.toThrow(signal.reason)
+      expect(payments.stats).toMatchObject({ state: 'half-open', failed: 0 })
+    } finally {
+      await server.resume()
+    }
+    // The trial that he was given in the end is given back.
+    await expect.poll(() => payments.run(() => 1, { fallback: () => 0 })).toBe(1)
+  })
+
   it('acts for its process on a full server, and a trial that is under way can still end', async () => {
     const hf = await make()
     const payments = hf.breaker('payments', { failures: 1, cooldown: '1h', shared: true })

@@ -76,7 +76,8 @@ export class Breaker {
     const say = (outcome: string) => {
       if (operation !== undefined) operation.outcome = outcome
     }
-    const admission = await (this.#fleet ?? this.#circuit).admit()
+    const signal = options?.signal
+    const admission = this.#fleet === undefined ? this.#circuit.admit() : await this.#ask(this.#fleet, signal, say)
     if (!admission.admitted) {
       this.#counts.refused++
       say('refused')
@@ -84,7 +85,6 @@ export class Breaker {
       if (options?.fallback === undefined) throw error
       return await options.fallback(error)
     }
-    const signal = options?.signal
     const startMs = monotonicMs()
     try {
       const answer = await unlessAborted((async () => await work({ signal }))(), signal)
@@ -97,6 +97,18 @@ export class Breaker {
       await this.#end(admission.ticket, verdict, startMs)
       if (verdict !== 'failed' || options?.fallback === undefined) throw error
       return await options.fallback(error)
+    }
+  }
+
+  /** Who leaves while Redis is waited for is not kept, has called nothing, and gives back what he is admitted to in the end. */
+  async #ask(fleet: FleetCircuit, signal: AbortSignal | undefined, say: (outcome: string) => void) {
+    const asked = fleet.admit()
+    try {
+      return await unlessAborted(asked, signal)
+    } catch (error) {
+      say('left')
+      void asked.then((late) => (late.admitted ? fleet.end(late.ticket, 'left', false) : undefined)).catch(() => {})
+      throw error
     }
   }
 
