@@ -1,5 +1,6 @@
 import type { Meter, Tracer } from '@opentelemetry/api'
 import { checkKnown } from '../base/check.ts'
+import { ConfigError } from '../base/errors.ts'
 import { Holdfast } from '../holdfast.ts'
 import { loadApi } from './api.ts'
 import { measure } from './metrics.ts'
@@ -17,9 +18,10 @@ export interface InstrumentOptions {
  * instance of a process is to be instrumented with a tracer.
  *
  * returns  the function that ends it
- * throws   ConfigError where @opentelemetry/api is needed and not installed: for spans, and to ask for the global meter
+ * throws   ConfigError for what is no instance, and where @opentelemetry/api is needed and not installed: for spans, and to ask for the global meter
  */
 export function instrument(hf: Holdfast, options: InstrumentOptions = {}): () => void {
+  if (!(hf instanceof Holdfast)) throw new ConfigError('hf', 'what connect() answers', hf)
   checkKnown('', options, ['tracer', 'meter'])
   const tracer = options.tracer ?? loadApi().trace.getTracer('holdfast')
   const meter = options.meter ?? loadApi().metrics.getMeter('holdfast')

@@ -95,6 +95,10 @@ it('asks the global providers where none is handed in', async () => {
   await provider.shutdown()
 })
 
+it('refuses what is no instance', () => {
+  for (const wrong of [undefined, {}]) expect(() => instrument(wrong as never)).toThrow('hf: expected')
+})
+
 it('measures how long operations take, and reads the counts of the instance', async () => {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })

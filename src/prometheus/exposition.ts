@@ -1,8 +1,8 @@
 /** One metric with all its samples, as it is written. */
 export interface Family {
-  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary'
   readonly help: string
-  /** By the rest of its name (`''`, `_bucket`), its labels, and the value. */
+  /** By the rest of its name (`''`, `_bucket`, `_sum`), its labels, and the value. */
   readonly samples: (readonly [suffix: string, labels: Readonly<Record<string, string>>, value: number])[]
 }
 

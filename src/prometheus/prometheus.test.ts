@@ -2,7 +2,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import { connect, type Holdfast } from 'holdfast'
 import { prometheus } from 'holdfast/prometheus'
 import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { METRICS } from '../telemetry/metrics.ts'
 
 let server: TestServer
@@ -79,6 +79,37 @@ it('exposes what the server says of itself by the names of redis_exporter', asyn
   expect(samples(text, 'redis_commands_total').get(label.replace('}', ',cmd="get"}'))).toBeGreaterThan(0)
   expect(samples(text, 'redis_db_keys').get(label.replace('}', ',db="db0"}'))).toBeGreaterThan(0)
   expect(text).toMatch(/^redis_instance_info\{server="[^"]+",role="master",redis_version="[\d.]+".*\} 1$/m)
+})
+
+it('exposes how its replicas lag, how long commands take, and how a Cluster stands', async () => {
+  const replica = await startServer({ config: { replicaof: `127.0.0.1 ${server.port}` } })
+  const node = await startServer({ config: { 'cluster-enabled': 'yes' } })
+  await node.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  const cluster = await connect(`redis+cluster://127.0.0.1:${node.port}`, { timeout: '5s' })
+  try {
+    const of = `server="127.0.0.1:${node.port}"`
+    const text = await prometheus(cluster, { instance: false }).text()
+    expect(samples(text, 'redis_cluster_slots_assigned')).toEqual(new Map([[`{${of}}`, 16_384]]))
+    expect([...samples(text, 'redis_cluster_state').keys()]).toEqual([`{${of}}`])
+    await vi.waitFor(
+      async () => {
+        const lag = [...samples(await metrics.text(), 'redis_connected_slave_lag_seconds').keys()]
+        expect(lag).toEqual([
+          expect.stringContaining(`slave_ip="127.0.0.1",slave_port="${replica.port}",slave_state="`),
+        ])
+      },
+      { timeout: 5_000 },
+    )
+    const took = samples(await metrics.text(), 'redis_latency_percentiles_usec')
+    expect(took.get(`{server="127.0.0.1:${server.port}",cmd="get",quantile="99"}`)).toBeGreaterThan(0)
+  } finally {
+    await cluster.close()
+    await Promise.all([replica.stop(), node.stop()])
+  }
+})
+
+it('refuses what is no instance', () => {
+  for (const wrong of [undefined, {}, server]) expect(() => prometheus(wrong as never)).toThrow('hf: expected')
 })
 
 it('is what promtool takes without a complaint', async (context) => {

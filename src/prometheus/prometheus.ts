@@ -1,6 +1,8 @@
 import { checkBoolean, checkKnown } from '../base/check.ts'
+import { ConfigError } from '../base/errors.ts'
 import { Holdfast } from '../holdfast.ts'
-import { readInfo } from '../redis/server.ts'
+import type { Node } from '../redis/node.ts'
+import { readClusterInfo, readInfo } from '../redis/server.ts'
 import { samplesOf } from '../telemetry/figures.ts'
 import { DURATION_BOUNDS, METRICS, type MetricName } from '../telemetry/metrics.ts'
 import { Recorder } from '../telemetry/recorder.ts'
@@ -8,7 +10,7 @@ import { CONTENT_TYPE, Exposition, type Family } from './exposition.ts'
 import { exposeServer } from './server.ts'
 
 export interface PrometheusOptions {
-  /** The figures of the servers too, by one INFO for each. Default true. */
+  /** The figures of the primaries too, by one INFO for each. Default true. */
   readonly servers?: boolean
   /** The figures of the instance in this process, and of the operations that it times. Default true. */
   readonly instance?: boolean
@@ -17,10 +19,12 @@ export interface PrometheusOptions {
 /**
  * The figures of an instance, as Prometheus reads them: `const metrics = prometheus(hf)`, and answer `GET /metrics` by it.
  *
- * costs  operations are timed from now on, until `close()`: about a µs each. A scrape reads counts that are kept anyway, and asks each server
- *        for INFO
+ * costs   operations are timed from now on, until `close()`: about a µs each. A scrape reads counts that are kept anyway, and asks each
+ *         primary for INFO, and in a Cluster for CLUSTER INFO
+ * throws  ConfigError
  */
 export function prometheus(hf: Holdfast, options: PrometheusOptions = {}): PrometheusMetrics {
+  if (!(hf instanceof Holdfast)) throw new ConfigError('hf', 'what connect() answers', hf)
   checkKnown('', options, ['servers', 'instance'])
   const { servers = true, instance = true } = options
   return new PrometheusMetrics(hf, checkBoolean('servers', servers), checkBoolean('instance', instance))
@@ -72,7 +76,7 @@ export class PrometheusMetrics implements Disposable {
 
   async #exposeServers(exposition: Exposition): Promise<void> {
     const nodes = Holdfast.redisOf(this.#hf).topology.primaries()
-    const asked = nodes.map((node) => readInfo(node, 'all').catch(() => undefined))
+    const asked = nodes.map((node) => factsOf(node).catch(() => undefined))
     for (const [i, info] of (await Promise.all(asked)).entries())
       exposeServer(exposition, nodes[i]?.address ?? '', info)
   }
@@ -85,6 +89,13 @@ export class PrometheusMetrics implements Disposable {
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+/** What a server says of itself; a node of a Cluster also how that stands, where its user may ask. */
+async function factsOf(node: Node): Promise<ReadonlyMap<string, string>> {
+  const info = await readInfo(node, 'all')
+  if (info.get('cluster_enabled') !== '1') return info
+  return new Map([...info, ...(await readClusterInfo(node).catch(() => []))])
 }
 
 function own(exposition: Exposition, metric: MetricName): Family {

@@ -26,14 +26,23 @@ const ROWS: readonly Row[] = [
   ['aof_enabled', 'redis_aof_enabled', 'gauge', '1 when the append-only file is on'],
   ['aof_last_write_status', 'redis_aof_last_write_status', 'gauge', '1 when the last write to it succeeded'],
   ['aof_last_bgrewrite_status', 'redis_aof_last_bgrewrite_status', 'gauge', '1 when its last rewrite succeeded'],
+  ['aof_delayed_fsync', 'redis_aof_delayed_fsync', 'counter', 'Writes that waited for an fsync of it'],
   ['latest_fork_usec', 'redis_latest_fork_usec', 'gauge', 'How long the last fork took, in µs'],
   ['connected_slaves', 'redis_connected_slaves', 'gauge', 'Replicas that are connected'],
   ['master_repl_offset', 'redis_master_repl_offset', 'gauge', 'Offset of replication'],
   ['cluster_enabled', 'redis_cluster_enabled', 'gauge', '1 on a node of a Cluster'],
+  ['cluster_state', 'redis_cluster_state', 'gauge', '1 when the Cluster serves, as this node sees it'],
+  ['cluster_slots_assigned', 'redis_cluster_slots_assigned', 'gauge', 'Slots that have an owner'],
+  ['cluster_slots_ok', 'redis_cluster_slots_ok', 'gauge', 'Slots whose owner answers'],
+  ['cluster_slots_pfail', 'redis_cluster_slots_pfail', 'gauge', 'Slots whose owner does not answer this node'],
+  ['cluster_slots_fail', 'redis_cluster_slots_fail', 'gauge', 'Slots whose owner answers no majority'],
+  ['cluster_known_nodes', 'redis_cluster_known_nodes', 'gauge', 'Nodes of the Cluster, replicas among them'],
+  ['cluster_size', 'redis_cluster_size', 'gauge', 'Nodes that own slots'],
   ['total_connections_received', 'redis_connections_received_total', 'counter', 'Connections that were taken'],
   ['rejected_connections', 'redis_rejected_connections_total', 'counter', 'Connections refused at maxclients'],
   ['total_commands_processed', 'redis_commands_processed_total', 'counter', 'Commands that were carried out'],
   ['evicted_keys', 'redis_evicted_keys_total', 'counter', 'Keys evicted at maxmemory'],
+  ['evicted_clients', 'redis_evicted_clients_total', 'counter', 'Connections closed at maxmemory-clients'],
   ['expired_keys', 'redis_expired_keys_total', 'counter', 'Keys that have expired'],
   ['keyspace_hits', 'redis_keyspace_hits_total', 'counter', 'Reads of keys that were there'],
   ['keyspace_misses', 'redis_keyspace_misses_total', 'counter', 'Reads of keys that were not'],
@@ -54,7 +63,12 @@ const OF_DATABASE = [
   ['avg_ttl', 'redis_db_avg_ttl_seconds', 1_000, 'Mean time to live, by database'],
 ] as const
 
-/** What `INFO all` of one server said; undefined when it gave no answer. */
+const OF_REPLICA = [
+  ['lag', 'redis_connected_slave_lag_seconds', 1, 'Since a replica was heard of'],
+  ['offset', 'redis_connected_slave_offset_bytes', 1, 'Offset that a replica has confirmed'],
+] as const
+
+/** What `INFO all` of one server said, and CLUSTER INFO of a node; undefined when it gave no answer. */
 export function exposeServer(
   exposition: Exposition,
   server: string,
@@ -69,12 +83,12 @@ export function exposeServer(
   for (const [field, name, type, help] of ROWS) {
     const text = info.get(field)
     if (text === undefined) continue
-    const value = text === 'ok' ? 1 : text === 'err' ? 0 : Number(text)
+    const value = text === 'ok' ? 1 : text === 'err' || text === 'fail' ? 0 : Number(text)
     if (Number.isFinite(value)) exposition.family(name, type, help).samples.push(['', { server }, value])
   }
   for (const [field, text] of info) {
-    const [, kind, name = ''] = /^(cmdstat|errorstat|db)_?(.+)$/.exec(field) ?? []
-    const part = (wanted: string) => new RegExp(`(?:^|,)${wanted}=([\\d.]+)`).exec(text)?.[1]
+    const [, kind, name = ''] = /^(cmdstat|errorstat|latency_percentiles_usec|db|slave)_?(.+)$/.exec(field) ?? []
+    const part = (wanted: string) => partOf(text, wanted)
     const add = (rows: readonly (readonly [string, string, number, string])[], type: Family['type'], label: object) => {
       for (const [wanted, metric, unit, help] of rows) {
         const value = part(wanted)
@@ -86,7 +100,34 @@ export function exposeServer(
     else if (kind === 'errorstat')
       add([['count', 'redis_errors_total', 1, 'Replies of an error']], 'counter', { err: name })
     else if (kind === 'db' && /^\d+$/.test(name)) add(OF_DATABASE, 'gauge', { db: `db${name}` })
+    else if (kind === 'slave' && /^\d+$/.test(name))
+      add(OF_REPLICA, 'gauge', {
+        slave_ip: part('ip') ?? '',
+        slave_port: part('port') ?? '',
+        slave_state: part('state') ?? '',
+      })
+    else if (kind === 'latency_percentiles_usec')
+      exposeLatency(exposition, { server, cmd: name }, text, info.get(`cmdstat_${name}`) ?? '')
   }
+}
+
+/** As redis_exporter has it: a summary by percentiles of 100, in µs. */
+function exposeLatency(
+  exposition: Exposition,
+  labels: { readonly server: string; readonly cmd: string },
+  percentiles: string,
+  stats: string,
+): void {
+  const { samples } = exposition.family('redis_latency_percentiles_usec', 'summary', 'Time of a call by command, in µs')
+  for (const [, quantile = '', value] of percentiles.matchAll(/p([\d.]+)=([\d.]+)/g))
+    samples.push(['', { ...labels, quantile }, Number(value)])
+  samples.push(['_sum', labels, Number(partOf(stats, 'usec') ?? 0)])
+  samples.push(['_count', labels, Number(partOf(stats, 'calls') ?? 0)])
+}
+
+/** One of `name=value,name=value`. */
+function partOf(text: string, name: string): string | undefined {
+  return new RegExp(`(?:^|,)${name}=([^,]+)`).exec(text)?.[1]
 }
 
 function instanceLabels(info: ReadonlyMap<string, string>): Readonly<Record<string, string>> {

@@ -81,6 +81,12 @@ export async function readInfo(node: Node, section: string): Promise<ReadonlyMap
   return parseInfo(String(await node.call('INFO', [section], { operation: 'info', repeat: true, needs: '+info' })))
 }
 
+/** How a Cluster stands, as one of its nodes sees it. */
+export async function readClusterInfo(node: Node): Promise<ReadonlyMap<string, string>> {
+  const options = { operation: 'cluster info', repeat: true, needs: '+cluster|info' }
+  return parseInfo(String(await node.call('CLUSTER', ['INFO'], options)))
+}
+
 /** A reply of names and values in turn, as text. */
 export function toFields(reply: Reply): ReadonlyMap<string, string> {
   return new Map([...toMap(reply as readonly Reply[])].map(([name, value]) => [name, String(value)]))
