@@ -211,6 +211,20 @@ describe('memory', () => {
     for (const item of items) expect(Buffer.byteLength(item)).toBeLessThanOrEqual(512)
     expect(await site.unique('page', `${long}2`, DAY)).toBe(1)
   })
+
+  it('cuts a string that is too long, for whoever typed it is not to blame', async () => {
+    const site = await ground.site()
+    void site.track('searched', {
+      words: 'ü'.repeat(2_000),
+      smile: '😀'.repeat(512),
+      cut: `ab${'😀'.repeat(600)}`,
+      n: 1,
+    })
+    const [seen] = await site.recent('searched', 1)
+    const cut = `ab${'😀'.repeat(510)}…`
+    expect(seen?.fields).toEqual({ words: `${'ü'.repeat(1_023)}…`, smile: '😀'.repeat(512), cut, n: 1 })
+    expect(await site.sum('searched', 'n', DAY)).toBe(1)
+  })
 })
 
 it('tells a rate over the time that it knows', async () => {

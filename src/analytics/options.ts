@@ -3,7 +3,7 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { floorTo, isKept, type Keep, TIERS } from './tiers.ts'
 
-/** What a mark may carry: numbers are summed by name, all of it is shown by `recent`. */
+/** What a mark may carry, at most 64: numbers up to 10^15 are summed by name, all of it is shown by `recent`, strings up to 1,024 letters. */
 export type EventFields = Readonly<Record<string, string | number | boolean | null | undefined>>
 
 export interface AnalyticsOptions {
@@ -161,27 +161,30 @@ export function checkSteps(step: Duration | undefined, span: Span, keep: Keep): 
   return { stepMs, tier, fromMs: startMs, count }
 }
 
-/** Fields as they are kept: what is undefined is left out. */
+const MOST_FIELDS = 64
+const MOST_LETTERS = 1_024
+
+/** Fields as they are kept: what is undefined is left out, and a long string cut, for what a visitor types is no error of ours. */
 export function checkFields(fields: EventFields | undefined): EventFields {
   if (fields === undefined) return NO_FIELDS
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
     throw new ConfigError('fields', 'an object of numbers, strings and booleans', fields)
   const names = Object.keys(fields)
-  if (names.length > 64) throw new ConfigError('fields', 'at most 64 fields', fields)
+  if (names.length > MOST_FIELDS) throw new ConfigError('fields', `at most ${MOST_FIELDS} fields`, fields)
+  let long: Record<string, string> | undefined
   for (const name of names) {
     const value = fields[name]
     checkText('fields', name)
-    if (typeof value === 'number' ? Math.abs(value) <= 1e15 : value === null || isWord(value)) continue
-    throw new ConfigError(
-      `fields.${name}`,
-      'a number of at most 10^15, a string of at most 1,024 letters, true, false or null',
-      value,
-    )
+    if (typeof value === 'number' ? Math.abs(value) <= 1e15 : isWord(value)) continue
+    if (typeof value !== 'string')
+      throw new ConfigError(`fields.${name}`, 'a number of at most 10^15, a string, true, false or null', value)
+    long ??= Object.create(null) as Record<string, string>
+    long[name] = `${value.slice(0, MOST_LETTERS - 1).replace(/[\ud800-\udbff]$/, '')}…`
   }
   // What the caller does with its object afterwards is its own affair.
-  return { ...fields }
+  return { ...fields, ...long }
 }
 
 const NO_FIELDS: EventFields = {}
 const isWord = (value: unknown): boolean =>
-  value === undefined || typeof value === 'boolean' || (typeof value === 'string' && value.length <= 1_024)
+  value == null || typeof value === 'boolean' || (typeof value === 'string' && value.length <= MOST_LETTERS)

@@ -55,7 +55,7 @@ it.each([
       return super.nowMs + aheadMs
     }
   }
-  const hfs = await Promise.all([0, 1, 2, 3].map(() => make({ namespace })))
+  const hfs = await Promise.all([0, 1, 2, 3].map(() => ground.connect({ namespace })))
   const stores = hfs.map((hf) => new Shifted(Instance.redisOf(hf)))
   const series = stores.map((store) => new Series(store, 'load'))
   const [reader] = stores as [MonitorStore]
