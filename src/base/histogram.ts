@@ -1,3 +1,4 @@
+import { checkFraction } from './check.ts'
 import { ConfigError } from './errors.ts'
 
 /** Steps of a thousandth are told apart up to here; above, 32 buckets to each doubling. */
@@ -36,12 +37,12 @@ export class Histogram {
   #min = Number.POSITIVE_INFINITY
   #max = 0
 
-  /** Counts a value, `times` times. Throws ConfigError for what is no number of 0 to 9 × 10^12. */
+  /** Counts a value, `times` times: a whole number of at least 1. Throws ConfigError for what is no number of 0 to 9 × 10^12. */
   record(value: number, times = 1): void {
     if (typeof value !== 'number') throw new ConfigError('value', 'a number of 0 to 9e12', value)
     const ticks = Math.floor(value * RESOLUTION + 0.5)
     if (!(value >= 0 && ticks <= LARGEST_TICK)) throw new ConfigError('value', 'a number of 0 to 9e12', value)
-    if (!(times >= 0)) throw new ConfigError('times', 'a number from 0', times)
+    if (!(times >= 1 && Number.isInteger(times))) throw new ConfigError('times', 'a whole number of at least 1', times)
     const bucket = bucketOf(ticks)
     this.#counts[bucket] = (this.#counts[bucket] as number) + times
     this.#count += times
@@ -72,8 +73,9 @@ export class Histogram {
     return this.#count === 0 ? 0 : this.#sum / this.#count
   }
 
-  /** The value that a share of 0 to 1 of all did not exceed; 0 before the first. */
+  /** The value that a share of 0 to 1 of all did not exceed; 0 before the first. Throws ConfigError for what is no share: 95, say. */
   percentile(share: number): number {
+    checkFraction('share', share)
     if (this.#count === 0) return 0
     const wanted = Math.max(1, Math.ceil(this.#count * share))
     // The first and the last are known exactly.
@@ -142,6 +144,7 @@ export class Histogram {
 
   /** What `encode` wrote; throws ConfigError for other bytes. */
   static decode(bytes: Uint8Array): Histogram {
+    if (!(bytes instanceof Uint8Array)) throw new ConfigError('bytes', 'an encoded histogram', bytes)
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (buffer.length < 25 || buffer[0] !== FORM)
       throw new ConfigError('bytes', 'an encoded histogram', `${buffer.length} bytes`)

@@ -292,7 +292,9 @@ it('refuses what makes no sense, and then adds nothing', async () => {
   expect(() => monitor.observe(5 as never, 1)).toThrow('name: expected a string')
   // On the wire it would be another's name.
   await expect(monitor.time('half \ud83c', () => expect.unreachable())).rejects.toMatchObject({ option: 'name' })
-  expect(await monitor.stats('a')).toMatchObject({ count: 0 })
+  await expect(monitor.time('a', undefined as never)).rejects.toThrow('work: expected a function')
+  expect(await monitor.stats('a')).toMatchObject({ count: 0, errors: 0 })
+  expect(await monitor.list()).toEqual([])
   await expect(monitor.stats('a', { window: '91d' })).rejects.toMatchObject({ option: 'window' })
   await expect(connect({ monitor: { publsh: true } as never })).rejects.toMatchObject({ option: 'monitor.publsh' })
 })

@@ -6,6 +6,7 @@ import { Loop } from '../loop/loop.ts'
 import type { Redis } from '../redis/redis.ts'
 import { type MetricStats, readMetric } from './inspect.ts'
 import {
+  checkValue,
   type MetricSample,
   type ResolvedMonitorOptions,
   resolveSample,
@@ -104,7 +105,7 @@ export class Monitor {
   async #read(name: string, windowMs: number): Promise<MetricStats> {
     const series = this.#series.get(name)
     // What could not be written is counted as lost; that is no reason to tell nothing.
-    if (series !== undefined) await this.#write([series]).catch(() => {})
+    if (series?.isWritten === false) await this.#write([series]).catch(() => {})
     return readMetric(this.#store, name, windowMs)
   }
 
@@ -134,12 +135,19 @@ export class Monitor {
    * throws  ConfigError
    */
   observe(name: string, value: number | undefined): void {
-    const series = this.#series.get(name) ?? this.#of(checkText('name', name))
+    const series = this.#series.get(name) ?? this.#first(name, value)
     if (value === undefined) series.fail(1, this.#store.nowMs)
     else series.record(value, 1, this.#store.nowMs)
     if (this.#started) return
     this.#started = true
     this.#loop.start()
+  }
+
+  #first(name: string, value: number | undefined): Series {
+    checkText('name', name)
+    // A value that is refused takes none of the names that a process has.
+    if (value !== undefined) checkValue('value', value)
+    return this.#of(name)
   }
 
   /** @internal Counts that somebody else keeps, asked for before each write: by name, what came since. */

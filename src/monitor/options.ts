@@ -68,7 +68,7 @@ export function resolveSample(name: string, sample: MetricSample): Resolved {
   return { values: count === 0 ? [] : [[checkValue(at('value'), value ?? 0) / count, count]], errors }
 }
 
-function checkValue(option: string, value: unknown): number {
+export function checkValue(option: string, value: unknown): number {
   if (typeof value !== 'number' || !(value >= 0 && value <= 9e12))
     throw new ConfigError(option, 'a number of 0 to 9e12', value)
   return value

@@ -37,6 +37,7 @@ export class Series {
     this.#enter(nowMs)
     const values = this.#values ?? new Histogram()
     values.record(value, times)
+    // Not before it took the value: of one that is refused nothing is to be written.
     this.#values = values
   }
 
