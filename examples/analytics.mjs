@@ -38,7 +38,7 @@ console.log('top pages of this hour:', top.map(({ item, count }) => `${item} ${c
 
 const visitors = await site.unique('page', { window: '1d' })
 assert.ok(Math.abs(visitors - 100) <= 3)
-console.log('visitors today: about 100')
+console.log(`visitors today: about ${visitors}`)
 
 const bookings = await site.count('booking_completed', { window: '1d' })
 const revenue = await site.sum('booking_completed', 'amount', { window: '1d' })
