@@ -12,8 +12,10 @@ const { url, namespace, stop } = await openServer('web-app')
 const hf = await connect(url, { namespace })
 
 const sessions = hf.sessions({ idle: '30m' })
+// Keys come from your secrets, the newest first; they sign the cookie.
 const auth = withSession(sessions, { keys: ['a key of at least sixteen letters'] })
 const logins = hf.limiter('logins', { rules: [{ limit: 3, per: '15m', algorithm: 'fixed' }] })
+// For this program alone. A header is whatever a client says: behind a proxy of yours, ipKey() of the address that it tells.
 const client = (c) => c.req.header('x-client') ?? 'nobody'
 const views = hf.analytics('site')
 let runs = 0

@@ -5,8 +5,8 @@ const TOP = `
   select name, genre, plays, rank() over (order by plays desc) as place
   from tracks where genre = ? order by plays desc, id limit 10`
 
-/** `hf` is a connected client, `db` anything with `query(sql, params)`. */
-export function createApp({ hf, db }) {
+/** `hf` is a connected client, `db` anything with `query(sql, params)`; `onError` hears what requests failed of. */
+export function createApp({ hf, db, onError = console.error }) {
   const tops = hf.cache('top-tracks', {
     ttl: '1m',
     // While the database is away, yesterday's answer is better than none.
@@ -36,10 +36,11 @@ export function createApp({ hf, db }) {
     res.status(204).end()
   })
 
-  // Express 5 brings a rejected handler here by itself.
+  // Express 5 brings a rejected handler here by itself. What a database says of itself is for the log, not for whoever asks.
   app.use((error, _req, res, _next) => {
     if (res.destroyed) return
-    res.status(503).set('Retry-After', '1').json({ error: error.message })
+    onError(error)
+    res.status(503).set('Retry-After', '1').json({ error: 'not available just now' })
   })
   return { app, tops }
 }

@@ -8,7 +8,8 @@ import { openDatabase } from './database.mjs'
 const server = await openServer('express-sql')
 const db = openDatabase()
 const hf = await connect(server.url, { namespace: server.namespace })
-const { app, tops } = createApp({ hf, db })
+const log = []
+const { app, tops } = createApp({ hf, db, onError: (error) => log.push(error.message) })
 await tops.clear()
 const listening = app.listen(0, '127.0.0.1')
 await once(listening, 'listening')
@@ -53,7 +54,7 @@ console.log(`  best before ${best.name}, after ${after.body[0].name}`)
 
 db.goAway()
 const refused = await visit('the database is away, nothing cached: 20 visitors', () => crowd('/tracks/Latin', 20))
-console.log(`  ${refused[0].body.error}`)
+console.log(`  they read '${refused[0].body.error}', the log '${log[0]}'`)
 db.comeBack()
 const [latin] = await visit('it is back: no lock is left over from the failure', () => crowd('/tracks/Latin'))
 

@@ -25,11 +25,11 @@ const payment = hf.lock('payment:77', { ttl: '30s' })
 const pay = () =>
   payment.run(async ({ fence }) => {
     if (order.state === 'paid') return 'paid already'
-    // The provider is far away: others have all the time of the world to come in between.
+    // The provider is far away: others have all the time of the world to come in between. It is told the order as
+    // its idempotency key, so that it takes the money once whatever becomes of us.
     await new Promise(setImmediate)
     charges += 1
-    update('paid', fence)
-    return 'charged'
+    return update('paid', fence) ? 'charged' : 'another was here meanwhile'
   })
 const answers = await Promise.all(Array.from({ length: 20 }, pay))
 assert.deepEqual([charges, answers.filter((answer) => answer === 'charged').length], [1, 1])
