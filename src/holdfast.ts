@@ -115,6 +115,7 @@ export class Holdfast implements AsyncDisposable {
       caches: hf.#caches.map(({ stats }) => stats),
       limiters: hf.#limiters.map(({ stats }) => stats),
       breakers: hf.#breakers.map(({ stats }) => stats),
+      analytics: hf.#analytics.map(({ stats }) => stats),
       monitorLost: hf.#monitor?.lost ?? 0,
     }
   }

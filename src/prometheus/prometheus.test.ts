@@ -26,6 +26,8 @@ beforeAll(async () => {
       .acquire({ wait: 1 })
       .catch(() => {}),
   )
+  await hf.analytics('site').track('seen', {}, { sync: true })
+  await hf.analytics('site').hit('page', '/', { at: 0 })
   await hf.pool.use((one) => one.call('PING'))
 })
 afterAll(async () => {
@@ -63,6 +65,7 @@ it('exposes every metric of the registry, with its counts', async () => {
   expect(samples(text, 'holdfast_operations_total').get('{operation="lock.run",outcome="done"}')).toBe(1)
   expect(samples(text, 'holdfast_operations_total').get('{operation="limit.consume",outcome="refused"}')).toBe(1)
   expect(samples(text, 'holdfast_operations_total').get('{operation="lock.acquire",outcome="LOCK_TIMEOUT"}')).toBe(1)
+  expect(samples(text, 'holdfast_analytics_dropped_total').get('{analytics="site"}')).toBe(1)
   const buckets = [...samples(text, 'holdfast_operation_duration_seconds_bucket')]
   const ofGet = buckets.filter(([labels]) => labels.includes('"cache.get"')).map(([, count]) => count)
   expect(ofGet).toEqual(ofGet.toSorted((a, b) => a - b))

@@ -39,6 +39,10 @@ export interface InstanceFigures {
       readonly opened: number
     }
   >
+  readonly analytics: ReadonlyMap<
+    string,
+    { readonly pending: number; readonly flushed: number; readonly dropped: number; readonly crowded: number }
+  >
   readonly monitorLost: number
 }
 
@@ -96,6 +100,12 @@ export function samplesOf(figures: InstanceFigures): readonly Sample[] {
     for (const result of ['succeeded', 'failed', 'refused'] as const)
       add('holdfast_breaker_calls_total', stats[result], { breaker, result })
     add('holdfast_breaker_opened_total', stats.opened, { breaker })
+  }
+  for (const [analytics, stats] of figures.analytics) {
+    add('holdfast_analytics_pending_marks', stats.pending, { analytics })
+    add('holdfast_analytics_flushed_total', stats.flushed, { analytics })
+    add('holdfast_analytics_dropped_total', stats.dropped, { analytics })
+    add('holdfast_analytics_crowded_total', stats.crowded, { analytics })
   }
   add('holdfast_monitor_lost_total', figures.monitorLost)
   return samples

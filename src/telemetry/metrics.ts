@@ -36,6 +36,13 @@ export const METRICS = {
   holdfast_breaker_state: gauge('breaker state', '1 for the state that a breaker is in'),
   holdfast_breaker_calls_total: counter('breaker result', 'Calls that succeeded, failed, or were refused'),
   holdfast_breaker_opened_total: counter('breaker', 'Times that a breaker opened'),
+  holdfast_analytics_pending_marks: gauge('analytics', 'Marks that wait to be sent'),
+  holdfast_analytics_flushed_total: counter('analytics', 'Marks that Redis has counted'),
+  holdfast_analytics_dropped_total: counter(
+    'analytics',
+    'Calls that were not counted: no room here, or of no time that is kept',
+  ),
+  holdfast_analytics_crowded_total: counter('analytics', 'Marks that a bucket of Redis had no room for'),
   holdfast_redis_pending_calls: gauge('', 'Calls to Redis without an answer yet'),
   holdfast_redis_retries_total: counter('', 'Calls sent again after a broken connection or a refusal for now'),
   holdfast_redis_redirects_total: counter('', 'Calls sent on to another server, because it has the key now'),
