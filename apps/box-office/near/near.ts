@@ -10,7 +10,7 @@ export interface NearVenue extends VenueCard {
 }
 
 export interface Near {
-  /** Puts every venue with nights ahead where it is. */
+  /** Puts every venue with nights ahead where it is, and takes away those of an earlier run that have none any more. */
   fill(): Promise<void>
   /** The nearest venues with nights ahead, however far they are. */
   around(position: Position, limit: number): Promise<readonly NearVenue[]>
@@ -20,12 +20,19 @@ export interface Near {
 
 /** Half way around the earth. */
 const ANYWHERE = '20100km'
+const EVERYWHERE = { west: -180, south: -90, east: 180, north: 90 }
+/** More venues than there ever are; what one search tells at most. */
+const MOST = 5_000
 
 export function createNear(hf: Holdfast, catalogue: Catalogue): Near {
   const places = hf.geo('venue')
   return {
     async fill() {
-      await places.addMany(await allVenues(catalogue))
+      const ahead = await allVenues(catalogue)
+      await places.addMany(ahead)
+      const ids = new Set(ahead.map(({ id }) => id))
+      const known = await places.nearby({ box: EVERYWHERE, order: 'any', limit: MOST })
+      await places.remove(known.flatMap(({ id }) => (ids.has(id) ? [] : [id])))
     },
     async around({ lon, lat }, limit) {
       const ahead = new Map((await allVenues(catalogue)).map((venue) => [venue.id, venue]))

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Status } from '../figures/status.ts'
 import { holdRequest, someSeats } from '../house.fixture.ts'
+import { createNear } from '../near/near.ts'
 import { carefulBank } from '../payment/careful-bank.ts'
 import { moodyBank } from '../payment/moody-bank.ts'
 import { type OpenShop, openShop } from '../shop.ts'
@@ -334,7 +335,12 @@ describe('browsing', () => {
       const html = await (await fetch(`${shop.url}/near?${query}`)).text()
       return [...html.matchAll(/href="\/venues\/([\w-]+)"/g)].map(([, id]) => id)
     }
-    expect((await near('city=Vienna'))[0]).toBe('musikverein')
+    // Halls of an earlier run whose last night has passed: more than are looked past.
+    const gone = Array.from({ length: 40 }, (_, n) => ({ id: `gone ${n}`, lon: 16.37, lat: 48.2 }))
+    await shop.house.hf.geo('venue').addMany(gone)
+    await createNear(shop.house.hf, shop.house.catalogue).fill()
+    const inVienna = await near('city=Vienna')
+    expect([inVienna[0], inVienna.length]).toEqual(['musikverein', 6])
     expect((await near('lon=-0.18&lat=51.5')).slice(0, 1)).toEqual(['royal-albert-hall'])
     const [fromEast, fromWest] = [await near('lon=179.99&lat=-40'), await near('lon=-179.99&lat=-40')]
     expect(fromEast).toHaveLength(6)
