@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Analytics } from '../index.ts'
 import { Redis } from '../redis/redis.ts'
 import { resolveSettings } from '../redis/settings.ts'
+import { slotOf } from '../redis/slots.ts'
 import { testNamespace } from '../testing/index.ts'
 import { inspectAnalytics } from './inspect.ts'
 import { SiteGround } from './site.fixture.ts'
@@ -199,6 +200,21 @@ describe('memory', () => {
     expect(await site.unique('page', '/4', DAY)).toBe(0)
     expect(await site.unique('page', DAY)).toBe(2)
     expect(await site.hits('page', DAY)).toBe(6)
+  })
+
+  it('finds what is never among the first of a bucket, and has the most of them all', async () => {
+    // As many lists as this are read from their first items down; all of these are of one slot, so that each list is deep.
+    const site = await ground.site({ spread: 64 })
+    const together: string[] = []
+    for (let i = 0; together.length < 200; i++) if (slotOf(`/${i}`) % 64 === 0) together.push(`/${i}`)
+    const [steady = '', ...others] = together
+    for (let day = 1; day <= 30; day++) {
+      const at = Date.now() - day * 86_400_000
+      void site.hit('page', steady, { at })
+      for (const other of others.slice(6 * day - 6, 6 * day))
+        for (let twice = 0; twice < 2; twice++) void site.hit('page', other, { at })
+    }
+    expect(await site.top('page', 1, { window: '120d' })).toEqual([{ item: steady, count: 30, error: 0 }])
   })
 
   it('shortens an item that is too long, and tells two of them apart', async () => {
