@@ -4,7 +4,7 @@
  * `dir/name`, one line each and at once, so that it is known also when the process is killed right after:
  *
  *     tried|acked  kind count µs    so many were counted in all: before, and once all of them were acknowledged
- *     trial        from to µs       a call that was tried while the breaker was half-open
+ *     trial        asked from to µs   a call that was tried while the breaker was half-open
  *     closed       dropped lost state µs
  */
 import { existsSync, openSync, writeSync } from 'node:fs'
@@ -87,16 +87,17 @@ async function move(hf: Holdfast, name: string): Promise<void> {
 
 async function call(hf: Holdfast): Promise<void> {
   const payments = hf.breaker('payments', BREAKER)
-  const charge = async () => {
+  const charge = async (askedUs: number) => {
     const isTrial = payments.stats.state !== 'closed'
     const fromUs = nowMicros()
     await pause(5)
-    if (isTrial) write('trial', fromUs, nowMicros())
+    if (isTrial) write('trial', askedUs, fromUs, nowMicros())
     if (existsSync(`${dir}/down`)) throw new Error('down')
   }
   // It ends when what it calls is up again: a breaker that stays open would keep it.
   for (const endsMs = () => performance.now() + 10_000, state = { endMs: 0 }; ; ) {
-    await payments.run(charge, { fallback: () => undefined })
+    const askedUs = nowMicros()
+    await payments.run(() => charge(askedUs), { fallback: () => undefined })
     if (over && state.endMs === 0) state.endMs = endsMs()
     if (over && ((await payments.state()) === 'closed' || performance.now() > state.endMs)) return
     await pause(15)

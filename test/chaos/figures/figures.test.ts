@@ -66,11 +66,14 @@ describe('the judge', () => {
   })
 
   it('sees two who try at once, unless servers are away', () => {
-    const counters = ['trial 1000 2000 2000', 'trial 1500 2500 2500'].map((line, i) => ({
+    const counters = ['trial 900 1000 2000 2000', 'trial 1400 1500 2500 2500'].map((line, i) => ({
       ...{ name: `${i}`, lines: [...lines, line] },
     }))
     const there = new Map(counters.map(({ name }) => [name, found]))
     expect(judge(counters, there, [], []).problems).toEqual([expect.stringMatching(/^two trials/)])
+    // Who was let try long ago has lost its place since.
+    const late = { name: '0', lines: [...lines, 'trial -300000 1000 2000 2000'] }
+    expect(judge([late, ...counters.slice(1)], there, [], []).problems).toEqual([])
     expect(judge(counters, there, [], [{ fromUs: 900, toUs: 950 }]).problems).toEqual([])
   })
 })

@@ -135,12 +135,17 @@ interface Trial {
   readonly toUs: number
 }
 
-/** One that lasts longer than its place counts for as long as it had that. */
+/** One that begins late or lasts long counts for as long as it surely had its place. */
 const trialsOf = ({ name, lines }: Counter): readonly Trial[] =>
   lines
     .filter((line) => line.startsWith('trial'))
     .map((line) => line.split(' ').map(Number))
-    .map(([, fromUs = 0, toUs = 0]) => ({ name, fromUs, toUs: Math.min(toUs, fromUs + COOLDOWN_MS * 1_000) }))
+    .map(([, askedUs = 0, fromUs = 0, toUs = 0]) => ({
+      name,
+      fromUs,
+      toUs: Math.min(toUs, askedUs + COOLDOWN_MS * 1_000),
+    }))
+    .filter(({ fromUs, toUs }) => toUs > fromUs)
 
 function problemsOfTrials(trials: readonly Trial[], disturbances: readonly Disturbance[]): readonly string[] {
   const sorted = trials
