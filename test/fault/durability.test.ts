@@ -248,6 +248,26 @@ it("meets 'fsync' on a disk alone, and says what is missing where there is no di
   await vi.waitFor(() => expect(warnings.map(({ message }) => message).join()).toMatch(/no append-only file/))
 })
 
+it("keeps through a kill -9 each job whose add said that it has met 'fsync'", async ({ skip }) => {
+  const server = await start({}, true)
+  if (!(await hasWaitAof(server))) return skip('this server has no WAITAOF')
+  const hf = await connect(server.url, { namespace: testNamespace('durable'), timeout: 5_000 })
+  closing.push(() => hf.close())
+  const queue = hf.queue<number>('jobs', { durability: 'fsync', shards: 2 })
+  const answers = await Promise.all([
+    ...Array.from({ length: 20 }, (_, i) => queue.add(i, i % 2 === 0 ? { id: `own ${i}` } : { delay: '1h' })),
+    queue.addMany([20, 21, 22]),
+  ])
+  expect(answers.flat().map(({ durable }) => durable)).toEqual(answers.flat().map(() => true))
+  // It exists, and its add waits again.
+  expect(await queue.add(0, { id: 'own 0' })).toEqual({ id: 'own 0', added: false, durable: true })
+  await server.kill()
+  await server.restart()
+  await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 13, delayed: 10 }), {
+    timeout: 5_000,
+  })
+})
+
 it("says once that a server which has no WAITAOF cannot meet 'fsync', and sells all the same", async ({ skip }) => {
   const { primary } = await startPair(1)
   if (await hasWaitAof(primary)) return skip('this server has WAITAOF')
