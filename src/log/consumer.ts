@@ -1,12 +1,14 @@
 import { monotonicMs } from '../base/clock.ts'
 import { randomId } from '../base/id.ts'
 import type { Settlement } from './deliveries.ts'
-import { finishScript, turnScript } from './lua.generated.ts'
+import { excuseScript, finishScript, turnScript } from './lua.generated.ts'
 import type { ResolvedProcessOptions } from './options.ts'
 import type { GroupPlace } from './place.ts'
 
 /** An entry at whose side so many processes have died is a dead one. */
 const MOST_DEATHS = 3
+/** More of one consumer stay blamed where others have been given them by then. */
+const MOST_EXCUSED = 1_000
 
 export interface Turned {
   readonly nowMs: number
@@ -32,11 +34,17 @@ export class Consumer {
   #doubt = false
   #timer: NodeJS.Timeout | undefined
   #over = false
+  #renewedMs = monotonicMs()
 
   constructor(place: GroupPlace, options: ResolvedProcessOptions, onLost: (why: string) => void) {
     this.#place = place
     this.#options = options
     this.#onLost = onLost
+  }
+
+  /** When the last turn was sent that renewed its lease. */
+  get renewedMs(): number {
+    return this.#renewedMs
   }
 
   get signal(): AbortSignal {
@@ -89,6 +97,7 @@ export class Consumer {
       this.#joined = true
       this.#doubt = false
       for (const [, place] of sent) this.#held.delete(place)
+      this.#renewedMs = askedMs
       // A tenth early, since our timers may be late.
       this.#watch(askedMs + 0.9 * leaseMs)
       const [nowMs, nextMs, ...given] = rest as [number, number, ...unknown[]]
@@ -123,6 +132,14 @@ export class Consumer {
     this.#over = true
     clearTimeout(this.#timer)
     this.#abort.abort(reason)
+  }
+
+  /** Its lease was lost, and not by its process: nobody is blamed for what it had. */
+  async excuse(): Promise<void> {
+    const { redis, keys, group, own } = this.#place
+    const args = { group, consumer: this.#id, channel: keys.channel, held: [...this.#held].slice(0, MOST_EXCUSED) }
+    const options = { operation: 'log.excuse', repeat: true }
+    await excuseScript.run(redis, { entries: keys.entries, state: keys.state, ...own }, args, options)
   }
 
   /** Its last word: settles, and hands back all else that it has. */

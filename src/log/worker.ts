@@ -4,6 +4,7 @@ import { monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { messageOf } from '../base/errors.ts'
 import { guarded } from '../base/listener.ts'
+import { Presence } from '../base/presence.ts'
 import { Consumer } from './consumer.ts'
 import { type Delivery, inBatches, readGiven } from './deliveries.ts'
 import type { LogEntry } from './entry.ts'
@@ -19,6 +20,9 @@ const LONGEST_PAUSE_MS = 1_000
 const LONGEST_MESSAGE = 1_000
 /** Something is due and was not given: it waits for another, or for many that are being put in line. */
 const HINDERED_MS = 20
+/** A process that stood still for more of its lease has no excuse for having lost it. */
+const AWAY_SHARE = 1 / 4
+const MOST_EXCUSES = 100
 
 /** What a handler is told beside its entries. */
 export interface HandlerContext {
@@ -38,6 +42,9 @@ export class LogWorker implements AsyncDisposable {
   readonly #handler: Handler
   readonly #onClosed: () => void
   readonly #tell: ResolvedProcessOptions['onError']
+  readonly #presence: Presence
+  /** Lost their leases while this process was there, and have not been able to say so. */
+  #excused: Consumer[] = []
   #consumer: Consumer
   #queue: (readonly Delivery[])[] = []
   #busy = 0
@@ -63,6 +70,8 @@ export class LogWorker implements AsyncDisposable {
     this.#handler = handler
     this.#onClosed = onClosed
     this.#tell = guarded(`onError of the group '${place.group}' of the log '${place.name}'`, options.onError)
+    this.#presence = new Presence(options.leaseMs)
+    this.#presence.start()
     this.#consumer = this.#join()
     this.#running = this.#run()
   }
@@ -95,8 +104,9 @@ export class LogWorker implements AsyncDisposable {
       consumer.abort(new LogLeaseLostError(name, group, why))
       this.#queue = []
       this.#consumer = this.#join()
-      // Its lease has ended: what nobody has taken yet is handed back, without a blame.
-      void consumer.finish([]).catch(() => {})
+      // Redis was away, or out of reach. One that was kept from renewing it, as by an entry that blocks, is taken for dead.
+      if (this.#presence.awayMs(consumer.renewedMs) <= this.#options.leaseMs * AWAY_SHARE)
+        this.#excused = [...this.#excused, consumer].slice(-MOST_EXCUSES)
       this.ring()
     })
     return consumer
@@ -138,6 +148,7 @@ export class LogWorker implements AsyncDisposable {
     const removed = new LogGroupRemovedError(name, group)
     this.#queue = []
     this.#closing ??= Promise.resolve()
+    this.#presence.stop()
     this.#consumer.abort(removed)
     this.#tell(removed, [])
     this.#onClosed()
@@ -149,6 +160,11 @@ export class LogWorker implements AsyncDisposable {
     if (!this.#opened) {
       await this.#place.open(this.#how)
       this.#opened = true
+    }
+    // Before this very turn counts a death.
+    for (const lost of [...this.#excused]) {
+      await lost.excuse()
+      this.#excused = this.#excused.filter((one) => one !== lost)
     }
     const consumer = this.#consumer
     const isHeldUp = this.#paused || this.#alone || (order === 'all' && !consumer.isIdle(MOST_SETTLED))
@@ -279,6 +295,7 @@ export class LogWorker implements AsyncDisposable {
     while (this.#consumer.hasMore && (await this.#consumer.turn(0, MOST_SETTLED).catch(() => 'lost')) !== 'lost');
     this.#consumer.abort(new LogLeaseLostError(name, group, 'the worker was closed'))
     await this.#consumer.finish(this.#consumer.open(MOST_SETTLED)).catch((error) => this.#tell(error, []))
+    this.#presence.stop()
     this.#onClosed()
   }
 

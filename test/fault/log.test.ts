@@ -1,7 +1,7 @@
 // Logs whose processes die, stand still or cannot hear their server: each a trap that a naive log over streams falls into.
 import { connect, type Holdfast, type LogWorker } from 'holdfast'
 import { startProxy, startServer, type TestProxy, type TestServer, testNamespace } from 'holdfast/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Child } from './lock.fixture.ts'
 
 let server: TestServer
@@ -167,6 +167,53 @@ it('blames the entry that kills processes, and none of those beside it', async (
   await soon(async () => expect(await group.inspect()).toMatchObject({ lag: 0, dead: 1 }))
   expect(seen).not.toContain('poison')
   await witness.close()
+})
+
+// A process that stands still has no excuse, and on a machine with much to do any does now and then: then once more.
+describe('an outage longer than the lease', { retry: 3 }, () => {
+  it('is no death of whom it kept from being heard, also where another was given the entry meanwhile', async () => {
+    const log = hf.log<number>('l')
+    const far = (await start(proxy.url, 200)).log<number>('l')
+    await log.append(1)
+    const begun: string[] = []
+    const untilAborted =
+      (who: string) =>
+      (_: unknown, { signal, attempt }: { signal: AbortSignal; attempt: number }) => {
+        begun.push(`${who} ${attempt}`)
+        return new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+    const options = { lease: LEASE_MS, onError: () => {} }
+    const first = far.group('g').process(untilAborted('far'), options)
+    await soon(() => expect(begun).toEqual(['far 1']))
+    await server.pause()
+    await soon(() => expect(first.busy).toBe(0))
+    server.resume()
+    await soon(() => expect(begun).toEqual(['far 1', 'far 1']))
+    proxy.drop()
+    const second = log.group('g').process(untilAborted('near'), options)
+    await soon(() => expect(begun).toEqual(['far 1', 'far 1', 'near 2']))
+    await proxy.heal()
+    const deaths = async () => server.command('HVALS', `{${namespace}:log:l}:group:g:marks`)
+    await soon(async () => expect(await deaths()).toEqual([]))
+    await Promise.all([first.close({ timeout: 0 }), second.close({ timeout: 0 })])
+  })
+
+  it('is none where the process stood still: an entry that blocks it is buried', async () => {
+    const log = hf.log<number>('l')
+    await log.append(1)
+    const begun: number[] = []
+    const worker = log.group('g').process(
+      (_, { attempt }) => {
+        begun.push(attempt)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+        return new Promise(() => {})
+      },
+      { lease: 200, timeout: 50, onError: () => {} },
+    )
+    await soon(async () => expect(await log.group('g').deadLetters()).toMatchObject([{ reason: 'crash' }]))
+    expect(begun).toEqual([1, 2, 3])
+    await worker.close()
+  })
 })
 
 it('goes on with what comes after its server was emptied', async () => {

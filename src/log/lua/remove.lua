@@ -12,7 +12,7 @@
 -- COST  O(pending)
 local call = redis.call
 local gone = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
-call('HDEL', KEYS[2], 'read:' .. ARGV[1], 'drop:' .. ARGV[1], 'dropped:' .. ARGV[1])
+call('HDEL', KEYS[2], 'read:' .. ARGV[1], 'drop:' .. ARGV[1], 'dropped:' .. ARGV[1], 'blamed:' .. ARGV[1])
 for i = 4, #KEYS do call('UNLINK', KEYS[i]) end
 local count = type(gone) == 'number' and gone or 0
 local now = call('TIME')[1]

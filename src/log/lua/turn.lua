@@ -53,6 +53,13 @@ local gone = call('ZRANGE', consumers, '-inf', text(now), 'BYSCORE', 'LIMIT', 0,
 if gone then
   call('ZADD', consumers, -1, gone)
   local left = call('XPENDING', entries, group, '-', '+', 100, gone)
+  if #left > 0 then
+    -- Who was blamed is on record, 256 names of 22 letters: it may have an excuse.
+    local blamed = call('HGET', state, 'blamed:' .. group) or ''
+    if not string.find(' ' .. blamed, ' ' .. gone .. ' ', 1, true) then
+      call('HSET', state, 'blamed:' .. group, string.sub(gone .. ' ' .. blamed, 1, 256 * 23))
+    end
+  end
   for _, own in ipairs(left) do
     if mark('c:', own[1]) >= tonumber(ARGV[8]) then
       bury(own[1], 'crash', 'the processes that worked on it died')
