@@ -136,9 +136,6 @@ export class TimeoutError extends HoldfastError {
   constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown, why?: string) {
     const effect = 'it was sent, so its effect may exist'
     const where = sent ? (why === undefined ? effect : `${effect}; ${why}`) : (why ?? 'it was never sent')
-  constructor(operation: string, timeoutMs: number, sent: boolean, cause?: unknown) {
-    const never = cause === undefined ? 'it was never sent' : 'it was not carried out'
-    const where = sent ? 'it was sent, so its effect may exist' : never
     super('TIMEOUT', `${operation}: no answer within ${timeoutMs} ms; ${where}`, { retryable: true, cause })
     this.operation = operation
     this.timeoutMs = timeoutMs
