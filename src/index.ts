@@ -22,8 +22,6 @@ export {
   ERROR_CODES,
   type ErrorCode,
   HoldfastError,
-  LoadTimeoutError,
-  MutationError,
   ServerError,
   TimeoutError,
   ValueError,
@@ -72,7 +70,7 @@ export type {
   WriteThroughOptions,
   WrittenEntry,
 } from './cache/index.ts'
-export { PersistTimeoutError, WriteBehindFullError } from './cache/index.ts'
+export { LoadTimeoutError, MutationError, PersistTimeoutError, WriteBehindFullError } from './cache/index.ts'
 export type {
   Box,
   Distance,

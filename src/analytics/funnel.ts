@@ -109,7 +109,7 @@ function note(seen: Map<string, Times[][]>, { step, bucket }: Sample, steps: num
 }
 
 /** How many steps were made one after the other, each at the earliest time that is not before the last one. */
-export function stepsOf(times: readonly (readonly Times[])[]): number {
+function stepsOf(times: readonly (readonly Times[])[]): number {
   let atMs = Number.NEGATIVE_INFINITY
   for (const [step, marks] of times.entries()) {
     const later = marks.filter(([, lastMs]) => lastMs >= atMs).map(([firstMs]) => Math.max(firstMs, atMs))

@@ -188,22 +188,7 @@ export class ServerError extends HoldfastError {
   }
 }
 
-/** A loader took longer than it may. No timeout of Redis: nothing is said of whether that answers. */
-export class LoadTimeoutError extends HoldfastError {
-  static override readonly kind = 'LoadTimeoutError'
-
-  readonly cache: string
-  readonly timeoutMs: number
-
-  constructor(cache: string, timeoutMs: number) {
-    super('LOAD_TIMEOUT', `cache '${cache}': its loader gave no answer within ${timeoutMs} ms`, { retryable: true })
-    this.cache = cache
-    this.timeoutMs = timeoutMs
-  }
-}
-
-/** A value that cannot be stored and read back, stored bytes that cannot be read, or what no key can be made of. */
-/** A value that cannot be stored and read back or does not fit its schema, or stored bytes that cannot be read. */
+/** A value that cannot be stored and read back or does not fit its schema, stored bytes that cannot be read, or what no key can be made of. */
 export class ValueError extends HoldfastError {
   static override readonly kind = 'ValueError'
 
@@ -218,23 +203,6 @@ export class ValueError extends HoldfastError {
   ) {
     super(code, `${path}: ${why}`, { cause })
     this.path = path
-  }
-}
-
-/** What `mutate` ran has ended well, and that no older value is cached could not be confirmed. */
-export class MutationError extends HoldfastError {
-  static override readonly kind = 'MutationError'
-
-  /** What the change answered. */
-  readonly answer: unknown
-
-  constructor(ids: readonly string[], answer: unknown, cause: unknown) {
-    const named = ids.slice(0, 3).map(describe).join(', ')
-    const which = ids.length > 3 ? `${named} and ${ids.length - 3} more` : named
-    super('MUTATION_UNCONFIRMED', `cache.mutate: the change was made; an older value of ${which} may be cached`, {
-      cause,
-    })
-    this.answer = answer
   }
 }
 

@@ -68,7 +68,7 @@ const LEAST_LANES = 512
 const SLOWEST = 5
 const SPARE_MS = 20_000
 
-export function chosenScenarios(only: readonly string[] | undefined): readonly Scenario[] {
+function chosenScenarios(only: readonly string[] | undefined): readonly Scenario[] {
   if (only === undefined) return SCENARIOS
   const isMeant = (word: string, { id }: Scenario) => id === word || id.startsWith(`${word}-`)
   for (const word of only)

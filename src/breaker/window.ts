@@ -1,5 +1,5 @@
 /** Parts of a window: it forgets one of them at a time, so it covers between nine and ten tenths of its length. */
-export const SLICES = 10
+const SLICES = 10
 
 /** Calls of the last while, counted in ten slices of time: no list of calls, whatever their number. */
 export class Window {

@@ -1,5 +1,6 @@
 import { type Duration, toMs } from '../base/duration.ts'
-import { ConfigError, LoadTimeoutError } from '../base/errors.ts'
+import { ConfigError } from '../base/errors.ts'
+import { LoadTimeoutError } from './errors.ts'
 import type { LoadContext, LoadManyContext } from './load-context.ts'
 import { checkTags } from './options.ts'
 

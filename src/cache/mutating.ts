@@ -1,8 +1,8 @@
 import { monotonicMs } from '../base/clock.ts'
-import { MutationError } from '../base/errors.ts'
 import { randomId } from '../base/id.ts'
 import { TOKEN_LENGTH } from '../lease/lease.ts'
 import type { Entries } from './entries.ts'
+import { MutationError } from './errors.ts'
 import type { LoadContext } from './load-context.ts'
 import { fenceMsOf, type MutateOptions } from './options.ts'
 

@@ -331,7 +331,7 @@ export class Limiter {
 }
 
 /** The numbers of a reply, eight bytes each, the lowest first. */
-export function readNumbers(packed: Buffer): readonly number[] {
+function readNumbers(packed: Buffer): readonly number[] {
   const numbers: number[] = []
   for (let at = 0; at < packed.length; at += 8) numbers.push(packed.readDoubleLE(at))
   return numbers

@@ -32,10 +32,3 @@ export function fieldsOf(flat: readonly string[]): ReadonlyMap<string, string> {
   for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i] as string, flat[i + 1] as string)
   return fields
 }
-
-/** Which of two ids comes first: negative, zero or positive. */
-export function compareIds(a: string, b: string): number {
-  const [aMs = 0n, aSeq = 0n] = a.split('-').map(BigInt)
-  const [bMs = 0n, bSeq = 0n] = b.split('-').map(BigInt)
-  return aMs === bMs ? Number(aSeq - bSeq) : aMs < bMs ? -1 : 1
-}

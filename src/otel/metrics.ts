@@ -5,7 +5,7 @@ import { DURATION_BOUNDS, METRICS, type MetricName } from '../telemetry/metrics.
 import { outcomeOf } from '../telemetry/operations.ts'
 
 /** As OpenTelemetry names a metric of the registry: `holdfast.cache.requests`. */
-export const otelName = (metric: string): string => metric.replace(/_total$/, '').replaceAll('_', '.')
+const otelName = (metric: string): string => metric.replace(/_total$/, '').replaceAll('_', '.')
 
 /** How long operations take, as they end; and the counts of the instance, whenever they are read. */
 export function measure(meter: Meter, figures: () => InstanceFigures): () => void {

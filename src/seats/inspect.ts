@@ -1,9 +1,8 @@
 import type { Redis } from '../redis/redis.ts'
 import type { Reply } from '../redis/wire.ts'
-import { type EventKeys, holdOf } from './keys.ts'
+import type { EventKeys } from './keys.ts'
 import { readScript } from './lua.generated.ts'
 import type { SeatCounts } from './outcomes.ts'
-import { type HoldRecord, parseRecord } from './record.ts'
 
 /** An event at one moment. */
 export interface EventSnapshot {
@@ -65,18 +64,6 @@ export async function inspectCounts(redis: Redis, keys: EventKeys): Promise<Seat
     status: reply[1] === 'open' ? 'open' : 'paused',
     ...{ version, total, free: total - blocked - held - sold, held, offered: 0, sold, blocked },
   }
-}
-
-/** Every hold of an event with its record, in pages: also those that ended in the last two days. One may come twice. */
-export async function* inspectHolds(
-  redis: Redis,
-  keys: EventKeys,
-): AsyncGenerator<{ readonly id: string; readonly record: HoldRecord | undefined }> {
-  for await (const page of scanFields(redis, keys, 'seats.holds'))
-    for (const [field, value] of page) {
-      const id = holdOf(field)
-      if (id !== undefined) yield { id, record: parseRecord(value) }
-    }
 }
 
 /** The fields of the event's hash, in pages beside other callers' commands. */

@@ -22,7 +22,7 @@ export type Wanted =
   | { readonly reason: 'empty' | 'duplicate' | 'too-many' | 'unknown-seat'; readonly seat?: string }
 
 /** Most seats of one hold: bounds the time of a script. */
-export const MOST_SEATS = 64
+const MOST_SEATS = 64
 
 /** The bar between two rows of the map, so that no run of free seats crosses one. */
 const BAR = '|'

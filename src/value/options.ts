@@ -33,8 +33,8 @@ export interface LogOptions extends ValueCallOptions {
 }
 
 /** What a script understands beside a time in ms. */
-export const LASTS = 0
-export const KEEPS = -1
+const LASTS = 0
+const KEEPS = -1
 
 export interface ResolvedValueOptions {
   readonly ttlMs: number | undefined

@@ -61,7 +61,7 @@ const SUSPICIOUS: readonly string[] = ['TIMEOUT', 'CONNECTION_LOST', OVERDUE]
 const CLOSE_MS = 2_000
 
 /** The checks that these words mean. */
-export function chosenChecks(only: readonly string[] | undefined): readonly Check[] {
+function chosenChecks(only: readonly string[] | undefined): readonly Check[] {
   if (only === undefined) return CHECKS
   const isMeant = (word: string, { id }: Check) => id === word || id.startsWith(`${word}-`)
   for (const word of only)

@@ -240,7 +240,7 @@ export function headersOf(res: ServerResponse): HeaderList {
 }
 
 /** Makes these the only headers of a response. */
-export function replaceHeaders(res: ServerResponse, headers: HeaderList): void {
+function replaceHeaders(res: ServerResponse, headers: HeaderList): void {
   for (const name of res.getHeaderNames()) res.removeHeader(name)
   for (const [name, value] of headers) res.appendHeader(name, value)
 }

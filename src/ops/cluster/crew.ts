@@ -179,7 +179,7 @@ export function command(node: Node, name: string, ...args: readonly Arg[]): Prom
   return node.call(name, args, { operation: operationOf(name, args), repeat: true })
 }
 
-export const operationOf = (name: string, [word = '']: readonly Arg[]): string =>
+const operationOf = (name: string, [word = '']: readonly Arg[]): string =>
   name === 'CLUSTER' ? `cluster.${String(word).toLowerCase()}` : `cluster.${name.toLowerCase()}`
 
 export async function viewOf(node: Node): Promise<View> {

@@ -48,7 +48,7 @@ export async function migrateSlots(from: Member, to: Member, slots: readonly num
 }
 
 /** Somebody told the server to stop moving these slots: they stay where they were. */
-export class SlotMigrationCancelled extends HoldfastError {
+class SlotMigrationCancelled extends HoldfastError {
   static override readonly kind = 'SlotMigrationCancelled'
 
   constructor(from: Member, to: Member) {
