@@ -1,7 +1,8 @@
-import type { Holdfast, Job, Queue } from 'holdfast'
+import type { Holdfast, Job } from 'holdfast'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeEnvelope } from '../../src/stream/envelope.ts'
 import { Place } from './place.ts'
+import { drain } from './queue-drain.ts'
 
 const place = new Place({ queues: ['jobs'] })
 const SOON = { timeout: 15_000, interval: 5 }
@@ -10,15 +11,6 @@ let hf: Holdfast
 beforeEach(async () => {
   hf = await place.connect()
 })
-
-async function drain<T>(queue: Queue<T>): Promise<T[]> {
-  const found: T[] = []
-  for (let job = await queue.take(); job !== undefined; job = await queue.take()) {
-    found.push(job.data)
-    await job.complete()
-  }
-  return found
-}
 
 describe('the mode priority', () => {
   it('gives the highest first, those of one priority in order, whatever it is, and again after failures', async () => {

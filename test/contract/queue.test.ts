@@ -2,6 +2,7 @@ import { GiveUp, type Handler, type Holdfast, type Job, type Queue, type QueueOp
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { hashTag } from '../../src/redis/slots.ts'
 import { Place } from './place.ts'
+import { drain } from './queue-drain.ts'
 
 const NAMES = ['jobs', 'wide', '', '{a}:b *']
 const place = new Place({ queues: NAMES })
@@ -12,15 +13,6 @@ beforeEach(async () => {
 })
 
 const queueOf = <T = number>(options: QueueOptions<T> = {}, one = hf): Queue<T> => one.queue<T>('jobs', options)
-/** Takes and completes until there is nothing more. */
-async function drain<T>(queue: Queue<T>): Promise<T[]> {
-  const found: T[] = []
-  for (let job = await queue.take(); job !== undefined; job = await queue.take()) {
-    found.push(job.data)
-    await job.complete()
-  }
-  return found
-}
 const countsOf = async (queue: Queue<never>) => {
   const { waiting, active, delayed, dead } = await queue.counts()
   return { waiting, active, delayed, dead }

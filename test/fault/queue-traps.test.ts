@@ -1,7 +1,8 @@
 // Ways in which queues on Redis are known to go wrong, each by its rule; those that have a test elsewhere are named in docs/queue.md.
-import { connect, type Holdfast, type Queue } from 'holdfast'
+import { connect, type Holdfast } from 'holdfast'
 import { startServer, type TestServer, testNamespace } from 'holdfast/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { drain } from '../contract/queue-drain.ts'
 
 const SOON = { timeout: 15_000, interval: 5 }
 let server: TestServer
@@ -21,14 +22,6 @@ afterEach(() => Promise.all([near.close(), far.close()]))
 afterAll(() => server.stop())
 
 const keyOf = (part: string) => `{${namespace}:queue:jobs:0}:${part}`
-async function drain<T>(queue: Queue<T>): Promise<T[]> {
-  const found: T[] = []
-  for (let job = await queue.take(); job !== undefined; job = await queue.take()) {
-    found.push(job.data)
-    await job.complete()
-  }
-  return found
-}
 /** As if the processes that hold jobs had stood still for longer than their lease. */
 async function endLeases(): Promise<void> {
   const all = await server.command<string[]>('ZRANGE', keyOf('leases'), 0, -1)
