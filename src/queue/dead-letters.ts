@@ -176,7 +176,7 @@ export class DeadLetters<T> {
         const id = String(rows[i])
         if (seen.has(id)) continue
         seen.add(id)
-        yield this.#read(id, Number(rows[i + 1]), rows[i + 2] as Buffer)
+        yield this.#read(id, Math.floor(Number(rows[i + 1])), rows[i + 2] as Buffer)
       }
       if (next === 0) return
       from = next

@@ -12,7 +12,8 @@ beforeEach(async () => {
 it.each([{ group: 'one' }, {}])('redrives dead letters in the order in which they died: %o', async (options) => {
   const queue = hf.queue<number>('jobs', { attempts: 1 })
   const all = Array.from({ length: 450 }, (_, i) => i)
-  await queue.addMany(all, options)
+  // Many die in one ms, and their names say nothing of it.
+  await queue.addMany(all, (i) => ({ ...options, id: `${all.length - i}` }))
   const failing = queue.process(() => Promise.reject(new Error('all')), { onError: () => {} })
   await vi.waitFor(async () => expect((await queue.counts()).dead).toBe(all.length), SOON)
   await failing.close()

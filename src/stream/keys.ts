@@ -20,7 +20,7 @@ export const HELD = 1_000_000
  *     {shop:queue:email:0}:delayed      zset    ids of jobs that wait for their time, by it
  *     {shop:queue:email:0}:bodies       hash    envelopes of all that wait in no lane
  *     {shop:queue:email:0}:ids          hash    ids that users gave, of jobs that exist
- *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died
+ *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died, no two at the same moment
  *     {shop:queue:email:0}:dead-bodies  hash    their reasons, errors and envelopes
  *     {shop:queue:email:0}:idle         zset    processes that want to be told of work, by since when
  *     {shop:queue:email:0}:wake         list    a token, where somebody blocks until he is told

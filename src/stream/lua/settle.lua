@@ -18,7 +18,7 @@
 --       settles…  text, as of turn
 -- REPLY {'settled'} | {'layout', layout:text} | {'gone'}
 -- WHY   a repeat finds its jobs ended and does nothing, so this may be sent again, which a turn may not
--- COST  two commands for a lot of done jobs, five for any other
+-- COST  two commands for a lot of done jobs, six for any other
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
 local LANES, idle, wake, channel, me = 9, KEYS[8], KEYS[9], ARGV[2], ARGV[3]
 local layout = call('HGET', KEYS[1], 'layout') or ''
