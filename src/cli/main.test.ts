@@ -39,7 +39,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const running = started.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
-  await Promise.all(running.map((child) => (child.kill('SIGTERM'), once(child, 'close'))))
+  await Promise.all(
+    running.map((child) => {
+      child.kill('SIGTERM')
+      return once(child, 'close')
+    }),
+  )
 })
 
 /** The announced address of a server. */
