@@ -4,6 +4,7 @@ import type { Layout } from '../stream/layout.ts'
 import { type Outcome, type Posting, Producer } from '../stream/producer.ts'
 import type { AddedJob } from './effects.ts'
 import { QueueFullError } from './errors.ts'
+import type { Family } from './families.ts'
 import type { QueueDurability, ResolvedQueue } from './options.ts'
 import type { Prepared } from './postings.ts'
 
@@ -48,8 +49,16 @@ export class Adding {
   async add({ id, shard, posting, durability }: Prepared, isBounded = true): Promise<AddedJob> {
     const { outcomes, durable } = await this.#way(shard, durability, isBounded).post([posting])
     if (outcomes[0] === 'full') throw new QueueFullError(this.#name, this.#options.maxLength, [])
-    const added = outcomes[0] === 'added'
-    return durability === 'async' ? { id, added } : { id, added, durable }
+    const added = answerOf(id, outcomes[0] as Outcome)
+    return durability === 'async' ? added : { ...added, durable }
+  }
+
+  /** All of it or nothing. Throws QUEUE_FULL. */
+  async addFamily({ id, postings }: Family, shard: number, durability: QueueDurability): Promise<AddedJob> {
+    const { outcomes, durable } = await this.#way(shard, durability, true).post(postings, true)
+    if (outcomes[0] === 'full') throw new QueueFullError(this.#name, this.#options.maxLength, [])
+    const added = answerOf(id, outcomes[0] as Outcome)
+    return durability === 'async' ? added : { ...added, durable }
   }
 
   /** Throws QUEUE_FULL, with the ids of those that were added. */
@@ -66,14 +75,23 @@ export class Adding {
     }
     await Promise.all(lots.map(send))
     if (all.includes('full')) {
-      const added = jobs.flatMap(({ id }, i) => (all[i] === 'added' ? [id] : []))
+      const answers = jobs.map(({ id }, i) => answerOf(id, all[i] as Outcome))
+      const added = answers.flatMap(({ id, added }) => (added ? [id] : []))
       throw new QueueFullError(this.#name, this.#options.maxLength, added)
     }
     return jobs.map(({ id, durability }, i) => {
-      const added = all[i] === 'added'
-      return durability === 'async' ? { id, added } : { id, added, durable: reached[i] as boolean }
+      const added = answerOf(id, all[i] as Outcome)
+      return durability === 'async' ? added : { ...added, durable: reached[i] as boolean }
     })
   }
+}
+
+function answerOf(id: string, outcome: Outcome): AddedJob {
+  if (outcome === 'added') return { id, added: true }
+  const [word, n] = outcome.split('@')
+  if (n === undefined) return { id, added: false }
+  const own = n === '0' ? id : `${id}@${n}`
+  return word === 'replaced' ? { id: own, added: true, replaced: true } : { id: own, added: true }
 }
 
 function lotsOf(jobs: readonly Prepared[], wayOf: (job: Prepared) => Producer): readonly Lot[] {

@@ -1,13 +1,16 @@
+import { monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { Observed } from '../base/observe.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { Effects, type FollowOptions } from './effects.ts'
-import { deferredOf, doneOf, expiredOf, failedOf, HANDED_BACK, PayloadFault } from './endings.ts'
+import { deferredOf, doneOf, endEventOf, expiredOf, failedOf, HANDED_BACK, PayloadFault } from './endings.ts'
 import { isFull, JobCancelledError, JobLeaseLostError, JobTimeoutError, WorkerClosedError } from './errors.ts'
+import type { EndEvent, Tell } from './events.ts'
 import { delayBefore, legible } from './failure.ts'
+import type { Families } from './families.ts'
 import type { Finisher } from './finisher.ts'
-import { Job, optionsOf } from './job.ts'
+import { type ChildOutcome, Job, leavesSomething, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 import type { Payloads } from './payload.ts'
 import type { Reports } from './reports.ts'
@@ -53,6 +56,9 @@ export interface Workplace {
   readonly handler: Handler<never>
   readonly finisher: Finisher
   readonly reports: Reports
+  readonly families: Families
+  /** Told how attempts end; undefined where nobody wants to know. */
+  readonly tell: Tell<EndEvent>
   /** The attempt's place may be given to another. `isZombie`: its handler still runs. */
   left(attempt: Attempt, isZombie: boolean): void
   /** The handler of one that had left its place has ended. */
@@ -78,6 +84,7 @@ export class Attempt implements JobContext {
   #effects: Effects | undefined
   /** Told how it ended, or that there is nothing to tell. */
   #isSettled = false
+  #begunMs = 0
   #hasLeft = false
 
   constructor(place: Workplace, delivery: Delivery) {
@@ -132,34 +139,47 @@ export class Attempt implements JobContext {
   }
 
   start(): void {
-    const { payloads } = this.#place
     const expired = expiredOf(this.#delivery)
     if (expired !== undefined) {
       this.#place.buried(this.#delivery.envelope.id, 'expired', expired.error)
-      this.#settle(expired.ending)
+      this.#settle(expired.ending, this.#endOf(expired.ending))
       return this.#leave(false)
     }
+    if (optionsOf(this.#delivery).children === undefined) return this.#begin()
+    this.#place.families.gather(this.#delivery).then(
+      (children) => {
+        if (children !== undefined && !this.#isSettled) return this.#begin(children)
+        this.#isSettled = true
+        this.#leave(false)
+      },
+      (error) => this.#failed(error),
+    )
+  }
+
+  #begin(children?: readonly ChildOutcome[]): void {
+    const { payloads } = this.#place
     let data: unknown
     try {
       data = payloads.read(this.#delivery.envelope)
     } catch (error) {
       return this.#failed(new PayloadFault(error))
     }
-    if (!payloads.hasSchema) return this.#run(data)
+    if (!payloads.hasSchema) return this.#run(data, children)
     payloads.fit(data).then(
-      (fitting) => this.#run(fitting),
+      (fitting) => this.#run(fitting, children),
       (error) => this.#failed(new PayloadFault(error)),
     )
   }
 
-  #run(data: unknown): void {
+  #run(data: unknown, children: readonly ChildOutcome[] | undefined): void {
     const { options, handler } = this.#place
+    if (this.#place.tell !== undefined) this.#begunMs = monotonicMs()
     const timeoutMs = optionsOf(this.#delivery).timeoutMs ?? options.timeoutMs
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs)
     let answer: unknown
     let isLater = false
     try {
-      const job = new Job(this.#delivery, data as never, this.#place.reports)
+      const job = new Job(this.#delivery, data as never, this.#place.reports, children)
       answer = PROCESSED.heard
         ? PROCESSED.run({ queue: this.#place.queue, id: job.id, attempt: job.attempt }, async () => handler(job, this))
         : handler(job, this)
@@ -178,25 +198,28 @@ export class Attempt implements JobContext {
   #succeeded(value: unknown): void {
     if (this.#isSettled) return this.#endedLate()
     const isDeferred = this.#deferMs !== undefined && !this.#isCancelled
-    const { resultMs } = optionsOf(this.#delivery)
-    if (!isDeferred && (this.#effects !== undefined || resultMs !== undefined)) return this.#finish(value, resultMs)
-    if (this.#settle(isDeferred ? deferredOf(this.#delivery, this.#deferMs as number) : doneOf(this.#delivery)))
-      this.#place.done()
+    if (!isDeferred && (this.#effects !== undefined || leavesSomething(optionsOf(this.#delivery))))
+      return this.#finish(value)
+    const ending = isDeferred ? deferredOf(this.#delivery, this.#deferMs as number) : doneOf(this.#delivery)
+    if (this.#settle(ending, isDeferred ? undefined : this.#endOf(ending))) this.#place.done()
     this.#leave(false)
   }
 
   /** By a call of its own, whose answer is waited for. */
-  #finish(value: unknown, keepMs: number | undefined): void {
+  #finish(value: unknown): void {
     this.#isSettled = true
     clearTimeout(this.#timer)
-    const result = keepMs === undefined ? undefined : { value, keepMs }
     const { id, used } = this.#delivery.envelope
     // Its work is done: another attempt would do it again, and come to the same.
     const onUnkept = (error: unknown) => this.#place.unkept(error, { id, attempt: used + this.#delivery.deliveries })
     this.#place.finisher
-      .finish(this.#delivery, this.#effects, result, onUnkept)
+      .finish(this.#delivery, this.#effects, value, onUnkept)
       .then(
-        (counts) => (counts ? this.#place.done() : this.#place.refused()),
+        (counts) => {
+          if (!counts) return this.#place.refused()
+          this.#place.done()
+          this.#endOf(doneOf(this.#delivery))?.()
+        },
         (error) => (isFull(error) && !this.#isCancelled ? this.#putBack(error) : this.#fail(legible(error))),
       )
       .finally(() => this.#leave(false))
@@ -210,13 +233,20 @@ export class Attempt implements JobContext {
   }
 
   #fail(error: unknown): void {
-    if (this.#isCancelled) return void this.#settle(doneOf(this.#delivery))
+    if (this.#isCancelled) return this.#forget()
     const { envelope, deliveries } = this.#delivery
     const shown = error instanceof PayloadFault ? error.cause : error
     this.#place.failed(shown, { id: envelope.id, attempt: envelope.used + deliveries })
     const ending = failedOf(this.#place.options, this.#delivery, error)
     if (ending.op === 'dead') this.#place.buried(envelope.id, ending.reason, shown)
-    this.#settle(ending)
+    this.#settle(ending, this.#endOf(ending, shown))
+  }
+
+  #forget(): void {
+    if (optionsOf(this.#delivery).siblings === undefined) return void this.#settle(doneOf(this.#delivery))
+    this.#isSettled = true
+    clearTimeout(this.#timer)
+    void this.#place.finisher.forget(this.#delivery)
   }
 
   /** What follows from it has no room elsewhere for now: so it is not done, and that is no fault of its own. */
@@ -234,13 +264,26 @@ export class Attempt implements JobContext {
     this.#settle(deferredOf(this.#delivery, delayMs))
   }
 
-  #settle(ending: Ending): boolean {
+  /** What is to be said once this end counts; undefined where nobody wants to know. */
+  #endOf(ending: Ending, thrown?: unknown): (() => void) | undefined {
+    const { tell } = this.#place
+    if (tell === undefined) return undefined
+    const tookMs = this.#begunMs === 0 ? 0 : monotonicMs() - this.#begunMs
+    return () => tell(endEventOf(this.#delivery, ending, tookMs, thrown))
+  }
+
+  /** `tell`: called once it counts. */
+  #settle(ending: Ending, tell?: () => void): boolean {
     this.#isSettled = true
     clearTimeout(this.#timer)
     const isAwaited = ending.op === 'dead' && optionsOf(this.#delivery).resultMs !== undefined
-    const told = isAwaited
-      ? (settled: boolean) => settled && this.#place.reports.dead(this.#delivery.envelope)
-      : undefined
+    const told =
+      isAwaited || tell !== undefined
+        ? (settled: boolean) => {
+            if (settled && isAwaited) this.#place.reports.dead(this.#delivery.envelope)
+            if (settled) tell?.()
+          }
+        : undefined
     const counts = this.#delivery.lease.settle(this.#delivery, ending, told)
     if (counts) return true
     this.#place.refused()
@@ -283,9 +326,10 @@ export class Attempt implements JobContext {
   /** The worker waits no longer: another may begin this job at once. */
   handBack(): void {
     if (this.#isSettled) return
-    const ending = this.#isCancelled ? doneOf(this.#delivery) : HANDED_BACK
+    const isWanted = !this.#isCancelled
     this.#abort(new WorkerClosedError(this.#place.queue, this.#delivery.envelope.id))
-    this.#settle(ending)
+    if (isWanted) this.#settle(HANDED_BACK)
+    else this.#forget()
     this.#leave(true)
   }
 

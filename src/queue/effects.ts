@@ -7,6 +7,8 @@ export interface AddedJob {
   readonly id: string
   /** False when a job with this id exists already: nothing was added. */
   readonly added: boolean
+  /** True where it was added in the place of one of its `id`, by `replace`. */
+  readonly replaced?: boolean
   /**
    * Where a `durability` was asked for: true when it has been reached; false when it was not in time, or cannot be. Of a job that exists already
    * it says the same. Adding again under the same `id` waits again.
@@ -20,7 +22,7 @@ export interface FollowUpTarget {
   add(data: never, options?: AddOptions): Promise<AddedJob>
 }
 
-export interface FollowOptions extends Omit<AddOptions, 'at' | 'durability'> {
+export interface FollowOptions extends Omit<AddOptions, 'at' | 'durability' | 'keepId' | 'replace'> {
   /** Another queue of this process. Default: this one. */
   readonly queue?: FollowUpTarget
 }

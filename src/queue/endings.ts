@@ -1,12 +1,10 @@
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
 import { GiveUp } from './errors.ts'
-import { delayBefore, legible, writeFailure } from './failure.ts'
+import type { DeadReason, EndEvent } from './events.ts'
+import { delayBefore, legible, readFailure, writeFailure } from './failure.ts'
 import { optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
-
-/** Why a job is dead. `payload`: it cannot be read, or does not fit the schema. `expired`: it did not begin in time. */
-export type DeadReason = 'attempts' | 'given-up' | 'payload' | 'expired' | 'crash'
 
 export const doneOf = ({ envelope: { isNamed, id, group = '' } }: Delivery): Ending =>
   isNamed || group !== '' ? { op: 'done', named: isNamed ? id : '', group } : PLAIN_DONE
@@ -19,6 +17,7 @@ export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknow
   const dead = (reason: DeadReason): Ending => ({ op: 'dead', used, reason, error: writeFailure(error) })
   if (error instanceof GiveUp || (error as Error | undefined)?.name === 'GiveUp') return dead('given-up')
   if (error instanceof PayloadFault) return { op: 'dead', used, reason: 'payload', error: writeFailure(error.cause) }
+  if (error instanceof ChildFault) return dead('child')
   const own = optionsOf(delivery)
   if (used >= (own.attempts ?? queue.attempts)) return dead('attempts')
   try {
@@ -27,6 +26,18 @@ export function failedOf(queue: ResolvedQueue, delivery: Delivery, error: unknow
     // The user's backoff: without a wait to go by, the job goes where somebody looks at it.
     return { op: 'dead', used, reason: 'attempts', error: writeFailure(legible(thrown)) }
   }
+}
+
+/** What is told of an end that counts; `thrown`: what a failed attempt ended with. */
+export function endEventOf(delivery: Delivery, ending: Ending, tookMs: number, thrown?: unknown): EndEvent {
+  const { envelope, deliveries } = delivery
+  const known = { id: envelope.id, attempt: envelope.used + deliveries, tookMs: Math.round(tookMs) }
+  if (ending.op === 'dead') {
+    const reason = ending.reason as DeadReason
+    return { type: 'dead', ...known, reason, error: readFailure(ending.error) }
+  }
+  if (ending.op !== 'retry') return { type: 'done', ...known }
+  return { type: 'failed', ...known, retryInMs: ending.delayMs, error: readFailure(writeFailure(thrown)) }
 }
 
 /** As `failedOf`, but nobody says that it failed: the next attempt need not wait. */
@@ -44,6 +55,15 @@ export function expiredOf(delivery: Delivery): { readonly ending: Ending; readon
   if (expiresAtMs === undefined || Number(fence / 1_000n) <= expiresAtMs) return undefined
   const error = new Error(`it was to begin before ${new Date(expiresAtMs).toISOString()}`)
   return { ending: { op: 'dead', used: 0, reason: 'expired', error: writeFailure(error) }, error }
+}
+
+/** A child that it waits for is dead. */
+export class ChildFault extends Error {
+  override readonly name = 'ChildDied'
+
+  constructor(child: string, reason: string, why = '') {
+    super(`its child '${child}' is dead, by reason of '${reason}'${why === '' ? '' : `: ${why}`}`)
+  }
 }
 
 /** Its payload will not be better next time. */

@@ -1,14 +1,7 @@
 import { toMs } from '../base/duration.ts'
 import { messageOf } from '../base/errors.ts'
+import type { JobFailure } from './events.ts'
 import type { ResolvedQueue } from './options.ts'
-
-/** What is kept of an error whose job is dead. */
-export interface JobFailure {
-  readonly name: string
-  readonly message: string
-  readonly code?: string
-  readonly stack?: string
-}
 
 const LONGEST_MESSAGE = 1_000
 const LONGEST_STACK = 2_000

@@ -7,7 +7,9 @@ import { bellPrefix } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
 import type { Posting } from '../stream/producer.ts'
 import type { Effects, FollowUp, FollowUpTarget } from './effects.ts'
-import { resultKey, talliesKey } from './keys.ts'
+import { KEEP_MS } from './families.ts'
+import { optionsOf } from './job.ts'
+import { kinOf, resultKey, talliesKey } from './keys.ts'
 import { finishScript } from './lua.generated.ts'
 import { outcomeChannel } from './notices.ts'
 import type { Postings } from './postings.ts'
@@ -15,6 +17,8 @@ import { writeReport } from './reports.ts'
 
 /** What is larger belongs elsewhere, and its name here. */
 const LONGEST_RESULT = 1024 * 1024
+/** A parent is given those of all its children at once. */
+const LONGEST_OF_CHILD = 64 * 1024
 const AGAIN_BASE_MS = 20
 const AGAIN_MAX_MS = 500
 
@@ -40,21 +44,25 @@ export class Finisher {
   async finish(
     delivery: Delivery,
     effects: Effects | undefined,
-    result: { readonly value: unknown; readonly keepMs: number } | undefined,
+    value: unknown,
     onUnkept?: (error: unknown) => void,
+    isCancelled = false,
   ): Promise<boolean> {
     const { lease, envelope } = delivery
     const shard = this.#postings.shardOf(envelope)
     const layout = this.#layouts[shard] as Layout
     const following = await this.#prepare(delivery, shard, effects?.followUps ?? [])
-    const text = result === undefined ? '' : writeResult(result.value, onUnkept)
+    const { resultMs, siblings } = optionsOf(delivery)
+    const most = siblings === undefined ? LONGEST_RESULT : LONGEST_OF_CHILD
+    const isRead = (resultMs ?? siblings) !== undefined && !isCancelled
+    const text = isRead ? writeResult(value, most, onUnkept) : ''
     for (let failures = 0; lease.held.has(delivery); ) {
       if (!lease.isValid()) {
         lease.lose('it was not renewed in time')
         return false
       }
       try {
-        const word = await this.#send(layout, delivery, following, effects, text, result?.keepMs ?? 0)
+        const word = await this.#send(layout, delivery, following, effects, text, isCancelled)
         if (word === 'layout') continue
         if (word === 'gone') lease.lose('the server says that it has ended')
         if (word === 'gone' || !lease.held.delete(delivery)) return false
@@ -70,27 +78,49 @@ export class Finisher {
     return false
   }
 
+  /** Ends a cancelled child, and tells its parent in the same step. If it cannot be, the job comes again, and is cancelled no more. */
+  async forget(delivery: Delivery): Promise<void> {
+    await this.finish(delivery, undefined, undefined, undefined, true).catch(() => false)
+  }
+
   async #send(
     layout: Layout,
-    { lease, lane, entry, envelope: { id, isNamed, group = '' } }: Delivery,
+    delivery: Delivery,
     following: readonly Posting[],
     effects: Effects | undefined,
     result: string,
-    resultMs: number,
+    isCancelled: boolean,
   ): Promise<'finished' | 'absent' | 'gone' | 'layout'> {
     for (const posting of following) if (!layout.has(posting.lane)) await layout.open(posting.lane, 'queue.finish')
-    const { state, leases, delayed, bodies, ids, idle, wake } = layout.keys
+    const { lease, lane, entry, envelope } = delivery
+    const { id, isNamed, group = '' } = envelope
+    const { resultMs = 0, keepIdMs = 0, siblings = 0 } = optionsOf(delivery)
+    const { parent = '', place = '' } = (siblings > 0 ? kinOf(id) : undefined) ?? {}
+    const { state, leases, delayed, bodies, ids, idle, wake, kept } = layout.keys
     const keys = {
       ...{ state, leases, delayed, bodies, ids, idle, tallies: talliesKey(layout.keys) },
       ...{ progress: layout.keys.progress(id), result: resultKey(layout.keys, id) },
-      ...{ lane: layout.keys.lane(lane), wake, lanes: layout.all },
+      ...{ lane: layout.keys.lane(lane), wake, kept, lanes: layout.all },
+      ...{ family: layout.keys.family(id), kin: layout.keys.family(parent) },
     }
     const tallies = [...(effects?.tallies ?? [])].flatMap(([name, by]) => [name, String(by)])
     const jobs = following.flatMap(({ ms, named, envelope }) => [String(ms), named, envelope])
     const args = {
       ...{ layout: layout.text, channel: bellPrefix(this.#redis.keyspace), consumer: lease.id, entry },
-      ...{ named: isNamed ? id : '', resultMs, result, outcome: outcomeChannel(this.#redis, this.#layouts, id) },
-      ...{ group, most: this.#postings.groupMost, tallies: tallies.length / 2, rest: [...tallies, ...jobs] },
+      ...{
+        named: isNamed ? id : '',
+        keepIdMs: isCancelled ? 0 : keepIdMs,
+        resultMs: isCancelled ? 0 : resultMs,
+        result,
+      },
+      ...{ parent, place, word: isCancelled ? 'c' : `d${result}`, siblings, keepMs: KEEP_MS },
+      ...{
+        outcome: outcomeChannel(this.#redis, this.#layouts, id),
+        group,
+        most: this.#postings.groupMost,
+        tallies: tallies.length / 2,
+        rest: [...tallies, ...jobs],
+      },
     }
     const reply = await finishScript.run(this.#redis, keys, args, { operation: 'queue.finish', repeat: true })
     if (reply[0] === 'layout') layout.learn(reply[1])
@@ -110,13 +140,13 @@ export class Finisher {
   }
 }
 
-function writeResult(value: unknown, onUnkept: ((error: unknown) => void) | undefined): string {
+function writeResult(value: unknown, most: number, onUnkept: ((error: unknown) => void) | undefined): string {
   try {
-    return writeReport(value, LONGEST_RESULT, 'result')
+    return writeReport(value, most, 'result')
   } catch (error) {
     if (onUnkept === undefined) throw error
     onUnkept(error)
-    return writeReport(undefined, LONGEST_RESULT, 'result')
+    return writeReport(undefined, most, 'result')
   }
 }
 

@@ -7,7 +7,6 @@ export type {
   RedriveResult,
 } from './dead-letters.ts'
 export type { AddedJob, FollowOptions, FollowUpTarget } from './effects.ts'
-export type { DeadReason } from './endings.ts'
 export {
   GiveUp,
   JobCancelledError,
@@ -17,9 +16,10 @@ export {
   QueueFullError,
   WorkerClosedError,
 } from './errors.ts'
-export type { JobFailure } from './failure.ts'
+export type { DeadReason, EndEvent, EventsOptions, JobFailure, ProgressEvent, QueueEvent } from './events.ts'
+export type { ChildJob, OnDeadChild, ParentOptions } from './families.ts'
 export type { QueueCounts } from './inspect.ts'
-export type { Job } from './job.ts'
+export type { ChildOutcome, Job } from './job.ts'
 export type { Cancelled, JobInfo, JobResult, LookOptions, ResultOptions } from './job-book.ts'
 export type {
   AddOptions,

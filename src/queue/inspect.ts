@@ -101,6 +101,10 @@ export async function drainQueue(redis: Redis, name: string, shards: number): Pr
       if (reply[0] === 'layout') layout.learn(reply[1])
       else {
         count = reply[1]
+        for (const id of reply.slice(2)) {
+          const family = layout.keys.family(String(id))
+          await redis.call(family, 'DEL', [family], options)
+        }
         total += count
       }
     }

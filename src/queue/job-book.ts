@@ -4,10 +4,11 @@ import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import { readEnvelope } from '../stream/envelope.ts'
+import { AWAITED_MS } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
-import type { DeadReason } from './endings.ts'
-import { type JobFailure, readFailure } from './failure.ts'
-import { resultKey, shardOf } from './keys.ts'
+import type { DeadReason, JobFailure } from './events.ts'
+import { readFailure } from './failure.ts'
+import { parentOf, resultKey, shardOf } from './keys.ts'
 import { cancelScript, findJobScript } from './lua.generated.ts'
 import { moveJob } from './moving.ts'
 import { noticeChannel, outcomeChannel } from './notices.ts'
@@ -22,7 +23,7 @@ export interface LookOptions {
 export interface JobInfo {
   readonly id: string
   /**
-   * `waiting` for its turn, `delayed` until its time, `active`: it runs, or its worker has died and the lease not ended; `done`: its result is
+   * `waiting` for its turn, `delayed` until its time or until its children are done, `active`: it runs, or its worker has died and the lease not ended; `done`: its result is
    * kept; `dead`; `open`: it waits or runs and was not found among as many as were looked at.
    */
   readonly state: 'waiting' | 'delayed' | 'active' | 'done' | 'dead' | 'open'
@@ -98,7 +99,10 @@ export class JobBook {
       case 'dead':
         return { ...blank, state, diedAtMs: found[1], ...envelopeFacts(readDead(found[2]).envelope) }
       case 'delayed':
-        return { ...blank, state, dueAtMs: found[1], progress: readReport(found[2]), ...envelopeFacts(found[3]) }
+        return {
+          ...{ ...blank, state, dueAtMs: found[1] >= AWAITED_MS ? undefined : found[1] },
+          ...{ progress: readReport(found[2]), ...envelopeFacts(found[3]) },
+        }
       default: {
         const [, entry, deliveries, progress, envelope] = found
         const { attempts, addedAtMs, ...rest } = envelopeFacts(envelope)
@@ -203,13 +207,18 @@ export class JobBook {
     return moveJob(this.#redis, layout.keys, id, '', 'queue.cancel')
   }
 
+  #kinOf({ keys }: Layout, id: string) {
+    return { family: keys.family(id), kin: keys.family(parentOf(id)) }
+  }
+
   async #cancelIn(layout: Layout, id: string, within: number): Promise<Cancelled> {
     let left = within
     let lane = 1
     let from = ''
     for (;;) {
-      const { state, ids } = layout.keys
-      const keys = { state, ids, progress: layout.keys.progress(id), lanes: layout.all }
+      const { state, ids, delayed } = layout.keys
+      const progress = layout.keys.progress(id)
+      const keys = { state, ids, progress, delayed, ...this.#kinOf(layout, id), lanes: layout.all }
       const args = {
         ...{ layout: layout.text, id, most: Math.max(1, Math.min(PAGE, left)), lane, from },
         notices: noticeChannel(this.#redis, layout),

@@ -14,6 +14,9 @@ export const noticeChannel = (redis: Redis, { keys }: Layout): string => `${bell
 export const outcomeChannel = (redis: Redis, layouts: readonly Layout[], id: string): string =>
   `${noticeChannel(redis, layouts[0] as Layout)}:${escapeLast(id)}`
 
+/** Where those who follow the events of a queue hear that there are some. */
+export const eventsChannel = (redis: Redis, first: Layout): string => `${noticeChannel(redis, first)}::events`
+
 /** Hears the notices of a queue's shards while it is wanted. */
 export class Notices {
   readonly #redis: Redis

@@ -13,6 +13,8 @@ import {
   type RedriveOptions,
   type RedriveResult,
 } from './dead-letters.ts'
+import type { EventsOptions, QueueEvent } from './events.ts'
+import { Feed } from './feed.ts'
 import { type QueueCounts, readCounts, readTallies } from './inspect.ts'
 import {
   type Cancelled,
@@ -41,6 +43,7 @@ export abstract class QueueOperations<T> {
   protected readonly planned: Schedules
   readonly #dead: DeadLetters<T>
   readonly #book: JobBook
+  protected readonly feed: Feed
 
   constructor(redis: Redis, name: string, options: ResolvedQueue) {
     this.name = name
@@ -56,6 +59,7 @@ export abstract class QueueOperations<T> {
     this.planned = new Schedules(redis, this.layouts, this.postings, { name, maxLength: options.maxLength })
     this.#dead = new DeadLetters<T>(redis, this.layouts, this.payloads, this.postings)
     this.#book = new JobBook(redis, this.layouts)
+    this.feed = new Feed(redis, first, options.keepEvents)
   }
 
   /** Throws CONNECTION_CLOSED after `close()`. */
@@ -119,6 +123,18 @@ export abstract class QueueOperations<T> {
   cancel(id: string, options?: LookOptions): Promise<Cancelled> {
     this.enter()
     return this.#book.cancel(id, options)
+  }
+
+  /**
+   * What became of jobs, in any process, as long as it is iterated: how attempts ended, once the server knows it, and what handlers said. Of a queue with
+   * `keepEvents` in all processes that run jobs of it. It waits through outages, and ends with `close()`.
+   *
+   * costs   one call for up to 200 events; where nothing happens, one each two seconds
+   * throws  ConfigError without `keepEvents`; what the `signal` says
+   */
+  events(options?: EventsOptions): AsyncGenerator<QueueEvent, void, void> {
+    this.enter()
+    return this.feed.follow(options)
   }
 
   /** What handlers have counted by `tally`, by name. */

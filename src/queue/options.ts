@@ -1,9 +1,11 @@
-import { checkFraction, checkFunction, checkInteger, checkKnown, checkOneOf } from '../base/check.ts'
+import { checkBoolean, checkFraction, checkFunction, checkInteger, checkKnown, checkOneOf } from '../base/check.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { checkSchema, type StandardSchema } from '../base/schema.ts'
 import type { Durability } from '../redis/durable/durable.ts'
 import { LONGEST_ID, MOST_ATTEMPTS } from '../stream/envelope.ts'
+import type { Posting } from '../stream/producer.ts'
+import type { EndEvent } from './events.ts'
 
 export interface BackoffOptions {
   /** The wait before the second attempt; each later one is twice the one before. Default `'1s'`. */
@@ -40,6 +42,8 @@ export interface QueueOptions<T = unknown> {
   readonly maxLength?: number
   /** Dead letters that are kept; beyond, the oldest go. 1 to 10 million, default 10,000. */
   readonly keepDead?: number
+  /** Events that are kept, about, for `queue.events()`; beyond, the oldest go. Up to 1 million; default 0: nobody is told of any. */
+  readonly keepEvents?: number
   /**
    * `'stream'` (default): the fastest; up to 16 different priorities. `'priority'`: any priority, and a job that waits can be moved by
    * `reprioritize`. The same in every process.
@@ -92,6 +96,13 @@ export interface AddOptions {
    * result is `undefined`, and `onError` is told. Default: not at all.
    */
   readonly keepResult?: Duration
+  /** How long its `id` is refused after it was done: what comes twice runs once. Default: not at all. */
+  readonly keepId?: Duration
+  /**
+   * Takes the place of a job of its `id` that waits for its `delay`, so that only the last of many runs, when no more have come for so long. Where that one
+   * has begun, or waits for its turn, this one goes under its id and a number. Default false.
+   */
+  readonly replace?: boolean
   /** What it must have reached for `durable: true`. Default: as of the queue. Of `addMany`, one for the whole call: of all its jobs the same. */
   readonly durability?: QueueDurability
 }
@@ -109,6 +120,8 @@ export interface ProcessOptions {
    * HOLDFAST_QUEUE once a minute tells of the latter and of dead letters.
    */
   readonly onError?: (error: unknown, job: { readonly id: string; readonly attempt: number } | undefined) => void
+  /** Told how each attempt of this worker ended, once the server knows it: `done`, `failed` and tried again, or `dead`. */
+  readonly onEnd?: (event: EndEvent) => void
 }
 
 export interface CloseOptions {
@@ -131,6 +144,7 @@ export interface ResolvedQueue {
   readonly schema: StandardSchema | undefined
   readonly maxLength: number
   readonly keepDead: number
+  readonly keepEvents: number
   readonly shards: number
   readonly mode: 'stream' | 'priority'
   readonly groupConcurrency: number
@@ -145,6 +159,12 @@ export interface JobOptions {
   readonly timeoutMs?: number
   readonly backoff?: ResolvedBackoff
   readonly resultMs?: number
+  readonly keepIdMs?: number
+  /** How many children it waits for, and what it does when one is dead. */
+  readonly children?: number
+  readonly onDead?: 'fail' | 'ignore' | 'wait'
+  /** It is a child: how many there are of its parent. */
+  readonly siblings?: number
   readonly expiresAtMs?: number
 }
 
@@ -157,6 +177,7 @@ const QUEUE = [
   'schema',
   'maxLength',
   'keepDead',
+  'keepEvents',
   'shards',
   'mode',
   'groupConcurrency',
@@ -173,6 +194,8 @@ const ADD = [
   'timeout',
   'backoff',
   'keepResult',
+  'keepId',
+  'replace',
   'expiresIn',
   'durability',
 ]
@@ -203,6 +226,7 @@ export function resolveQueueOptions<T>(options: QueueOptions<T> = {}): ResolvedQ
     schema: checkSchema('schema', options.schema),
     maxLength: maxLength === undefined ? 0 : checkInteger('maxLength', maxLength, 1, 1e9),
     keepDead: checkInteger('keepDead', keepDead, 1, 1e7),
+    keepEvents: checkInteger('keepEvents', options.keepEvents ?? 0, 0, 1e6),
     shards: checkInteger('shards', shards, 1, 64),
     mode: checkOneOf('mode', options.mode ?? 'stream', ['stream', 'priority']),
     groupConcurrency: checkInteger('groupConcurrency', options.groupConcurrency ?? 1, 1, 1_000),
@@ -243,7 +267,7 @@ export interface CheckedAdd {
   readonly id: string | undefined
   readonly priority: number
   readonly group: string | undefined
-  readonly kind: 'in' | 'at'
+  readonly kind: Posting['kind']
   readonly ms: number
   /** JSON of `JobOptions`; '' for none. */
   readonly options: string
@@ -260,7 +284,7 @@ const PLAIN_ADD: CheckedAdd = {
 export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   if (options === undefined) return PLAIN_ADD
   checkKnown('options', options, ADD)
-  const { id, delay, at, priority = 0, group, attempts, timeout, backoff, keepResult, expiresIn } = options
+  const { id, delay, at, priority = 0, group, attempts, timeout, backoff, keepResult, keepId, expiresIn } = options
   if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID))
     throw new ConfigError('id', `a text of 1 to ${LONGEST_ID} bytes`, id)
   if (
@@ -274,17 +298,29 @@ export function checkAdd(options: AddOptions | undefined): CheckedAdd {
     ...(timeout === undefined ? {} : { timeoutMs: toMs(timeout, 'timeout', { max: LONGEST_TIMEOUT_MS }) }),
     ...(backoff === undefined ? {} : { backoff: resolveBackoff(backoff) }),
     ...(keepResult === undefined ? {} : { resultMs: toMs(keepResult, 'keepResult') }),
+    ...(keepId === undefined ? {} : { keepIdMs: toMs(keepId, 'keepId') }),
   }
   return {
     id,
     priority: checkInteger('priority', priority, -HIGHEST_PRIORITY, HIGHEST_PRIORITY),
     group,
-    kind: at === undefined ? 'in' : 'at',
+    kind: `${ruleOf(options)}${at === undefined ? 'in' : 'at'}`,
     ms: at === undefined ? toMs(delay ?? 0, 'delay', { min: 0 }) : checkMoment(at),
     options: Object.keys(own).length === 0 ? '' : JSON.stringify(own),
     expiresInMs: expiresIn === undefined ? undefined : toMs(expiresIn, 'expiresIn'),
     durability: checkDurability(options.durability),
   }
+}
+
+/** What holds of its id beyond that no two jobs have it. */
+function ruleOf({ id, delay, at, keepId, replace = false }: AddOptions): '' | 'keep ' | 'last ' {
+  checkBoolean('replace', replace)
+  if (keepId === undefined && !replace) return ''
+  if (id === undefined) throw new ConfigError('id', `one beside \`${replace ? 'replace' : 'keepId'}\``, id)
+  if (!replace) return 'keep '
+  if (keepId !== undefined) throw new ConfigError('keepId', 'nothing beside `replace`', keepId)
+  if (delay === undefined && at === undefined) throw new ConfigError('delay', 'a time to wait beside `replace`', delay)
+  return 'last '
 }
 
 function checkMoment(at: unknown): number {
@@ -298,14 +334,16 @@ export interface CheckedProcess {
   readonly concurrency: number
   readonly isBlocking: boolean
   readonly onError: ProcessOptions['onError']
+  readonly onEnd: ProcessOptions['onEnd']
 }
 
 export function checkProcess(options: ProcessOptions = {}): CheckedProcess {
-  checkKnown('options', options, ['concurrency', 'wake', 'onError'])
+  checkKnown('options', options, ['concurrency', 'wake', 'onError', 'onEnd'])
   return {
     concurrency: checkInteger('concurrency', options.concurrency ?? 1, 1, 10_000),
     isBlocking: checkOneOf('wake', options.wake ?? 'message', ['message', 'block']) === 'block',
     onError: checkFunction('onError', options.onError),
+    onEnd: checkFunction('onEnd', options.onEnd),
   }
 }
 

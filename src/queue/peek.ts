@@ -1,7 +1,7 @@
 import { decode } from '../base/codec.ts'
 import type { Redis } from '../redis/redis.ts'
 import { readEnvelope } from '../stream/envelope.ts'
-import { HELD, type ShardKeys, StreamKeys } from '../stream/keys.ts'
+import { AWAITED_MS, HELD, type ShardKeys, StreamKeys } from '../stream/keys.ts'
 import { Layout } from '../stream/layout.ts'
 
 /** A job that waits or runs, as it lies in its queue. */
@@ -116,7 +116,8 @@ async function peekDelayed(redis: Redis, keys: ShardKeys, most: number): Promise
   )
   return rows.flatMap(([id, dueAtMs], i) => {
     const job = jobs[i]
-    return placedOf(job === undefined ? undefined : { ...job, dueAtMs }, [PART.delayed, dueAtMs], id)
+    const due = dueAtMs >= AWAITED_MS ? undefined : dueAtMs
+    return placedOf(job === undefined ? undefined : { ...job, dueAtMs: due }, [PART.delayed, dueAtMs], id)
   })
 }
 

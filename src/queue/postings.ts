@@ -59,10 +59,31 @@ export class Postings {
     const text =
       expiresInMs === undefined
         ? checked.options
-        : expiringAt((kind === 'at' ? ms : this.#nowMs() + ms) + expiresInMs, checked.options)
+        : expiringAt((kind.endsWith('at') ? ms : this.#nowMs() + ms) + expiresInMs, checked.options)
     const { lane, envelope } = this.write(id, own !== undefined, { priority, group, options: text, types, payload })
     const posting = { envelope, lane, kind, ms, named: own ?? '' }
     return { id, shard: this.shardOf({ id, group }), posting, durability: durability ?? this.#durability }
+  }
+
+  newId(): string {
+    return this.#ids.next()
+  }
+
+  /** One of a family: `own` is stored beside its options, and one with children waits for them. */
+  member(
+    id: string,
+    isNamed: boolean,
+    data: unknown,
+    options: AddOptions,
+    own: JobOptions,
+    kind: Posting['kind'],
+  ): Posting {
+    const { priority, group, ms, options: text } = checkAdd(options)
+    const stored = JSON.stringify({ ...(text === '' ? {} : (JSON.parse(text) as JobOptions)), ...own })
+    const { payload, types } = this.#payloads.write(data)
+    const draft = { priority, group, options: stored, types, payload }
+    const { lane, envelope } = this.write(id, isNamed, draft)
+    return { envelope, lane, kind, ms: own.children === undefined ? ms : -1, named: isNamed ? id : '' }
   }
 
   /** As `prepare`, into this shard unless its id or group says another. */

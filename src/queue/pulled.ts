@@ -1,18 +1,24 @@
+import { monotonicMs } from '../base/clock.ts'
 import { type Duration, toMs } from '../base/duration.ts'
 import { TimeoutError } from '../base/errors.ts'
 import type { Delivery } from '../stream/consumer-lease.ts'
 import type { Ending } from '../stream/settlements.ts'
-import { doneOf, failedOf, forgottenOf, HANDED_BACK } from './endings.ts'
+import { doneOf, endEventOf, failedOf, forgottenOf, HANDED_BACK } from './endings.ts'
 import { JobCancelledError, JobLeaseLostError, JobTimeoutError } from './errors.ts'
+import type { EndEvent, Tell } from './events.ts'
 import { legible } from './failure.ts'
+import type { Families } from './families.ts'
 import type { Finisher } from './finisher.ts'
-import { Job, optionsOf } from './job.ts'
+import { type ChildOutcome, Job, leavesSomething, optionsOf } from './job.ts'
 import type { ResolvedQueue } from './options.ts'
 import type { Reports } from './reports.ts'
 
 export interface PulledOwner {
   readonly finisher: Finisher
   readonly reports: Reports
+  readonly families: Families
+  /** Told how attempts end; undefined where nobody wants to know. */
+  readonly tell: Tell<EndEvent>
   /** How long its ends are waited for. */
   readonly timeoutMs: number
   /** An end did not count. */
@@ -33,14 +39,24 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
   readonly #isTimed: boolean
   readonly #controller = new AbortController()
   readonly #finisher: Finisher
+  readonly #tell: Tell<EndEvent>
+  readonly #takenMs = monotonicMs()
   #timer: NodeJS.Timeout | undefined
   #isEnded = false
 
   /** @internal */
-  constructor(queue: string, options: ResolvedQueue, delivery: Delivery, data: T, owner: PulledOwner) {
-    super(delivery, data, owner.reports)
+  constructor(
+    queue: string,
+    options: ResolvedQueue,
+    delivery: Delivery,
+    data: T,
+    owner: PulledOwner,
+    children?: readonly ChildOutcome[],
+  ) {
+    super(delivery, data, owner.reports, children)
     this.#timeoutMs = owner.timeoutMs
     this.#finisher = owner.finisher
+    this.#tell = owner.tell
     this.#queue = queue
     this.#options = options
     this.#onRefused = owner.onRefused
@@ -65,8 +81,13 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
       const endingOf = this.#isTimed ? failedOf : forgottenOf
       const ending = this.#unlessCancelled(() => endingOf(this.#options, this.delivery, error))
       this.#stop(error)
-      this.delivery.lease.settle(this.delivery, ending)
+      if (ending.op === 'done' && this.#isChild) return void this.#finisher.forget(this.delivery)
+      this.delivery.lease.settle(this.delivery, ending, (settled) => settled && this.#told(ending, error))
     }, ms).unref()
+  }
+
+  get #isChild(): boolean {
+    return optionsOf(this.delivery).siblings !== undefined
   }
 
   /** A cancelled one is neither tried again nor kept, whatever its taker says of it. */
@@ -87,12 +108,11 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
    *         told on, for as long as the lease lasts
    */
   async complete(result?: unknown): Promise<void> {
-    const { resultMs } = optionsOf(this.delivery)
-    if (resultMs === undefined || this.#isEnded) return this.#end(doneOf(this.delivery))
+    if (!leavesSomething(optionsOf(this.delivery)) || this.#isEnded) return this.#end(doneOf(this.delivery))
     clearTimeout(this.#timer)
     this.#isEnded = true
     try {
-      if (await this.#finisher.finish(this.delivery, undefined, { value: result, keepMs: resultMs })) return
+      if (await this.#finisher.finish(this.delivery, undefined, result)) return this.#told(doneOf(this.delivery))
     } catch (error) {
       // Nothing was done: it is still to be ended.
       this.#isEnded = false
@@ -105,7 +125,10 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
 
   /** It failed: it is tried again after the queue's backoff, or is among the dead letters if this was its last attempt. */
   async fail(error: unknown): Promise<void> {
-    return this.#end(this.#unlessCancelled(() => failedOf(this.#options, this.delivery, legible(error))))
+    const ending = this.#unlessCancelled(() => failedOf(this.#options, this.delivery, legible(error)))
+    if (ending.op !== 'done' || !this.#isChild || this.#isEnded) return this.#end(ending, error)
+    this.#stop(this.signal.reason)
+    await this.#finisher.forget(this.delivery)
   }
 
   /** Back for another to take, without using an attempt. */
@@ -120,14 +143,22 @@ export class PulledJob<T = unknown> extends Job<T> implements AsyncDisposable {
     this.#endIn(ms)
   }
 
-  #end(ending: Ending): Promise<void> {
+  #told(ending: Ending, thrown?: unknown): void {
+    if (ending.op === 'back') return
+    this.#tell?.(endEventOf(this.delivery, ending, monotonicMs() - this.#takenMs, thrown))
+  }
+
+  #end(ending: Ending, thrown?: unknown): Promise<void> {
     return new Promise((resolve, reject) => {
       clearTimeout(this.#timer)
       const late = setTimeout(() => reject(new TimeoutError('queue.settle', this.#timeoutMs, true)), this.#timeoutMs)
       const told = (settled: boolean, error?: unknown) => {
         clearTimeout(late)
         if (error !== undefined) return reject(error)
-        if (settled) return resolve()
+        if (settled) {
+          this.#told(ending, thrown)
+          return resolve()
+        }
         const lost = this.#lostError()
         this.#stop(lost)
         reject(lost)

@@ -2,15 +2,19 @@ import { ConfigError, ConnectionError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Bell } from '../stream/bell.ts'
+import type { Delivery } from '../stream/consumer-lease.ts'
 import { ShardCrew } from '../stream/crew.ts'
 import { bellPrefix } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
+import type { Ending } from '../stream/settlements.ts'
 import { Adding } from './adding.ts'
 import { Alarm } from './alarm.ts'
 import type { Handler } from './attempt.ts'
 import type { AddedJob } from './effects.ts'
-import { expiredOf, failedOf, PayloadFault } from './endings.ts'
+import { ChildFault, endEventOf, expiredOf, failedOf, PayloadFault } from './endings.ts'
+import { type ChildJob, Families, FamilyPostings, type ParentOptions } from './families.ts'
 import { Finisher } from './finisher.ts'
+import { type ChildOutcome, optionsOf } from './job.ts'
 import { Notices } from './notices.ts'
 import { QueueOperations } from './operations.ts'
 import { type AddOptions, type CloseOptions, checkProcess, type ProcessOptions, type ResolvedQueue } from './options.ts'
@@ -34,6 +38,7 @@ const OBSERVED = {
  */
 export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDisposable {
   readonly #adding: Adding
+  readonly #families: FamilyPostings
   readonly #crew: ShardCrew
   readonly #desk: PulledOwner
   readonly #scheduler: Scheduler
@@ -54,6 +59,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     this.#bell = bell
     this.#alarm = new Alarm(name)
     this.#adding = new Adding(redis, this.layouts, name, options)
+    this.#families = new FamilyPostings(this.postings, this.payloads, options.shards)
     this.#crew = new ShardCrew(redis, this.layouts, bell, {
       ...{ room: 'queue', leaseMs: options.leaseMs, deadMost: Math.ceil(options.keepDead / options.shards) },
       groupMost: options.groupConcurrency,
@@ -65,13 +71,16 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
       },
       onError: (error) => this.#troubled(error),
     })
+    const tell = options.keepEvents === 0 ? undefined : this.feed.tell.bind(this.feed)
     this.#desk = {
+      tell,
       finisher: new Finisher(redis, this.layouts, this.postings, {
         name,
         // A bound on what comes from outside: jobs that wait for room which only their own ends can make would wait for ever.
         add: async (data, own) => this.#adding.add(this.postings.prepare(await this.payloads.fit(data), own), false),
       }),
-      reports: new Reports(redis, this.layouts),
+      families: new Families(redis, this.layouts, this.postings),
+      reports: new Reports(redis, this.layouts, tell),
       timeoutMs: redis.timeoutMs,
       onRefused: () => void this.#refused++,
     }
@@ -125,6 +134,26 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
   }
 
   /**
+   * Adds a job that waits for others, and those, in one step: all or none. It is ready in the step that ends the last of them, and its handler sees in
+   * `job.children` what they came to. All lie in one shard, that of its id; children have its id and `@0@1`, `@0@2`, …
+   *
+   * children  1 to 499 jobs of this queue, in all, that may have children themselves
+   * returns   as `add`, and the ids of its own children
+   * throws    as `add`; ConfigError for options that a family cannot have
+   */
+  async addParent(
+    data: T,
+    children: readonly ChildJob<T>[],
+    options?: ParentOptions,
+  ): Promise<AddedJob & { readonly children: readonly string[] }> {
+    this.enter()
+    const family = await this.#families.prepare(data, children, options)
+    const shard = this.postings.shardOf({ id: family.id, group: options?.group })
+    const added = await this.#adding.addFamily(family, shard, options?.durability ?? this.options.durability)
+    return { ...added, children: family.children }
+  }
+
+  /**
    * Runs `handler` for the jobs of this queue, in this process, from now until the worker is closed. What it throws counts as a failed
    * attempt; `GiveUp` ends the attempts.
    */
@@ -159,20 +188,35 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
         if (delivery === undefined) return undefined
         const expired = expiredOf(delivery)
         if (expired !== undefined) {
-          delivery.lease.settle(delivery, expired.ending)
+          this.#settleUntaken(delivery, expired.ending)
           continue
+        }
+        let children: readonly ChildOutcome[] | undefined
+        if (optionsOf(delivery).children !== undefined) {
+          try {
+            children = await this.#desk.families.gather(delivery)
+          } catch (error) {
+            if (!(error instanceof ChildFault)) throw error
+            this.#alarm.buried(delivery.envelope.id, 'child', error)
+            this.#settleUntaken(delivery, failedOf(this.options, delivery, error))
+          }
+          if (children === undefined) continue
         }
         try {
           const read = this.payloads.read(delivery.envelope)
           const data = (this.payloads.hasSchema ? await this.payloads.fit(read) : read) as T
           if (!delivery.lease.held.has(delivery)) continue
-          return new PulledJob(this.name, this.options, delivery, data, this.#desk)
+          return new PulledJob(this.name, this.options, delivery, data, this.#desk, children)
         } catch (error) {
           this.#alarm.buried(delivery.envelope.id, 'payload', error)
-          delivery.lease.settle(delivery, failedOf(this.options, delivery, new PayloadFault(error)))
+          this.#settleUntaken(delivery, failedOf(this.options, delivery, new PayloadFault(error)))
         }
       }
     })
+  }
+
+  #settleUntaken(delivery: Delivery, ending: Ending): void {
+    delivery.lease.settle(delivery, ending, (settled) => settled && this.#desk.tell?.(endEventOf(delivery, ending, 0)))
   }
 
   #troubled(error: unknown): void {
@@ -218,6 +262,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
     await this.#scheduler.stop()
     await Promise.all([...this.#workers].map((worker) => worker.close(options)))
     await this.#crew.close()
+    await this.feed.close()
     this.#onClosed()
   }
 

@@ -2,6 +2,7 @@ import { decode, encode } from '../base/codec.ts'
 import { ConfigError } from '../base/errors.ts'
 import type { Redis } from '../redis/redis.ts'
 import type { Layout } from '../stream/layout.ts'
+import type { ProgressEvent, Tell } from './events.ts'
 import { shardOf } from './keys.ts'
 import { reportScript } from './lua.generated.ts'
 import { outcomeChannel } from './notices.ts'
@@ -20,11 +21,14 @@ interface Teller {
 export class Reports {
   readonly #redis: Redis
   readonly #layouts: readonly Layout[]
+  readonly #tell: Tell<ProgressEvent>
   /** Of jobs whose last report is under way: the next, if there is one. */
   readonly #next = new Map<string, string | undefined>()
 
-  constructor(redis: Redis, layouts: readonly Layout[]) {
+  /** `tell`: told of what was said; undefined where nobody wants to know. */
+  constructor(redis: Redis, layouts: readonly Layout[], tell: Tell<ProgressEvent>) {
     this.#redis = redis
+    this.#tell = tell
     this.#layouts = layouts
   }
 
@@ -57,6 +61,7 @@ export class Reports {
     const args = { keepMs: KEEP_MS, value, channel: outcomeChannel(this.#redis, this.#layouts, job.id) }
     const keys = { progress: this.#layoutOf(job).keys.progress(job.id) }
     await reportScript.run(this.#redis, keys, args, { operation: 'queue.progress', repeat: true })
+    this.#tell?.({ type: 'progress', id: job.id, value: readReport(value) })
   }
 
   /** Tells those who wait for a job that it is dead; one who does not hear of it looks by himself. */

@@ -10,10 +10,23 @@ const WAITING = { async: [], replica: ['WAIT'], fsync: ['WAITAOF'] } as const
 export function queueRights(keyspace: Keyspace, name: string, durability: QueueDurability = 'async'): Rights {
   return {
     commands: [
-      ...['EVALSHA', 'EVAL', 'TIME', 'GET', 'SET', 'DEL', 'EXISTS', 'PUBLISH', 'SUBSCRIBE'],
-      ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HDEL', 'HINCRBY', 'HGETALL'],
+      ...[
+        'EVALSHA',
+        'EVAL',
+        'TIME',
+        'GET',
+        'SET',
+        'DEL',
+        'EXISTS',
+        'PTTL',
+        'PEXPIRE',
+        'PERSIST',
+        'PUBLISH',
+        'SUBSCRIBE',
+      ],
+      ...['HGET', 'HMGET', 'HSET', 'HSETNX', 'HEXISTS', 'HLEN', 'HDEL', 'HINCRBY', 'HGETALL'],
       ...['ZADD', 'ZREM', 'ZSCORE', 'ZCARD', 'ZCOUNT', 'ZRANGE', 'ZRANGEBYSCORE', 'ZPOPMIN', 'ZRANGEBYLEX'],
-      ...['XADD', 'XDEL', 'XACK', 'XLEN', 'XRANGE', 'XREADGROUP', 'XPENDING', 'XCLAIM'],
+      ...['XADD', 'XDEL', 'XACK', 'XLEN', 'XRANGE', 'XREVRANGE', 'XREADGROUP', 'XPENDING', 'XCLAIM'],
       ...[
         'XGROUP|CREATE',
         'XGROUP|DELCONSUMER',

@@ -3,6 +3,8 @@ import type { Delivery } from '../stream/consumer-lease.ts'
 import type { ShardCrew, Taker } from '../stream/crew.ts'
 import type { Alarm } from './alarm.ts'
 import { Attempt, type Handler, type Workplace } from './attempt.ts'
+import { both, type EndEvent, type Tell } from './events.ts'
+import type { Families } from './families.ts'
 import type { Finisher } from './finisher.ts'
 import {
   type CheckedProcess,
@@ -35,6 +37,8 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   readonly handler: Handler<never>
   readonly finisher: Finisher
   readonly reports: Reports
+  readonly families: Families
+  readonly tell: Tell<EndEvent>
   readonly #crew: ShardCrew
   readonly #checked: CheckedProcess
   readonly #alarm: Alarm
@@ -52,7 +56,7 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
   /** @internal */
   constructor(
     crew: ShardCrew,
-    place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler' | 'finisher' | 'reports'>,
+    place: Pick<Workplace, 'queue' | 'options' | 'payloads' | 'handler' | 'finisher' | 'reports' | 'families' | 'tell'>,
     checked: CheckedProcess,
     alarm: Alarm,
     onClosed: (worker: Worker) => void,
@@ -63,6 +67,10 @@ export class Worker implements Taker, Workplace, AsyncDisposable {
     this.handler = place.handler
     this.finisher = place.finisher
     this.reports = place.reports
+    this.families = place.families
+    const { onEnd } = checked
+    const own = onEnd === undefined ? undefined : guarded(`onEnd of a worker of queue '${place.queue}'`, onEnd)
+    this.tell = both(own, place.tell)
     this.#crew = crew
     this.#checked = checked
     this.#alarm = alarm

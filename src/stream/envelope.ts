@@ -33,6 +33,8 @@ const RANKED = 64
 
 /** Most bytes of an id or a group. */
 export const LONGEST_ID = 120
+/** What its length is written in has no more: a child's is longer than its parent's. */
+export const LONGEST_WRITTEN_ID = 127
 /** More attempts are not counted. */
 export const MOST_ATTEMPTS = 120
 

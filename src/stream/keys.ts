@@ -3,6 +3,9 @@ import { escapeLast, type Key, type Keyspace } from '../redis/keyspace.ts'
 /** The lane of what is given out by exact rank or by group, as a priority that no job has: above all others. */
 export const HELD = 1_000_000
 
+/** When a parent is due that waits for its children: never. A script that ends a child brings it in. */
+export const AWAITED_MS = 9e15
+
 /**
  * The keys of one shard of a stream, all of one hash tag. For the first shard of the queue `email` in the namespace `shop`:
  *
@@ -20,14 +23,16 @@ export const HELD = 1_000_000
  *     {shop:queue:email:0}:delayed      zset    ids of jobs that wait for their time, by it
  *     {shop:queue:email:0}:bodies       hash    envelopes of all that wait in no lane
  *     {shop:queue:email:0}:ids          hash    ids that users gave, of jobs that exist
+ *     {shop:queue:email:0}:kept         zset    ids that are refused although their jobs are done, by until when. As long as the longest
  *     {shop:queue:email:0}:dead         zset    ids of dead letters, by when they died, no two at the same moment
  *     {shop:queue:email:0}:dead-bodies  hash    their reasons, errors and envelopes
  *     {shop:queue:email:0}:idle         zset    processes that want to be told of work, by since when
  *     {shop:queue:email:0}:wake         list    a token, where somebody blocks until he is told
  *     {shop:queue:email:0}:progress:ID  string  what a handler last told of a job. An hour
+ *     {shop:queue:email:0}:family:ID    hash    what children of ID came to, by their place. A month once they have all ended
  *     {shop:queue:email:0}:receipt:P:0  string  the last batch of producer P, so that a repeat adds nothing. A minute
  *
- * Only receipts and progress expire: whatever else is here is work that somebody counts on.
+ * Only receipts, progress, kept ids and what is over of families expire: whatever else is here is work that somebody counts on.
  */
 export class ShardKeys {
   readonly state: Key
@@ -35,6 +40,7 @@ export class ShardKeys {
   readonly delayed: Key
   readonly bodies: Key
   readonly ids: Key
+  readonly kept: Key
   readonly dead: Key
   readonly deadBodies: Key
   readonly idle: Key
@@ -53,6 +59,7 @@ export class ShardKeys {
     this.delayed = of('delayed')
     this.bodies = of('bodies')
     this.ids = of('ids')
+    this.kept = of('kept')
     this.dead = of('dead')
     this.deadBodies = of('dead-bodies')
     this.idle = of('idle')
@@ -74,6 +81,10 @@ export class ShardKeys {
 
   progress(id: string): Key {
     return `${this.state}:progress:${escapeLast(id)}` as Key
+  }
+
+  family(id: string): Key {
+    return `${this.state}:family:${escapeLast(id)}` as Key
   }
 
   receipt(producer: string, slot: number): Key {

@@ -14,15 +14,23 @@ export interface Posting {
   readonly envelope: string
   /** The priority of the lane that it needs; `HELD` for one that waits by exact rank or in a group. */
   readonly lane: number
-  /** `in`: so long from now, 0 for now; `at`: at this moment of the server's clock. */
-  readonly kind: 'in' | 'at'
+  /**
+   * `in`: so long from now, 0 for now; `at`: at this moment of the server's clock. With a rule of its id before it, `keep`: it is refused while the
+   * id is kept; `last`: it takes the place of one of its id that waits for its time; `root`: a parent, and
+   * `with`: what is added with it or not at all.
+   */
+  readonly kind: `${'' | 'keep ' | 'last '}${'in' | 'at'}` | 'root in' | 'with in'
+  /** -1: it waits for its children. */
   readonly ms: number
   /** The id, if it is the user's; '' otherwise. */
   readonly named: string
 }
 
-/** `exists`: a job with this id is there already. `full`: there are as many jobs as there may be. */
-export type Outcome = 'added' | 'exists' | 'full'
+/**
+ * `exists`: a job with this id is there already. `full`: there are as many jobs as there may be. By the rule `last` also under its id and a number,
+ * or in the place of one that waited for its time; 0: under its id.
+ */
+export type Outcome = 'added' | 'exists' | 'full' | `added@${number}` | `replaced@${number}`
 
 /** What came of postings. */
 export interface Posted {
@@ -47,6 +55,8 @@ interface Order {
   readonly resolve: (posted: Posted) => void
   readonly reject: (error: unknown) => void
   readonly madeMs: number
+  /** In one step, by itself. */
+  readonly isWhole: boolean
   /** How many have been taken into a batch. */
   taken: number
   /** How many have no answer yet. */
@@ -73,6 +83,14 @@ interface Slot {
 }
 
 const WORDS: Readonly<Record<string, Outcome>> = { a: 'added', x: 'exists', f: 'full' }
+const LETTER_A = 65
+
+function outcomeOf(word: string): Outcome {
+  const known = WORDS[word]
+  if (known !== undefined) return known
+  return word <= '9' ? `added@${Number(word)}` : `replaced@${word.charCodeAt(0) - LETTER_A}`
+}
+
 const isPlain = ({ lane, kind, ms, named }: Posting): boolean => lane === 0 && kind === 'in' && ms === 0 && named === ''
 
 /** Puts jobs into one shard. Those of one tick, and all that come while others are under way, leave in one call of bounded size. */
@@ -110,12 +128,12 @@ export class Producer {
     }))
   }
 
-  /** The outcome of each, in order. Up to 500 at a time they are put in together or, where the length is bounded, not at all. */
-  post(postings: readonly Posting[]): Promise<Posted> {
+  /** The outcome of each, in order. Up to 500 at a time they are put in together or, where the length is bounded or `isWhole`, not at all. */
+  post(postings: readonly Posting[], isWhole = this.#length > 0 && postings.length > 1): Promise<Posted> {
     return new Promise((resolve, reject) => {
       const madeMs = monotonicMs()
       const state = { taken: 0, left: postings.length, failed: false, durable: this.#durability !== undefined }
-      this.#orders.push({ postings, outcomes: [], resolve, reject, madeMs, ...state })
+      this.#orders.push({ postings, outcomes: [], resolve, reject, madeMs, isWhole, ...state })
       this.#schedule()
     })
   }
@@ -142,10 +160,11 @@ export class Producer {
     while (this.#orders.length > 0 && jobs < MOST_JOBS && letters < MOST_LETTERS) {
       const order = this.#orders[0] as Order
       // All or none of it: by itself.
-      const isWhole = this.#length > 0 && order.postings.length > 1
+      const { isWhole } = order
       if (isWhole && pieces.length > 0) break
       const from = order.taken
-      while (order.taken < order.postings.length && jobs < MOST_JOBS && letters < MOST_LETTERS) {
+      const isFamily = (order.postings[0] as Posting | undefined)?.kind === 'root in'
+      while (order.taken < order.postings.length && jobs < MOST_JOBS && (isFamily || letters < MOST_LETTERS)) {
         letters += (order.postings[order.taken++] as Posting).envelope.length
         jobs++
       }
@@ -236,7 +255,10 @@ export class Producer {
    */
   async #recall(slot: Slot, postings: readonly Posting[], refusal: unknown): Promise<Answer> {
     const isFull = refusal instanceof ServerError && refusal.code === 'SERVER_FULL'
-    const others = postings.filter((posting) => !isPlain(posting)).map(({ named }) => named)
+    // One that replaces is not there because its id is.
+    const others = postings
+      .filter((posting) => !isPlain(posting))
+      .map(({ kind, named }) => (kind.startsWith('last') ? '' : named))
     if (!isFull || !(refusal.sent || others.some((named) => named !== ''))) throw refusal
     const keys = { receipt: slot.receipt, ids: this.#layout.keys.ids }
     const options = { operation: this.#operation, repeat: true }
@@ -277,8 +299,9 @@ export class Producer {
   }
 
   #pack(postings: readonly Posting[], slot: Slot) {
-    const { state, delayed, bodies, ids, idle, wake } = this.#layout.keys
-    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains: this.#layout.keys.lane(0), wake }
+    const { state, delayed, bodies, ids, idle, wake, kept } = this.#layout.keys
+    const plains = this.#layout.keys.lane(0)
+    const keys = { state, receipt: slot.receipt, delayed, bodies, ids, idle, plains, wake, kept }
     const jobs: string[] = []
     const others: string[] = []
     for (const posting of postings) {
@@ -317,7 +340,7 @@ function outcomesOf(postings: readonly Posting[], admitted: number, words: strin
   let plain = 0
   let other = 0
   return postings.map((posting) =>
-    isPlain(posting) ? (plain++ < admitted ? 'added' : 'full') : (WORDS[words[other++] as string] as Outcome),
+    isPlain(posting) ? (plain++ < admitted ? 'added' : 'full') : outcomeOf(words[other++] as string),
   )
 }
 

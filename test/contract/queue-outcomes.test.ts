@@ -189,6 +189,56 @@ describe('what follows from a job', () => {
   })
 })
 
+describe('an id', () => {
+  it('is kept after its job was done, and replaced while that waits, in the shard of its group too', async () => {
+    const wide = hf.queue<number>('wide', { shards: 3 })
+    const kept = [{ id: 'a' }, { id: 'b', group: 'g' }].map((own) => ({ ...own, keepId: 3_600_000 }))
+    for (const options of kept) expect((await wide.add(1, options)).added).toBe(true)
+    const worker = wide.process(() => {})
+    await vi.waitFor(() => expect(worker.stats.done).toBe(2), soon)
+    for (const options of kept) expect((await wide.add(2, options)).added).toBe(false)
+    const last = { id: 'c', delay: 20, replace: true }
+    expect(await wide.add(3, { ...last, delay: '1h' })).toEqual({ id: 'c', added: true })
+    expect(await wide.add(4, last)).toEqual({ id: 'c', added: true, replaced: true })
+    await vi.waitFor(() => expect(worker.stats.done).toBe(3), soon)
+    expect(await wide.counts()).toMatchObject({ waiting: 0, delayed: 0 })
+  })
+})
+
+it('a parent waits for its children, whatever shard they are in, and is told of a dead one', async () => {
+  const wide = hf.queue<string>('wide', { shards: 3, attempts: 1 })
+  const asker = (await place.connect()).queue<string>('wide', { shards: 3, attempts: 1 })
+  const family = [
+    { data: 'a', priority: 3 },
+    { data: 'b', children: [{ data: 'c' }] },
+    { data: 'torn', delay: 5 },
+  ]
+  const ids = ['p', 'q', 'r']
+  for (const id of ids) await wide.addParent('all', family, { id, onDead: 'ignore', keepResult: '1m' })
+  wide.process(
+    (job) => {
+      if (job.data === 'torn') throw new Error('torn')
+      return job.data + job.children.map((child) => ('value' in child ? child.value : child.status)).join()
+    },
+    { onError: () => {} },
+  )
+  for (const id of ids)
+    expect(await asker.result(id, { wait: '20s' })).toEqual({ status: 'done', value: 'alla,bc,dead' })
+  await wide.addParent('all', [{ data: 'x', delay: '1h' }], { id: 's' })
+  for (const id of ['s@0@1', 's']) await asker.cancel(id)
+  await vi.waitFor(async () => expect(await wide.counts()).toMatchObject({ waiting: 0, active: 0, delayed: 0 }), soon)
+})
+
+it('events are told to another process, whatever shard they come from', async () => {
+  const wide = hf.queue<number>('wide', { shards: 3, keepEvents: 100 })
+  const events = (await place.connect()).queue<number>('wide', { shards: 3, keepEvents: 100 }).events()
+  wide.process((job) => job.progress(job.data))
+  await wide.addMany([1, 2, 3])
+  const seen = new Set<string>()
+  for await (const { type, id } of events) if (seen.add(`${id} ${type}`).size === 6) break
+  expect([...seen].filter((one) => one.endsWith('done'))).toHaveLength(3)
+})
+
 describe('by exact priority, and in groups', () => {
   it('jobs follow, end with a result, are found and cancelled as in lanes', async () => {
     const ranked = hf.queue<string>('wide', { shards: 2, mode: 'priority' })

@@ -82,6 +82,32 @@ it('refuses what adds, with nothing half done', async () => {
   seen.set('queue/report', 'refused')
 })
 
+it('tells what ended there when there is room again, and ends it all the same', async () => {
+  const told = hf.queue<string>('told', { keepEvents: 10 })
+  const events = told.events()
+  await told.add('x', { id: 'x' })
+  const job = await told.take()
+  await fill(true)
+  await job?.complete()
+  expect(await server.command('KEYS', `*${namespace}*:events`)).toEqual([])
+  await fill(false)
+  expect((await events.next()).value).toMatchObject({ type: 'done', id: 'x' })
+  await events.return()
+  seen.set('queue/tell', 'refused')
+})
+
+it('has a parent look and go back to wait for its children, and run after them', async () => {
+  const family = hf.queue<string>('family', { attempts: 1 })
+  await family.addParent('parent', [{ data: 'dead' }, { data: 'done' }], { onDead: 'ignore' })
+  await (await family.take())?.fail(new Error('no'))
+  const child = await goesOn('queue/gather', () => family.take())
+  expect(child?.data).toBe('done')
+  await goesOn('queue/finish', async () => child?.complete('a result'))
+  const parent = await goesOn('queue/gather', () => family.take())
+  expect(parent?.children).toMatchObject([{ status: 'dead' }, { status: 'done', value: 'a result' }])
+  await goesOn('queue/finish', async () => parent?.complete())
+})
+
 it('goes on with all that frees, ends and looks', async () => {
   await queue.addMany(['done', 'fails', 'back', 'cancelled', 'kept', 'drained 1', 'drained 2'], (id) => ({
     ...{ id, ...(id === 'kept' && { keepResult: '1m' }) },

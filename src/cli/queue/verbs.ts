@@ -53,7 +53,7 @@ const letterFlags = {
   id: { kind: 'parsed', parse: text, brief: 'These alone', placeholder: 'id', variadic: true, optional: true },
   reason: {
     kind: 'parsed',
-    parse: oneOf('--reason', ['attempts', 'given-up', 'payload', 'expired', 'crash']),
+    parse: oneOf('--reason', ['attempts', 'given-up', 'payload', 'expired', 'child', 'crash']),
     brief: 'Those that died of it: attempts, given-up, payload, expired or crash',
     placeholder: 'reason',
     optional: true,

@@ -7,11 +7,11 @@
 --       lanes…   streams, in the order of the layout, and what may follow; see parts/place of streams
 -- ARGV  layout  text, the priorities of the lanes as the caller knows them
 --       most    int
--- REPLY {'drained', count:int} | {'layout', layout:text}
--- WHY   those that run end; what was handed back waits. Called until there is nothing more: others go on between
+-- REPLY {'drained', count:int, parents…:text} | {'layout', layout:text}
+-- WHY   those that run end; what was handed back waits. `parents`: of those, which waited for their children. Called until there is nothing more: others go on between
 -- COST  three commands a lane, two a job, at most most jobs of each lane
 local call, sub, byte = redis.call, string.sub, string.byte
-local LANES, GROUPS = 4, 'GROUPS'
+local LANES, GROUPS, AWAITED = 4, 'GROUPS', 9e15
 local layout = call('HGET', KEYS[1], 'layout') or ''
 if layout ~= ARGV[1] then return {'layout', layout} end
 local count, last_lane = 0, #KEYS
@@ -48,10 +48,13 @@ for i = LANES + 1, last_lane do
     count = count + 1
   end
 end
-for _, id in ipairs(call('ZRANGE', KEYS[2], 0, ARGV[2] - 1)) do
+local parents, rows = {}, call('ZRANGE', KEYS[2], 0, ARGV[2] - 1, 'WITHSCORES')
+for i = 1, #rows, 2 do
+  local id = rows[i]
+  if tonumber(rows[i + 1]) >= AWAITED then parents[#parents + 1] = id end
   call('ZREM', KEYS[2], id)
   call('HDEL', KEYS[3], id)
   call('HDEL', KEYS[4], id)
   count = count + 1
 end
-return {'drained', count}
+return {'drained', count, unpack(parents)}

@@ -44,7 +44,8 @@ for i = LANES + 1, last do
   end
 end
 local due = call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
-local wait = due and math.max(0, due - now) or -1
+-- Those that wait for their children have no time.
+local wait = due and tonumber(due) < 9e15 and math.max(0, due - now) or -1
 local consumers = call('ZCOUNT', KEYS[2], string.format('%.0f', now), '(inf')
 local bytes = 0
 local function weigh(key)

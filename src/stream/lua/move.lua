@@ -9,13 +9,15 @@
 --       parked   zset, groups whose first job waits for its next attempt
 --       idle     zset, processes that want to be told
 --       wake     list, a token for a process that blocks until it is told
+--       family   hash, what its children came to
+--       kin      hash, what its parent's children came to
 -- ARGV  id        text
 --       priority  text, the new one; '' takes the job away
 --       channel   text, what the channels of processes begin with
 -- REPLY {'moved'} | {'missing'}
 -- WHY   only one that is in no lane can be found by its id: it waits by exact rank, for its time, or in the line of its group. A group that waits
 --       for the next attempt of the one that is taken away waits no longer: the next turn takes it up
--- COST  six commands, three more for a group that waited
+-- COST  eight commands, three more for a group that waited
 local call, sub, byte, char, format = redis.call, string.sub, string.byte, string.char, string.format
 local id, idle, wake, channel = ARGV[1], KEYS[8], KEYS[9], ARGV[3]
 local envelope = call('HGET', KEYS[4], id)
@@ -24,6 +26,7 @@ local clock = call('TIME')
 local now = math.floor(clock[1] * 1000 + clock[2] / 1000)
 -- PUT ring
 -- PUT envelope
+-- PUT parent
 local rank = call('ZSCORE', KEYS[5], id)
 if ARGV[2] == '' then
   local group, freed = group_of(envelope), false
@@ -44,6 +47,8 @@ if ARGV[2] == '' then
   call('ZREM', KEYS[2], id)
   call('HDEL', KEYS[4], id)
   if is_named(envelope) then call('HDEL', KEYS[3], id) end
+  call('DEL', KEYS[10])
+  if leave_parent(KEYS[2], KEYS[11], id) then ring() end
   if freed and call('ZADD', KEYS[7], 'XX', 'CH', now, group) == 1 then ring() end
   return {'moved'}
 end

@@ -9,7 +9,7 @@
 --       Words are as of add; of `absent` a letter for each of the others: x one with this id exists, f none does
 -- COST  a command, and one for each id
 local call = redis.call
-local batch, plain, words = string.match(call('GET', KEYS[1]) or '', '^(%d+) (%d+) (%a*)$')
+local batch, plain, words = string.match(call('GET', KEYS[1]) or '', '^(%d+) (%d+) (%w*)$')
 if batch and tonumber(batch) >= tonumber(ARGV[1]) then return {'added', tonumber(plain), words} end
 words = {}
 for i = 2, #ARGV do words[i - 1] = ARGV[i] ~= '' and call('HGET', KEYS[2], ARGV[i]) and 'x' or 'f' end

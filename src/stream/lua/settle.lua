@@ -30,6 +30,7 @@ local most, group_most, ready, at = tonumber(ARGV[4]), tonumber(ARGV[5]), false,
 -- PUT ring
 -- PUT envelope
 -- PUT place
+-- PUT parent
 -- PUT ending
 -- PUT settle
 -- PUT tally

@@ -41,6 +41,7 @@ if score < 0 and mode ~= 'join' then return {'gone'} end
 -- PUT ring
 -- PUT envelope
 -- PUT place
+-- PUT parent
 -- PUT ending
 -- PUT settle
 -- Not each time: callers count on seven eighths of it.

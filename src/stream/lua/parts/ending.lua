@@ -23,6 +23,7 @@ local function bury(envelope, reason, fault, most)
   if is_named(envelope) then call('HDEL', KEYS[7], id) end
   local group = group_of(envelope)
   if group then end_turn(group) end
+  if call_parent(KEYS[3], id) then ready = true end
   -- Of those that die in one ms too the later is above: they come to life again in this order. 4096 of them still differ as a score.
   local last, died = tonumber(call('ZRANGE', KEYS[5], -1, -1, 'WITHSCORES')[2] or 0), now
   if last >= now and last < now + 1000 then died = last + 1 / 4096 end
