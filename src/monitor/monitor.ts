@@ -1,4 +1,4 @@
-import { checkFunction, checkText } from '../base/check.ts'
+import { checkText } from '../base/check.ts'
 import { monotonicMs } from '../base/clock.ts'
 import { ConfigError } from '../base/errors.ts'
 import { Observed } from '../base/observe.ts'
@@ -51,7 +51,7 @@ export class Monitor {
    */
   async time<T>(name: string, work: () => T | PromiseLike<T>): Promise<Awaited<T>> {
     if (!this.#series.has(name)) checkText('name', name)
-    checkFunction('work', work)
+    if (typeof work !== 'function') throw new ConfigError('work', 'a function', work)
     const startMs = monotonicMs()
     try {
       const answer = await work()
