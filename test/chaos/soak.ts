@@ -18,7 +18,7 @@ if (!(looks > WARM_UP_LOOKS)) throw new Error(`--minutes: expected a number abov
 
 const servers = values.cluster ? await startCluster() : await startServer()
 const hf = await connect(servers.url, { timeout: '10s' })
-const load = new SteadyLoad(hf, 12)
+const load = new SteadyLoad(hf, 12, 2)
 await load.start(16)
 let broken = 0
 let warmHeap = 0

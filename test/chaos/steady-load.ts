@@ -38,14 +38,17 @@ export class SteadyLoad {
   readonly #nights: readonly Seats[]
   readonly #salesByEvent = new Map<string, number>()
   readonly #truth = new Map<string, number>()
+  readonly #pauseMs: number
   #over = false
   #work: Promise<unknown> = Promise.resolve()
   #figures = { operations: 0, failed: 0, wrong: 0, sales: 0, slowestMs: 0, complaints: [] as string[] }
 
-  constructor(hf: Holdfast, events: number, options: Parameters<Holdfast['seats']>[1] = {}) {
+  /** `pauseMs`: for how long a caller rests between two rounds. */
+  constructor(hf: Holdfast, events: number, pauseMs: number) {
     this.#hf = hf
+    this.#pauseMs = pauseMs
     this.events = Array.from({ length: events }, (_, i) => `night-${i}`)
-    this.#nights = this.events.map((event) => hf.seats(event, options))
+    this.#nights = this.events.map((event) => hf.seats(event))
   }
 
   async start(callers: number): Promise<void> {
@@ -61,7 +64,7 @@ export class SteadyLoad {
           await this.#try('cache.get after delete', () => this.#invalidate(shared, `${caller}:${round % 50}`))
           await this.#try('cache.get from memory', () => this.#lookInMemory(kept, `${caller}:${round % 50}`))
           await this.#try('seats', () => this.#buy(this.#nights[(caller + round) % this.#nights.length] as Seats))
-          await wait(2)
+          await wait(this.#pauseMs)
         }
       }),
     )

@@ -8,6 +8,8 @@ export const CALLERS = 16
 export const EVENTS = 12
 /** At least twice the node timeout and 2 s: what a failover takes. */
 export const TIMEOUT_MS = 10_000
+/** How long a caller rests between two rounds. */
+const PAUSE_MS = 2
 /** How long a server stands still. */
 const SLEEP_MS = 5_000
 /** The load runs undisturbed for so long between two faults. */
@@ -38,9 +40,10 @@ async function tell(
   { url, addressMap }: { url: string; addressMap?: Readonly<Record<string, string>> },
   faults: readonly Fault[],
   onChapter: (chapter: Chapter) => void,
+  pauseMs: number,
 ): Promise<Story> {
   const hf = await connect(url, { timeout: TIMEOUT_MS, ...(addressMap === undefined ? {} : { addressMap }) })
-  const load = new SteadyLoad(hf, EVENTS)
+  const load = new SteadyLoad(hf, EVENTS, pauseMs)
   const chapters: Chapter[] = []
   try {
     await load.start(CALLERS)
@@ -71,7 +74,11 @@ async function sleepOver(server: TestServer): Promise<void> {
 }
 
 /** A Cluster that grows, is failed over as planned, loses a primary and has another one fall asleep. */
-export async function clusterStory(rounds: number, onChapter: (chapter: Chapter) => void): Promise<Story> {
+export async function clusterStory(
+  rounds: number,
+  onChapter: (chapter: Chapter) => void,
+  pauseMs = PAUSE_MS,
+): Promise<Story> {
   await using cluster = await startCluster({ spares: 2, announceHostnames: true })
   const admin = await openClusterAdmin({ url: cluster.url, addressMap: cluster.addressMap })
   const [first, second] = cluster.spares as [TestServer, TestServer]
@@ -108,14 +115,18 @@ export async function clusterStory(rounds: number, onChapter: (chapter: Chapter)
     )
   }
   try {
-    return await tell('Cluster', cluster, faults, onChapter)
+    return await tell('Cluster', cluster, faults, onChapter, pauseMs)
   } finally {
     await admin.close()
   }
 }
 
 /** A Sentinel group that is failed over as planned, loses its primary and has the next one fall asleep. */
-export async function sentinelStory(rounds: number, onChapter: (chapter: Chapter) => void): Promise<Story> {
+export async function sentinelStory(
+  rounds: number,
+  onChapter: (chapter: Chapter) => void,
+  pauseMs = PAUSE_MS,
+): Promise<Story> {
   await using group = await startSentinel()
   const faults: Fault[] = []
   for (let i = 0; i < rounds; i++) {
@@ -141,7 +152,7 @@ export async function sentinelStory(rounds: number, onChapter: (chapter: Chapter
       ['all are well', () => group.settled()],
     )
   }
-  return await tell('Sentinel', group, faults, onChapter)
+  return await tell('Sentinel', group, faults, onChapter, pauseMs)
 }
 
 /** A chapter as one line of a table. */

@@ -1,4 +1,5 @@
 // What the way to a Sentinel group does when the primary fails, sleeps or is replaced as planned, for real.
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type ConnectOptions, connect, type Holdfast } from '../../src/index.ts'
 import { startSentinel, type TestSentinel } from '../../src/testing/index.ts'
@@ -36,6 +37,7 @@ function writers(hf: Holdfast, count: number) {
         const found = await cache.peek(`${caller}:${i % 50}`)
         if (found !== i) wrong.push(`wrote ${i}, read ${found}`)
         done++
+        await wait(2)
       }
     }),
   )

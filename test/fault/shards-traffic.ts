@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Holdfast } from 'holdfast'
 import { expect } from 'vitest'
 
@@ -36,6 +37,7 @@ export class Traffic {
     for (let n = 0; !this.#stopping; n++)
       try {
         if (!(await turn(n))) return
+        await wait(3)
       } catch (error) {
         this.failures.push(error)
         return
