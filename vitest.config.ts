@@ -11,6 +11,9 @@ const CONTRACT = 'test/contract/*.test.ts'
 /** Of the sources, what needs a process of its own: it changes what all share, such as the global Response, or watches its own process. */
 const APART = ['src/{cli,http,ops,otel,telemetry,testing}/**/*.test.ts', 'apps/box-office/{sale,pages}/*.test.ts']
 
+/** Of the tests, what needs none: what it breaks are servers and processes of its own. */
+const SHARED = 'test/{fault,deploy}/**/*.test.ts'
+
 export default defineConfig({
   resolve: {
     // Tests run on the sources: 'holdfast' is what a user imports, without a build in between.
@@ -37,7 +40,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'rooms',
-          include: ['src/**/*.test.ts', 'apps/box-office/*/*.test.ts'],
+          include: ['src/**/*.test.ts', 'apps/box-office/*/*.test.ts', SHARED],
           exclude: [...configDefaults.exclude, ...APART],
           // One process for many files: reading the sources anew for each took a third of their time.
           isolate: false,
@@ -48,7 +51,7 @@ export default defineConfig({
         test: {
           name: 'house',
           include: [...APART, 'apps/*/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, CONTRACT],
+          exclude: [...configDefaults.exclude, CONTRACT, SHARED],
         },
       },
       ...VARIANTS.map((variant) => ({

@@ -76,7 +76,7 @@ describe('a shard that is away', () => {
 
   it('makes getMany answer for none, or load all that were asked for, and keeps nothing of it', async () => {
     const group = await start('ab')
-    const hf = await group.connect('ab', { timeout: 400 })
+    const hf = await group.connect('ab', { timeout: 1_000 })
     const [idA, idB] = [group.idOf('a', 'ab'), group.idOf('b', 'ab')]
     const strict = hf.cache<string>('it', { ttl: '1m', whenDown: 'throw' })
     await strict.set(idA, 'kept')
