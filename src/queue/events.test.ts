@@ -73,6 +73,19 @@ it('tells another process how attempts ended and what handlers said, from the ca
   await worker.close()
 })
 
+it('tells what a handler said before its end, also where it does not wait for the answer', async () => {
+  const events = queue.events()
+  await queue.addMany(
+    Array.from({ length: 20 }, (_, n) => n),
+    (n) => ({ id: `${n}` }),
+  )
+  const worker = queue.process(async (_job, { progress }) => void progress('here'), { concurrency: 20 })
+  const seen = await follow(events, (all) => all.length === 40)
+  await worker.close()
+  for (let n = 0; n < 20; n++)
+    expect(seen.filter(({ id }) => id === `${n}`).map(({ type }) => type)).toEqual(['progress', 'done'])
+})
+
 it('tells of what was taken by hand, and not of what does not count', async () => {
   const events = queue.events()
   await queue.addMany([1, 2, 3], (n) => ({ id: `${n}`, attempts: 1, ...(n === 3 && { keepResult: '1m' }) }))

@@ -60,8 +60,9 @@ export class Reports {
   async #send(job: Teller, value: string): Promise<void> {
     const args = { keepMs: KEEP_MS, value, channel: outcomeChannel(this.#redis, this.#layouts, job.id) }
     const keys = { progress: this.#layoutOf(job).keys.progress(job.id) }
-    await reportScript.run(this.#redis, keys, args, { operation: 'queue.progress', repeat: true })
+    // Before the call, not after it: the end of a handler that waits for no answer would be told first.
     this.#tell?.({ type: 'progress', id: job.id, value: readReport(value) })
+    await reportScript.run(this.#redis, keys, args, { operation: 'queue.progress', repeat: true })
   }
 
   /** Tells those who wait for a job that it is dead; one who does not hear of it looks by himself. */
