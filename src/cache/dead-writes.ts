@@ -9,7 +9,7 @@ import { checkIds } from './options.ts'
 import type { WrittenEntry } from './write-options.ts'
 
 /** A write that was given up. */
-export interface DeadWrite<T> extends WrittenEntry<T> {
+export type DeadWrite<T> = WrittenEntry<T> & {
   /** The message of the last error. */
   readonly error: string
   /** How often it failed by itself. */
@@ -145,6 +145,9 @@ export function contentOf({ payload }: DirtyRecord): Content {
 }
 
 export function toWritten(record: DirtyRecord): WrittenEntry<unknown> {
-  const { id, deleted, version } = record
-  return { id, deleted, version: BigInt(version), value: deleted ? undefined : contentOf(record).value }
+  const { id } = record
+  const version = BigInt(record.version)
+  return record.deleted
+    ? { id, deleted: true, value: undefined, version }
+    : { id, deleted: false, value: contentOf(record).value, version }
 }

@@ -53,14 +53,14 @@ export interface WriteRetryOptions {
 }
 
 /** A write that is to be persisted. */
-export interface WrittenEntry<T> {
+export type WrittenEntry<T> = Written<T> & {
   readonly id: string
-  /** Undefined where it was deleted. */
-  readonly value: T | undefined
-  readonly deleted: boolean
   /** Above that of every write of this id before it. Below 2^53 until the year 2255. */
   readonly version: bigint
 }
+
+/** `deleted` tells whether there is a value. */
+type Written<T> = { readonly deleted: false; readonly value: T } | { readonly deleted: true; readonly value: undefined }
 
 export interface ResolvedWrite {
   readonly mode: 'through' | 'behind'

@@ -33,6 +33,7 @@ test('what persists is given entries with write-behind, and an id with a value w
         mode: 'behind',
         persist: (entries, { signal }) => {
           expectTypeOf(entries).toEqualTypeOf<readonly WrittenEntry<number>[]>()
+          for (const entry of entries) if (!entry.deleted) expectTypeOf(entry.value).toEqualTypeOf<number>()
           signal.throwIfAborted()
         },
       },
