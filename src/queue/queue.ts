@@ -138,7 +138,7 @@ export class Queue<T = unknown> extends QueueOperations<T> implements AsyncDispo
    * `job.children` what they came to. All lie in one shard, that of its id; children have its id and `@0@1`, `@0@2`, …
    *
    * children  1 to 499 jobs of this queue, in all, that may have children themselves
-   * returns   as `add`, and the ids of its own children
+   * returns   as `add`, and the ids of its own children: with `added: false` those that this call would have given
    * throws    as `add`; ConfigError for options that a family cannot have
    */
   async addParent(
