@@ -20,13 +20,23 @@ const NAMES = 100
 
 /** Removes what stands in the namespace of an example, on every server: also what would end by itself, in a minute or a month. */
 async function empty(url, namespace) {
-  const hf = await connect(url, { namespace })
+  const hf = await reach(url, namespace)
   const servers = () => Object.keys(hf.pool.stats.nodes).length
   for (let n = 0; n < NAMES; n += 1) {
     const known = servers()
     await hf.pool.use((own) => servers() > known && emptyOne(own, namespace), { key: `{${n}}` })
   }
   await hf.close()
+}
+
+async function reach(url, namespace) {
+  try {
+    return await connect(url, { namespace })
+  } catch (error) {
+    if (error.code !== 'CONNECTION_LOST' && error.code !== 'TIMEOUT') throw error
+    console.error(`REDIS_URL: ${error.message}`)
+    process.exit(1)
+  }
 }
 
 async function emptyOne(own, namespace) {
