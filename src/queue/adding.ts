@@ -1,10 +1,12 @@
 import { randomId } from '../base/id.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { ShardKeys } from '../stream/keys.ts'
 import type { Layout } from '../stream/layout.ts'
 import { type Outcome, type Posting, Producer } from '../stream/producer.ts'
 import type { AddedJob } from './effects.ts'
 import { QueueFullError } from './errors.ts'
 import type { Family } from './families.ts'
+import { beginFamilyScript } from './lua.generated.ts'
 import type { QueueDurability, ResolvedQueue } from './options.ts'
 import type { Prepared } from './postings.ts'
 
@@ -53,12 +55,24 @@ export class Adding {
     return durability === 'async' ? added : { ...added, durable }
   }
 
-  /** All of it or nothing. Throws QUEUE_FULL. */
+  /** All of it or nothing: nothing too while a child of an earlier parent of its id is there. Throws QUEUE_FULL. */
   async addFamily({ id, postings }: Family, shard: number, durability: QueueDurability): Promise<AddedJob> {
+    const word = await this.#clear(postings, (this.#layouts[shard] as Layout).keys)
+    if (word === 'busy' || (word === 'exists' && durability === 'async'))
+      return durability === 'async' ? { id, added: false } : { id, added: false, durable: false }
     const { outcomes, durable } = await this.#way(shard, durability, true).post(postings, true)
     if (outcomes[0] === 'full') throw new QueueFullError(this.#name, this.#options.maxLength, [])
     const added = answerOf(id, outcomes[0] as Outcome)
     return durability === 'async' ? added : { ...added, durable }
+  }
+
+  /** An id of the user's may have had a family before: what that left behind is not the new one's. */
+  async #clear(postings: readonly Posting[], keys: ShardKeys): Promise<'cleared' | 'exists' | 'busy'> {
+    const ids = postings.map(({ named }) => named)
+    if (ids[0] === '') return 'cleared'
+    const families = postings.filter(({ ms }) => ms < 0).map(({ named }) => keys.family(named))
+    const options = { operation: 'queue.add', repeat: true }
+    return (await beginFamilyScript.run(this.#redis, { ids: keys.ids, families }, { ids }, options))[0]
   }
 
   /** Throws QUEUE_FULL, with the ids of those that were added. */

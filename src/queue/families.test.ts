@@ -123,6 +123,33 @@ describe('a parent', () => {
     })
   })
 
+  it('that is added anew waits for its own children, and takes nothing for theirs that an earlier one left', async () => {
+    const add = (id: string) => queue.addParent('all', [{ data: 'a' }, { data: 'b' }], { id, onDead: 'fail' })
+    await add('p')
+    const [a, b] = [await taken(), await taken()]
+    expect(await queue.cancel('p')).toBe('removed')
+    await a.complete('old')
+    // What is left of the earlier one would be taken for the new one's.
+    expect(await add('p')).toMatchObject({ added: false })
+    await b.fail(Object.assign(new Error('torn'), { name: 'GiveUp' }))
+    expect(await add('p')).toMatchObject({ added: true })
+    const [again, other] = [await taken(), await taken()]
+    await again.complete('new')
+    expect(await queue.take()).toBeUndefined()
+    expect(await queue.cancel('p@0@2')).toBe('told')
+    await vi.waitFor(() => expect(other.signal.aborted).toBe(true), SOON)
+    await other.fail(other.signal.reason)
+    const parent = await taken()
+    expect(shown(parent.children)).toEqual(['new', 'cancelled'])
+    await parent.complete()
+    // Of two that look at once, for one is cancelled, the dead letter of an earlier one is none of the new one's.
+    await queue.addParent('all', [{ data: 'x' }, { data: 'y', delay: '1h' }], { id: 'p' })
+    expect(await queue.cancel('p@0@1')).toBe('removed')
+    expect(await queue.take()).toBeUndefined()
+    expect(await queue.job('p')).toMatchObject({ state: 'delayed' })
+    expect(await queue.cancel('p')).toBe('removed')
+  })
+
   it('of any tree runs once, after all below it, whatever fails, is handed back or is redriven, and nothing stays', async () => {
     type Tree = { readonly data: string; readonly children?: readonly Tree[] }
     const above = (below: fc.Arbitrary<Tree[]>) =>
@@ -184,6 +211,9 @@ describe('a parent', () => {
     ],
     ['delay', () => queue.addParent('all', [{ data: 'a', delay: 5, children: [{ data: 'b' }] }])],
     ['onDead', () => queue.addParent('all', [{ data: 'a' }], { onDead: 'fial' as never })],
+    ['id', () => queue.add('x', { id: 'p@0@1' })],
+    ['id', () => queue.add('x', { id: 'p@0', delay: 5, replace: true })],
+    ['id', () => queue.repeat('p@0', { every: '1s' }, 'x')],
     ['children.0.id', () => queue.addParent('all', [{ data: 'a', id: 'mine' } as never])],
     ['group', () => hf.queue<string>('wide', { shards: 2 }).addParent('all', [{ data: 'a', group: 'g' }])],
   ])('is refused by name what it cannot have: %s', async (option, add) => {

@@ -172,9 +172,9 @@ export class Families {
     const { lease, lane, entry, envelope } = delivery
     const { id, used, group = '' } = envelope
     const { children = 0, onDead = 'fail' } = optionsOf(delivery)
-    const { state, leases, delayed, bodies, dead, deadBodies, idle, wake } = layout.keys
+    const { state, leases, delayed, bodies, dead, deadBodies, idle, wake, ids } = layout.keys
     const keys = {
-      ...{ state, leases, delayed, bodies, dead, deadBodies, idle, wake, family: layout.keys.family(id) },
+      ...{ state, leases, delayed, bodies, dead, deadBodies, idle, wake, ids, family: layout.keys.family(id) },
       ...{ lane: layout.keys.lane(lane), lanes: layout.all },
     }
     const args = {

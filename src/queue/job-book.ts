@@ -62,6 +62,9 @@ const PAGE = 200
 const LOOK_WITHIN = 10_000
 /** A message may be lost: who waits looks by himself so often. */
 const LOOK_AGAIN_MS = 2_000
+/** Nobody at all has heard that a job is cancelled: so often again, so much later. */
+const UNHEARD_TRIES = 5
+const UNHEARD_MS = 50
 /** An answer of Redis is waited for until the wait is over, in few different lengths: the ground keeps a list for each. */
 const STEP_MS = 1_000
 
@@ -194,6 +197,18 @@ export class JobBook {
 
   async cancel(id: string, options?: LookOptions): Promise<Cancelled> {
     const within = checkWithin(options)
+    for (let tries = 0; ; tries++) {
+      const cancelled = await this.#cancelOnce(id, within)
+      // It has ended meanwhile.
+      if (cancelled === 'absent' && tries > 0) return 'told'
+      if (cancelled !== 'unheard') return cancelled
+      // Who has just begun to run jobs may not hear yet; who runs it may not be able to, or be dead.
+      if (tries === UNHEARD_TRIES) return 'told'
+      await sleep(UNHEARD_MS)
+    }
+  }
+
+  async #cancelOnce(id: string, within: number): Promise<Cancelled | 'unheard'> {
     for (const layout of this.#layoutsOf(id)) {
       const moved = await this.#takeAway(layout, id)
       const cancelled = moved ? 'removed' : await this.#cancelIn(layout, id, within)
@@ -211,7 +226,7 @@ export class JobBook {
     return { family: keys.family(id), kin: keys.family(parentOf(id)) }
   }
 
-  async #cancelIn(layout: Layout, id: string, within: number): Promise<Cancelled> {
+  async #cancelIn(layout: Layout, id: string, within: number): Promise<Cancelled | 'unheard'> {
     let left = within
     let lane = 1
     let from = ''
@@ -227,7 +242,8 @@ export class JobBook {
       // A repeat would find what it has removed no more, and say so.
       const reply = await cancelScript.run(this.#redis, keys, args, { operation: 'queue.cancel', repeat: false })
       if (reply[0] === 'layout') layout.learn(reply[1])
-      else if (reply[0] !== 'more') return reply[0] === 'running' ? 'told' : reply[0]
+      else if (reply[0] === 'running') return reply[1] === 0 ? 'unheard' : 'told'
+      else if (reply[0] !== 'more') return reply[0]
       else {
         left -= PAGE
         if (left <= 0) return 'absent'

@@ -281,12 +281,18 @@ const PLAIN_ADD: CheckedAdd = {
   ...{ expiresInMs: undefined, durability: undefined },
 }
 
+/** Throws ConfigError. What ends in `@0`, or that and a number, is a child's: its end would be counted by a parent that it is none of. */
+export function checkId(id: unknown, longest: number): asserts id is string {
+  if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > longest)
+    throw new ConfigError('id', `a text of 1 to ${longest} bytes`, id)
+  if (/@0(@\d+)?$/.test(id)) throw new ConfigError('id', 'a text that does not end as the id of a child, @0@1', id)
+}
+
 export function checkAdd(options: AddOptions | undefined): CheckedAdd {
   if (options === undefined) return PLAIN_ADD
   checkKnown('options', options, ADD)
   const { id, delay, at, priority = 0, group, attempts, timeout, backoff, keepResult, keepId, expiresIn } = options
-  if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID))
-    throw new ConfigError('id', `a text of 1 to ${LONGEST_ID} bytes`, id)
+  if (id !== undefined) checkId(id, LONGEST_ID)
   if (
     group !== undefined &&
     (typeof group !== 'string' || group === '' || Buffer.byteLength(group) > LONGEST_ID || group.includes('\0'))

@@ -3,7 +3,7 @@ import { type PaceSchedule, parseSchedule, type Schedule } from '../base/cron.ts
 import { toMs } from '../base/duration.ts'
 import { ConfigError } from '../base/errors.ts'
 import { LONGEST_ID } from '../stream/envelope.ts'
-import { type AddOptions, checkAdd } from './options.ts'
+import { type AddOptions, checkAdd, checkId } from './options.ts'
 import type { Missed } from './schedule-slots.ts'
 
 export interface RepeatOptions extends Pick<AddOptions, 'priority' | 'attempts' | 'timeout' | 'backoff'> {
@@ -31,8 +31,7 @@ const LONGEST = LONGEST_ID - 20
 const FASTEST_MS = 100
 
 export function checkScheduleId(id: unknown): void {
-  if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST)
-    throw new ConfigError('id', `a text of 1 to ${LONGEST} bytes`, id)
+  checkId(id, LONGEST)
 }
 
 function checkSchedule(schedule: Schedule): Schedule {

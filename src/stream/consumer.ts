@@ -315,16 +315,19 @@ export class Consumer implements BlockedOwner {
   async beat(): Promise<void> {
     const leases = [...this.#retired.all]
     if (this.#lease?.isJoined && (this.#lease.held.size > 0 || this.#crew.isWaiting)) leases.push(this.#lease)
-    // Also while no place is free for a turn to be made for.
+    if (leases.length > 0) await this.#renew(leases)
+    // Also while no place is free for a turn to be made for. What lives first: there may be many of these, and each may fail.
     if (this.#excuses.size > 0) await this.#excuses.tell()
-    if (leases.length === 0) return
+    if (leases.length > 0) await this.#retired.tend()
+  }
+
+  async #renew(leases: readonly ConsumerLease[]): Promise<void> {
     const { leaseMs } = this.#crew
     const sentMs = monotonicMs()
     const gone = await this.#calls.extend(leases, leaseMs)
     for (const lease of leases)
       if (gone.includes(lease.id)) lease.lose('the server says that it has ended')
       else lease.renewed(sentMs, leaseMs)
-    await this.#retired.tend()
   }
 
   /** Resolves when all that has ended so far was told, or cannot be told now. */

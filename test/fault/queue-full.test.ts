@@ -61,6 +61,7 @@ async function goesOn<T>(script: string, work: () => Promise<T>): Promise<T> {
 it('refuses what adds, with nothing half done', async () => {
   await queue.add('first')
   await refused('stream/add', () => queue.addMany(['a', 'b'], (data) => ({ id: data })))
+  await refused('queue/begin-family', () => queue.addParent('p', [{ data: 'c' }], { id: 'p' }))
   await refused('stream/open-lane', () => queue.add('c', { priority: 9 }))
   await (await queue.take())?.fail(new Error('no'))
   await refused('stream/redrive', () => queue.redrive())

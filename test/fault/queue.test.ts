@@ -267,7 +267,7 @@ describe('an outage longer than the lease', { retry: 3 }, () => {
   it('of one process is taken back when it comes again, though another has the job by then or it was buried', async () => {
     const far = await queueOf({ lease: LEASE_MS }, proxy.url, 200)
     const near = await queueOf({ lease: LEASE_MS })
-    await near.add('x', { id: 'of a user' })
+    await near.addParent('all', [{ data: 'x' }], { id: 'of a user' })
     expect((await takenBy(far)).attempt).toBe(1)
     proxy.drop()
     const other = await takenBy(near)
@@ -284,12 +284,16 @@ describe('an outage longer than the lease', { retry: 3 }, () => {
     proxy.drop()
     await vi.waitFor(async () => {
       expect(await near.take()).toBeUndefined()
-      expect(await near.deadLetters()).toMatchObject([{ reason: 'crash', attempts: 3 }])
+      // With it the one that waits for it.
+      expect(await near.deadLetters()).toMatchObject([{ reason: 'child' }, { reason: 'crash', attempts: 3 }])
     }, SOON)
     await proxy.heal()
     const job = await takenBy(near)
-    expect([job.id, job.attempt]).toEqual(['of a user', 3])
-    expect(await near.add('y', { id: job.id })).toMatchObject({ added: false })
+    expect([job.id, job.attempt]).toEqual(['of a user@0@1', 3])
+    expect(await near.addParent('y', [{ data: 'y' }], { id: 'of a user' })).toMatchObject({ added: false })
+    await job.complete()
+    const parent = await takenBy(near)
+    expect([parent.id, parent.attempt, parent.children[0]?.status]).toEqual(['of a user', 1, 'done'])
     expect(await near.counts()).toMatchObject({ dead: 0, active: 1 })
   })
 

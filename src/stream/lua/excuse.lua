@@ -48,10 +48,11 @@ local function hand_back(lane, entry, crashes)
   call('ZADD', KEYS[2], back == '!' and '+inf' or 0, back)
 end
 
-local function revive(id)
+-- Of a child also the parents that are dead for it: they look again.
+local function revive(id, why)
   local body = call('HGET', KEYS[5], id)
   local reason = body and sub(body, 2, 1 + byte(body, 1))
-  if reason ~= 'crash' then return end
+  if reason ~= why then return end
   local start = 2 + #reason
   local envelope = sub(body, start + 7 + tonumber(sub(body, start, start + 6)))
   if is_named(envelope) and call('HSETNX', KEYS[6], id, '1') == 0 then return end
@@ -59,13 +60,15 @@ local function revive(id)
   call('HDEL', KEYS[5], id)
   place(sub(envelope, 1, 1) .. char(math.max(0, byte(envelope, 2) - 1)) .. sub(envelope, 3), nil, true)
   count = count + 1
+  local parent = string.match(id, '^(.+)@0@%d+$')
+  if parent then revive(parent, 'child') end
 end
 
 local function take_back(lane, entry, id)
   local blames = is_blamed[entry == ARGV[5] and alone or me]
   local one = call('XPENDING', lane, 'g', entry, entry, 1)[1]
   if not one then
-    if blames and id ~= '' then revive(id) end
+    if blames and id ~= '' then revive(id, 'crash') end
     return
   end
   local owner, times = one[2], one[4]
