@@ -9,7 +9,7 @@ const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta
 const CONTRACT = 'test/contract/*.test.ts'
 
 /** Of the sources, what needs a process of its own: it changes what all share, such as the global Response, or watches its own process. */
-const APART = ['src/{cli,http,ops,otel,telemetry,testing}/**/*.test.ts', 'apps/box-office/{sale,pages}/*.test.ts']
+const APART = ['src/{cli,http,otel,telemetry,testing}/**/*.test.ts', 'apps/box-office/{sale,pages}/*.test.ts']
 
 /** Of the tests, what needs none: what it breaks are servers and processes of its own. */
 const SHARED = 'test/{fault,deploy}/**/*.test.ts'
@@ -61,9 +61,8 @@ export default defineConfig({
           include: [CONTRACT],
           exclude: [
             ...configDefaults.exclude,
-            // The one makes limited users of its own; the other is long, and on this topology done in full by the one who may do all.
+            // It makes limited users of its own.
             ...(variant.user === 'full' ? ['test/contract/rights.test.ts'] : []),
-            ...(nameOf(variant) === 'standalone as limited user' ? ['test/contract/cache-interleaving.test.ts'] : []),
           ],
           // One process for many files: reading the sources anew for each took a quarter of their time.
           isolate: false,

@@ -9,7 +9,7 @@ import { Place } from './place.ts'
 const place = new Place({ caches: ['row'] })
 
 /** In full on one server, as the user who may do all; elsewhere a part: what differs there is met in the first hundreds. */
-const share = (rounds: number): number => Math.round(place.isMain ? rounds * 0.4 : rounds / 20)
+const share = (rounds: number): number => Math.round(place.isMain ? rounds * 0.25 : rounds / 30)
 
 /** The same cache in `count` instances: as many processes, as far as the cache can tell. */
 async function fleet(count: number, options: Partial<CacheOptions<Row>>): Promise<Cache<Row>[]> {
