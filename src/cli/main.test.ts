@@ -164,7 +164,7 @@ describe('holdfast cluster', () => {
 
 it('holdfast cluster move stops at Ctrl-C between two lots, with 130 and nothing open', async () => {
   const [from, to] = described.servers.map(({ port }) => announced(port)) as [string, string]
-  const moving = start(['cluster', 'move', '--count', '5000', '--from', from, '--to', to, '--timeout', '500ms'], env)
+  const moving = start(['cluster', 'move', '--count', '5000', '--from', from, '--to', to, '--timeout', '5s'], env)
   const said = outcome(moving)
   await once(moving.stderr!, 'data')
   moving.kill('SIGINT')
